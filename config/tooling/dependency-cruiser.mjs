@@ -1,0 +1,93 @@
+// The import table of services/README.md, section "Rooms", as rules. A room that is not named as allowed is forbidden.
+const CA = "services/certificate-authority";
+
+/** Rooms of the certificate authority and what each may import besides itself and `services/shared`. */
+const ROOMS = {
+  http: ["issuance", "rotation", "access", "attestation", "domain"],
+  kubernetes: ["issuance", "rotation", "access", "attestation", "domain"],
+  issuance: ["approval", "domain"],
+  rotation: ["approval", "domain"],
+  approval: ["domain"],
+  attestation: ["domain"],
+  access: ["domain"],
+  signer: ["domain"],
+  custody: ["domain"],
+  ledger: ["domain"],
+  domain: [],
+};
+
+const roomRules = Object.entries(ROOMS).map(([room, allowed]) => ({
+  name: `room-${room}`,
+  comment: `${room} imports only: ${[...allowed, "shared"].join(", ")}`,
+  severity: "error",
+  from: { path: `^${CA}/${room}/` },
+  to: { path: "^services/", pathNot: [`^services/shared/`, ...[room, ...allowed].map((name) => `^${CA}/${name}/`)] },
+}));
+
+/** One owner per library. */
+const OWNERS = {
+  express: [`${CA}/http`],
+  helmet: [`${CA}/http`],
+  "better-sqlite3": [`${CA}/ledger`],
+  "@peculiar/": [`${CA}/signer`, `${CA}/custody`],
+  "reflect-metadata": [`${CA}/signer`, `${CA}/custody`],
+  "@kubernetes/client-node": [`${CA}/kubernetes`, "services/node-authorizer/graph-feed"],
+};
+
+const ownerRules = Object.entries(OWNERS).map(([library, owners]) => ({
+  name: `owner-of-${library.replace(/\W+/g, "-")}`,
+  comment: `${library} is used in ${owners.join(" and ")} only`,
+  severity: "error",
+  from: { path: "^services/", pathNot: owners.map((owner) => `^${owner}/`) },
+  to: { path: `node_modules/(@types/)?${library}` },
+}));
+
+export default {
+  forbidden: [
+    ...roomRules,
+    ...ownerRules,
+    {
+      name: "shared-imports-nothing-of-ours",
+      severity: "error",
+      from: { path: "^services/shared/" },
+      to: { path: "^services/", pathNot: "^services/shared/" },
+    },
+    {
+      name: "domain-is-pure",
+      comment: "domain has no I/O: only node:crypto-free, clock-free code",
+      severity: "error",
+      from: { path: `^${CA}/domain/` },
+      to: { dependencyTypes: ["core", "npm"] },
+    },
+    {
+      name: "cli-reaches-services-through-main",
+      severity: "error",
+      from: { path: "^services/cli/" },
+      to: { path: "^services/", pathNot: ["^services/(shared|cli)/", "^services/[^/]+/main\\.ts$"] },
+    },
+    {
+      name: "nobody-imports-main",
+      severity: "error",
+      from: { path: "^services/", pathNot: "^services/cli/" },
+      to: { path: "^services/[^/]+/main\\.ts$" },
+    },
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "no-tests-in-services",
+      severity: "error",
+      from: { path: "^services/" },
+      to: { path: "^(test|scripts)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".mjs", ".js", ".json"],
+      exportsFields: ["exports"],
+      conditionNames: ["import", "types", "node", "default"],
+    },
+  },
+};

@@ -1,0 +1,26 @@
+import type { UserInfo } from "../../shared/user-info.ts";
+
+/** What a caller wants to do: an API resource, or a path that is none. */
+export type AccessAttributes =
+  | {
+      readonly kind: "resource";
+      readonly verb: string;
+      readonly group: string;
+      readonly version: string;
+      readonly resource: string;
+      readonly subresource?: string;
+      readonly name?: string;
+      readonly namespace?: string;
+    }
+  | { readonly kind: "path"; readonly verb: string; readonly path: string };
+
+/** Access is denied unless something allows it; `reason` names the binding that did, or is empty. */
+export interface AccessDecision {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
+/** May this user do that? Asked by the HTTP edge, by admission and by the recognisers of `kubelet-client`. */
+export interface Authorizer {
+  authorize(user: UserInfo, attributes: AccessAttributes): Promise<AccessDecision>;
+}

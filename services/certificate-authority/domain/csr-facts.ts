@@ -1,0 +1,44 @@
+/**
+ * The subject attributes Go's `pkix.Name` knows; every other attribute is dropped. Values in the order the request has
+ * them; of `commonName` and `serialNumber` the last one wins, empty when absent.
+ */
+export interface Subject {
+  readonly country: readonly string[];
+  readonly organization: readonly string[];
+  readonly organizationalUnit: readonly string[];
+  readonly locality: readonly string[];
+  readonly province: readonly string[];
+  readonly streetAddress: readonly string[];
+  readonly postalCode: readonly string[];
+  readonly commonName: string;
+  readonly serialNumber: string;
+}
+
+/** Subject alternative names of the four kinds we issue, in the order of the request. Addresses as canonical text. */
+export interface SubjectAltNames {
+  readonly dnsNames: readonly string[];
+  readonly emailAddresses: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly uris: readonly string[];
+}
+
+export type PublicKeyKind =
+  | { readonly algorithm: "RSA"; readonly bits: number }
+  | { readonly algorithm: "ECDSA"; readonly curve: "P-224" | "P-256" | "P-384" | "P-521" }
+  | { readonly algorithm: "Ed25519" };
+
+/** What a CSR says, once its encoding was found complete and its self-signature valid. Beyond this, no ASN.1. */
+export interface CsrFacts {
+  readonly subject: Subject;
+  readonly sans: SubjectAltNames;
+  readonly key: PublicKeyKind;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spkiDer: Uint8Array;
+  /** Lower-case hex SHA-256 of `spkiDer`. */
+  readonly spkiSha256: string;
+}
+
+/** A CSR either yields facts or a reason that may be shown to the requester. */
+export type CsrDecoding =
+  | { readonly kind: "facts"; readonly facts: CsrFacts }
+  | { readonly kind: "invalid"; readonly message: string };

@@ -1,0 +1,217 @@
+import type { BootstrapTokenRecord } from "./bootstrap-token.ts";
+import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./certificate.ts";
+import type { CertificateSigningRequest } from "./certificate-signing-request.ts";
+import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
+import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
+import type { IssuerDescription, IssuerRecord } from "./issuer.ts";
+
+/** One entry of the append-only change log. */
+export interface Change {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly revision: number;
+  /** The object after the change; for DELETED its last state with the deletion's resourceVersion. */
+  readonly object: CertificateSigningRequest;
+  /** The object before the change; undefined for ADDED. Selectors turn transitions into ADDED and DELETED with it. */
+  readonly previous: CertificateSigningRequest | undefined;
+}
+
+/** What is stored in the same durable commit as the object it explains. */
+export interface OutcomeRecords {
+  readonly decision?: DecisionRecord;
+  readonly certificate?: CertificateRecord;
+}
+
+export interface WatchSubscription {
+  close(): void;
+}
+
+/**
+ * The CertificateSigningRequest objects, wherever they live: the ledger when standalone, a kube-apiserver in cluster
+ * mode. Everything a method resolves with is durable before it resolves.
+ */
+export interface CertificateRequests {
+  get(name: string): Promise<CertificateSigningRequest | undefined>;
+
+  /** All objects, or the one of that name, in name order, with the revision they were read at. */
+  list(selection?: { readonly name?: string }): Promise<{
+    readonly items: readonly CertificateSigningRequest[];
+    readonly revision: number;
+  }>;
+
+  /** The newest durable revision. */
+  revision(): number;
+
+  /** The oldest revision a watch may start after; anything older answers 410 Expired. */
+  compactedRevision(): number;
+
+  /**
+   * Delivers every change strictly after `afterRevision`, in order, without gap or repetition, until closed.
+   * `onChanges` is called with one or more changes at a time, never re-entrantly, never before this method returned.
+   * `onError` is called at most once, last (Expired when compaction overtook the subscriber).
+   *
+   * @throws {StatusError} Expired when `afterRevision` is older than the compacted revision.
+   */
+  subscribe(
+    afterRevision: number,
+    selection: { readonly name?: string },
+    onChanges: (changes: readonly Change[]) => void,
+    onError: (error: Error) => void,
+  ): WatchSubscription;
+
+  /**
+   * Stores a new object; its `metadata.resourceVersion` is assigned.
+   * @throws {StatusError} AlreadyExists when the name is taken; TooManyRequests when the store's object limit is reached.
+   */
+  create(csr: CertificateSigningRequest): Promise<CertificateSigningRequest>;
+
+  /**
+   * Replaces the object whose uid and resourceVersion equal `csr.metadata`'s, together with its records.
+   * @throws {StatusError} NotFound or Conflict; then nothing at all was stored.
+   */
+  update(csr: CertificateSigningRequest, records?: OutcomeRecords): Promise<CertificateSigningRequest>;
+
+  /**
+   * Deletes by name; returns the last state, its resourceVersion being the deletion's.
+   * @throws {StatusError} NotFound; Conflict when a precondition does not hold.
+   */
+  remove(
+    name: string,
+    preconditions: { readonly uid?: string; readonly resourceVersion?: string },
+  ): Promise<CertificateSigningRequest>;
+
+  /** Names of requests that are undecided or await a signature, oldest first: what to work on after a start. */
+  unfinished(): Promise<readonly string[]>;
+
+  /** Stores a decision that changes no object: the chain left the request pending, or a dry explanation was recorded. */
+  recordDecision(decision: DecisionRecord): Promise<void>;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; undefined on the last page. */
+  readonly continueToken: string | undefined;
+}
+
+export interface CertificateQuery {
+  readonly nodeName?: string;
+  readonly signerName?: string;
+  readonly requestName?: string;
+  /** Serial or fingerprint, lower-case hex. */
+  readonly id?: string;
+  readonly state?: "valid" | "expired" | "revoked";
+  /** Only those whose notAfter is before this instant. */
+  readonly expiresBefore?: Date;
+  /** At most 1,000. */
+  readonly limit: number;
+  readonly continueToken?: string;
+}
+
+/** Every certificate that was signed. */
+export interface Certificates {
+  /** Newest first by default, soonest to expire first when `expiresBefore` is set. */
+  find(query: CertificateQuery): Promise<Page<CertificateRecord>>;
+  /** By fingerprint or serial, lower-case hex. */
+  get(id: string): Promise<CertificateRecord | undefined>;
+  /** The newest certificate of a node for a signer: what a renewal replaces. */
+  latestOf(nodeName: string, signerName: string): Promise<CertificateRecord | undefined>;
+  /** Records a certificate that answers no request (serving, administrator). */
+  record(certificate: CertificateRecord): Promise<void>;
+  /** How many unexpired certificates expire before each instant, in the order given, and how many in all are valid. */
+  countByExpiry(
+    now: Date,
+    bounds: readonly Date[],
+  ): Promise<{ readonly counts: readonly number[]; readonly valid: number }>;
+}
+
+/** The recorded decisions. */
+export interface Decisions {
+  /** Every decision on the request of that name, oldest first; past requests of the same name included. */
+  ofRequest(name: string): Promise<readonly DecisionRecord[]>;
+}
+
+export interface Issuers {
+  list(): Promise<readonly IssuerRecord[]>;
+  /** Idempotent by id. */
+  record(issuer: IssuerRecord): Promise<void>;
+}
+
+/** Bootstrap tokens. `secretHash` is a keyed hash made by `access`; the ledger never sees a secret. */
+export interface BootstrapTokens {
+  create(token: BootstrapTokenRecord, secretHash: Uint8Array): Promise<void>;
+  list(): Promise<readonly BootstrapTokenRecord[]>;
+  /** Synchronous on purpose: it stands on the path of every request that carries a token. */
+  find(id: string): { readonly token: BootstrapTokenRecord; readonly secretHash: Uint8Array } | undefined;
+  /** @returns false when there was none. */
+  remove(id: string): Promise<boolean>;
+  /** Removes what expired before `now`; returns the ids. */
+  removeExpired(now: Date): Promise<readonly string[]>;
+}
+
+/** A hash-chained entry. `kind` is a dotted noun and verb, e.g. `token.created`; `subject` names what it is about. */
+export interface AuditEntry {
+  readonly at: Date;
+  readonly actor: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** The hash-chained record. Decisions, certificates, tokens and issuers write their entries in their own commits. */
+export interface AuditTrail {
+  append(entry: AuditEntry): Promise<void>;
+}
+
+/** What `gatehouse ledger verify` finds. `problems` is empty for a sound ledger. */
+export interface LedgerVerification {
+  readonly revision: number;
+  readonly auditEntries: number;
+  /** Lower-case hex hash of the newest audit entry: note it elsewhere to notice a truncated chain later. */
+  readonly auditHead: string;
+  readonly certificates: number;
+  readonly decisions: number;
+  readonly problems: readonly string[];
+}
+
+export interface LedgerMaintenance {
+  /** Writes a consistent copy, with everything durable so far, to `path`, which must not exist. */
+  backup(path: string): Promise<{ readonly bytes: number; readonly revision: number }>;
+  verify(): Promise<LedgerVerification>;
+  /** Drops log entries older than `before`; watches that need them answer 410. */
+  compact(before: Date): Promise<void>;
+  /** Resolves when a commit can be made; rejects when the store does not take writes. */
+  check(): Promise<void>;
+}
+
+/** Decodes `spec.request` (base64 of PEM) by the rules of csr-api section 1.3 and checks its self-signature. */
+export interface CsrDecoder {
+  decode(requestBase64: string): Promise<CsrDecoding>;
+}
+
+/** Builds, signs, lints and re-reads certificates with the active issuer's key. */
+export interface CertificateSigner {
+  /** The issuer that signs now. */
+  issuer(): IssuerDescription;
+  /**
+   * @throws {StatusError} InternalError when the issuer has expired, or when the signed result differs from the intent;
+   *   then no certificate left the signing room. Both are retried, never recorded as Failed.
+   */
+  sign(intent: CertificateIntent): Promise<SignedCertificate>;
+}
+
+/** What hooks decide on. */
+export interface ReviewInput {
+  readonly csr: CertificateSigningRequest;
+  readonly facts: CsrFacts;
+  readonly now: Date;
+}
+
+export interface ApprovalHook {
+  readonly name: string;
+  /** @throws when it could not evaluate; the review is retried. */
+  review(input: ReviewInput): Promise<Verdict>;
+}
+
+export interface ApprovalChain {
+  /** @throws when a hook could not evaluate; the review is retried with back-off. */
+  review(input: ReviewInput): Promise<Decision>;
+}
