@@ -1,0 +1,56 @@
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { element, oid, sequence, TAG } from "./der.ts";
+
+export type TestKeyAlgorithm =
+  | "ecdsa-p224"
+  | "ecdsa-p256"
+  | "ecdsa-p384"
+  | "ecdsa-p521"
+  | "rsa-1024"
+  | "rsa-2048"
+  | "rsa-3072"
+  | "rsa-4096"
+  | "ed25519";
+
+const CURVES = {
+  "ecdsa-p224": "secp224r1",
+  "ecdsa-p256": "prime256v1",
+  "ecdsa-p384": "secp384r1",
+  "ecdsa-p521": "secp521r1",
+} as const;
+
+/** A new key pair; nothing is cached, so that tests with several keys have several keys. */
+export function generateKey(algorithm: TestKeyAlgorithm): {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+} {
+  if (algorithm === "ed25519") return generateKeyPairSync("ed25519");
+  if (algorithm.startsWith("rsa-")) return generateKeyPairSync("rsa", { modulusLength: Number(algorithm.slice(4)) });
+  return generateKeyPairSync("ec", { namedCurve: CURVES[algorithm as keyof typeof CURVES] });
+}
+
+/** What Go and openssl sign with by default for a key: the AlgorithmIdentifier and the digest node:crypto wants. */
+export interface DefaultSignature {
+  readonly algorithmDer: Buffer;
+  readonly digest: string | null;
+}
+
+export function defaultSignature(privateKey: KeyObject): DefaultSignature {
+  const type = privateKey.asymmetricKeyType;
+  if (type === "ed25519") return { algorithmDer: sequence(oid("1.3.101.112")), digest: null };
+  if (type === "rsa") {
+    return { algorithmDer: sequence(oid("1.2.840.113549.1.1.11"), element(TAG.null)), digest: "sha256" };
+  }
+  switch (privateKey.asymmetricKeyDetails?.namedCurve) {
+    case "secp384r1":
+      return { algorithmDer: sequence(oid("1.2.840.10045.4.3.3")), digest: "sha384" };
+    case "secp521r1":
+      return { algorithmDer: sequence(oid("1.2.840.10045.4.3.4")), digest: "sha512" };
+    default:
+      return { algorithmDer: sequence(oid("1.2.840.10045.4.3.2")), digest: "sha256" };
+  }
+}
+
+export function signWithDefault(privateKey: KeyObject, message: Uint8Array): Buffer {
+  return sign(defaultSignature(privateKey).digest, message, privateKey);
+}
