@@ -187,6 +187,26 @@ export interface CsrDecoder {
   decode(requestBase64: string): Promise<CsrDecoding>;
 }
 
+/** What the rules need to know of a certificate that is already set on a request. */
+export interface InspectedCertificate {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+/** Every decodable block of `status.certificate` is a header-less `CERTIFICATE` that parses; or why not. */
+export type CertificateInspection =
+  | { readonly kind: "ok"; readonly certificates: readonly InspectedCertificate[] }
+  | { readonly kind: "invalid"; readonly message: string };
+
+/**
+ * Reads `status.certificate` (base64 of PEM). Synchronous: it stands inside validation and sees at most a few kilobytes.
+ *
+ * Source: kubernetes pkg/apis/certificates/validation/validation.go (validateCertificate).
+ */
+export interface CertificateInspector {
+  inspectPem(certificateBase64: string): CertificateInspection;
+}
+
 /** Builds, signs, lints and re-reads certificates with the active issuer's key. */
 export interface CertificateSigner {
   /** The issuer that signs now. */

@@ -1,0 +1,118 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logging.ts";
+import type { UserInfo } from "../../shared/user-info.ts";
+import type { Authorizer } from "../domain/authorization.ts";
+import type { CertificateSigningRequest, UpdateTarget } from "../domain/certificate-signing-request.ts";
+import type { Outcome } from "../domain/decision.ts";
+import type { CsrDraft } from "../domain/draft.ts";
+import type {
+  ApprovalChain,
+  CertificateInspector,
+  CertificateRequests,
+  CertificateSigner,
+  Certificates,
+  CsrDecoder,
+} from "../domain/ports.ts";
+
+export interface WriteOptions {
+  /** Everything but persistence and its events: no resourceVersion on the answer of a create. */
+  readonly dryRun: boolean;
+}
+
+export interface RemovePreconditions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+}
+
+export interface Removal {
+  /** The last state of the object, or its state with a deletionTimestamp. */
+  readonly csr: CertificateSigningRequest;
+  /** False when finalizers still hold the object. */
+  readonly removed: boolean;
+}
+
+/**
+ * Maps the stored object to what the client wants: the body of a PUT, or a patch applied to `current`. Called with
+ * undefined when there is no such object: a PUT returns its body all the same (its uid is judged first), a patch throws
+ * NotFound. Called again after an internal conflict when the draft carries no resourceVersion.
+ */
+export type Change = (current: CertificateSigningRequest | undefined) => CsrDraft;
+
+/** The use cases: what a caller may do with requests, and the work that follows. */
+export interface Issuance {
+  /**
+   * @throws {StatusError} Invalid (422), then Forbidden (403), then AlreadyExists (409). The caller has decoded the body.
+   */
+  create(requester: UserInfo, draft: CsrDraft, options: WriteOptions): Promise<CertificateSigningRequest>;
+
+  /**
+   * @throws {StatusError} in this order: BadRequest (the draft's name is not `name`), Conflict (uid), NotFound, Conflict
+   *   (resourceVersion), Invalid, Forbidden.
+   */
+  update(
+    requester: UserInfo,
+    name: string,
+    target: UpdateTarget,
+    change: Change,
+    options: WriteOptions,
+  ): Promise<CertificateSigningRequest>;
+
+  /** @throws {StatusError} NotFound, or Conflict when a precondition does not hold. */
+  remove(
+    requester: UserInfo,
+    name: string,
+    preconditions: RemovePreconditions,
+    options: WriteOptions,
+  ): Promise<Removal>;
+
+  /** Starts the work queue with everything that `CertificateRequests.unfinished()` names. */
+  start(): void;
+
+  /** Takes no new work and resolves when what is in progress has ended; what waits is found again at the next start. */
+  stop(): Promise<void>;
+
+  /** How many requests wait for work or are being worked on. */
+  readonly depth: number;
+}
+
+export type Phase = "decode" | "review" | "sign" | "commit";
+
+/** Where the work reports to, for metrics. Called synchronously: implementations must be quick and must not throw. */
+export interface IssuanceObserver {
+  phase(phase: Phase, seconds: number): void;
+  /** A decision was made durable; `by` is `gatehouse` for the chain or `person`. */
+  decided(outcome: Outcome, by: "gatehouse" | "person", signerName: string): void;
+  /** A certificate was made durable, this long after its request was created. */
+  issued(signerName: string, secondsSinceCreation: number): void;
+  /** A request violates its signer's profile and was marked Failed. */
+  rejected(signerName: string): void;
+  /** Work on a request went wrong and will be tried again. */
+  retried(phase: Phase | "queue", error: unknown): void;
+}
+
+export interface IssuanceSettings {
+  /** The longest certificate, in seconds; what is issued when a request names no lifetime. */
+  readonly maximumLifetimeSeconds: number;
+  /** How many requests are worked on at a time. */
+  readonly concurrency: number;
+  /** How many may wait; above it, creating answers TooManyRequests. */
+  readonly queueLimit: number;
+}
+
+export interface IssuanceDependencies {
+  readonly requests: CertificateRequests;
+  readonly certificates: Pick<Certificates, "latestOf">;
+  readonly decoder: CsrDecoder;
+  readonly inspector: CertificateInspector;
+  readonly signer: CertificateSigner;
+  readonly chain: ApprovalChain;
+  readonly authorizer: Authorizer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A random UUID. */
+  newUid(): string;
+  /** Five random characters of `bcdfghjklmnpqrstvwxz2456789`, what `generateName` is completed with. */
+  newNameSuffix(): string;
+  readonly settings: IssuanceSettings;
+  readonly observe: IssuanceObserver;
+}
