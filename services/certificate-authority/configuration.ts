@@ -1,0 +1,177 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { KEY_ALGORITHMS } from "./domain/issuer.ts";
+
+const DAY_SECONDS = 86_400;
+
+/** A problem in the configuration file or on the command line; the message names every path, value and way out. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+const listenAddress = z
+  .string()
+  .regex(
+    /^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/,
+    "must be HOST:PORT, for example 127.0.0.1:9443 (port 0 picks a free one)",
+  )
+  .refine((value) => Number(value.slice(value.lastIndexOf(":") + 1)) <= 65_535, "the port must be at most 65535");
+
+const hookSchema = z.union([
+  z.strictObject({ manual: z.strictObject({ required: z.boolean().default(false) }) }),
+  z.strictObject({ "kubelet-client": z.strictObject({ required: z.boolean().default(false) }) }),
+]);
+
+const encryptionSchema = z.union([
+  z.strictObject({ keyFile: z.string().min(1) }),
+  z.strictObject({
+    keyEnvironment: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of an environment variable"),
+  }),
+]);
+
+const configurationSchema = z.strictObject({
+  apiVersion: z.literal("gatehouse.dev/v1"),
+  kind: z.literal("GatehouseConfiguration"),
+  dataDirectory: z.string().min(1).default("data"),
+  server: z
+    .strictObject({
+      listen: listenAddress.default("127.0.0.1:9443"),
+      /** A second listener that never asks for a client certificate: cheaper handshakes for machines that only bootstrap. */
+      bootstrapListen: listenAddress.optional(),
+      /** Further DNS names and addresses for the serving certificate. */
+      names: z.array(z.string().min(1)).default([]),
+      maxConnections: z.int().min(16).max(1_000_000).default(20_000),
+      maxWatches: z.int().min(1).max(1_000_000).default(20_000),
+    })
+    .prefault({}),
+  issuer: z
+    .strictObject({
+      keyAlgorithm: z.enum(KEY_ALGORITHMS).default("ecdsa-p256"),
+      commonName: z.string().min(1).max(64).default("gatehouse-ca"),
+      lifetimeDays: z.int().min(1).max(36_500).default(3650),
+      import: z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+    })
+    .prefault({}),
+  encryption: encryptionSchema.optional(),
+  signing: z
+    .strictObject({
+      /** Longest lifetime of a certificate, as kube-controller-manager's --cluster-signing-duration. */
+      maxDurationSeconds: z
+        .int()
+        .min(600)
+        .max(3650 * DAY_SECONDS)
+        .default(365 * DAY_SECONDS),
+      workers: z.int().min(1).max(64).optional(),
+    })
+    .prefault({}),
+  approval: z
+    .strictObject({
+      hooks: z
+        .array(hookSchema)
+        .min(1)
+        .default([{ manual: { required: false } }, { "kubelet-client": { required: false } }]),
+    })
+    .prefault({}),
+  rbac: z.strictObject({ files: z.array(z.string().min(1)).default([]) }).prefault({}),
+  limits: z
+    .strictObject({
+      requestsPerSecondPerIdentity: z.number().positive().max(1_000_000).default(500),
+      requestsPerSecondPerAddress: z.number().positive().max(1_000_000).default(20_000),
+      failedAuthenticationsPerMinutePerAddress: z.number().positive().max(1_000_000).default(300),
+      maxStoredRequests: z.int().min(100).max(10_000_000).default(200_000),
+    })
+    .prefault({}),
+  ledger: z
+    .strictObject({
+      compactionWindowSeconds: z.int().min(60).max(DAY_SECONDS).default(600),
+      /** For measuring only: waits before every commit, as a slow disk would. */
+      commitDelayMilliseconds: z.number().min(0).max(1000).default(0),
+    })
+    .prefault({}),
+  cleaner: z.strictObject({ intervalSeconds: z.int().min(1).max(DAY_SECONDS).default(3600) }).prefault({}),
+  log: z.strictObject({ level: z.enum(["silent", "error", "warn", "info", "debug"]).default("info") }).prefault({}),
+});
+
+export type Configuration = z.infer<typeof configurationSchema>;
+
+/** What the command line may override. */
+export interface ConfigurationOverrides {
+  readonly configFile?: string | undefined;
+  readonly dataDirectory?: string | undefined;
+  readonly listen?: string | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+/**
+ * Reads the configuration file, if one is named, lays the command line over it and fills in the defaults. Paths in the
+ * file are relative to the file; paths on the command line to the working directory.
+ *
+ * @throws {ConfigurationError} naming every problem by its path.
+ */
+export function loadConfiguration(overrides: ConfigurationOverrides): Configuration {
+  const { configFile } = overrides;
+  const raw = configFile === undefined ? emptyDocument() : readDocument(configFile);
+  const parsed = configurationSchema.safeParse(raw);
+  if (!parsed.success)
+    throw new ConfigurationError(`${configFile ?? "configuration"} is not valid:\n${z.prettifyError(parsed.error)}`);
+  const configuration = applyOverrides(parsed.data, overrides);
+  return resolvePaths(
+    configuration,
+    configFile === undefined ? process.cwd() : dirname(resolve(configFile)),
+    overrides,
+  );
+}
+
+function emptyDocument(): unknown {
+  return { apiVersion: "gatehouse.dev/v1", kind: "GatehouseConfiguration" };
+}
+
+function readDocument(configFile: string): unknown {
+  const text = readText(configFile);
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem !== undefined) throw new ConfigurationError(`${configFile} is not valid YAML: ${problem.message}`);
+  return document.toJS({ maxAliasCount: 100 });
+}
+
+function readText(configFile: string): string {
+  try {
+    return readFileSync(configFile, "utf8");
+  } catch (cause) {
+    throw new ConfigurationError(`cannot read the configuration file ${configFile}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+function applyOverrides(configuration: Configuration, { listen, logLevel }: ConfigurationOverrides): Configuration {
+  const merged = {
+    ...configuration,
+    server: { ...configuration.server, ...(listen !== undefined && { listen }) },
+    log: { ...configuration.log, ...(logLevel !== undefined && { level: logLevel }) },
+  };
+  const parsed = configurationSchema.safeParse(merged);
+  if (!parsed.success) throw new ConfigurationError(`the command line is not valid:\n${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+function resolvePaths(
+  configuration: Configuration,
+  base: string,
+  { dataDirectory }: ConfigurationOverrides,
+): Configuration {
+  const { issuer, encryption, rbac } = configuration;
+  const importFiles = issuer.import && {
+    certificateFile: resolve(base, issuer.import.certificateFile),
+    keyFile: resolve(base, issuer.import.keyFile),
+  };
+  return {
+    ...configuration,
+    dataDirectory: dataDirectory === undefined ? resolve(base, configuration.dataDirectory) : resolve(dataDirectory),
+    issuer: { ...issuer, ...(importFiles && { import: importFiles }) },
+    ...(encryption && "keyFile" in encryption && { encryption: { keyFile: resolve(base, encryption.keyFile) } }),
+    rbac: { files: rbac.files.map((file) => resolve(base, file)) },
+  };
+}

@@ -1,0 +1,250 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TLSSocket } from "node:tls";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logging.ts";
+import { isStatusError, StatusError } from "../../shared/status-error.ts";
+import { ANONYMOUS, type UserInfo } from "../../shared/user-info.ts";
+import type { AccessAttributes, Authorizer } from "../domain/authorization.ts";
+import { readBody } from "./body.ts";
+import type { Call, Handler } from "./call.ts";
+import { sendJson } from "./call.ts";
+import { type Impersonation, impersonationOf } from "./impersonation-headers.ts";
+import type { Metrics } from "./metrics.ts";
+import { type RequestInfo, requestInfoOf } from "./request-info.ts";
+
+/** What a caller shows of itself. The certificate, when there is one, has passed the TLS layer's chain check. */
+export interface Credentials {
+  readonly authorization: string | undefined;
+  readonly clientCertificateDer: Uint8Array | undefined;
+  readonly impersonation: Impersonation | undefined;
+  readonly remoteAddress: string;
+}
+
+export interface Identity {
+  /** Who the request acts as, after impersonation. */
+  readonly user: UserInfo;
+  /** Whose credentials they were. */
+  readonly authenticated: UserInfo;
+}
+
+export interface RateLimiter {
+  /** @throws {StatusError} TooManyRequests with `retryAfterSeconds`. */
+  takeForAddress(address: string): void;
+  /** @throws {StatusError} TooManyRequests with `retryAfterSeconds`. */
+  takeForIdentity(username: string): void;
+  noteFailedAuthentication(address: string): void;
+}
+
+export interface EdgeDependencies {
+  authenticate(credentials: Credentials): Promise<Identity>;
+  readonly authorizer: Authorizer;
+  readonly rateLimiter: RateLimiter;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly maxBodyBytes: number;
+}
+
+export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface Edge {
+  /** Wraps a handler with everything each request passes: id, limits, authentication, authorization, metrics, errors. */
+  listener(handler: Handler): RequestListener;
+  /** Requests being answered right now, watches included. */
+  readonly inFlight: number;
+}
+
+/** Builds the one way by which every request comes in (services/README.md, "One request, end to end"). */
+export function createEdge(deps: EdgeDependencies): Edge {
+  const state = { inFlight: 0 };
+  return {
+    get inFlight() {
+      return state.inFlight;
+    },
+    listener: (handler) => (request, response) => {
+      state.inFlight += 1;
+      const exchange = new Exchange(deps, request, response);
+      response.once("close", () => {
+        state.inFlight -= 1;
+        exchange.finished();
+      });
+      void exchange.run(handler);
+    },
+  };
+}
+
+/** One request and its answer; holds what the log line and the metrics need at the end. */
+class Exchange {
+  readonly #deps: EdgeDependencies;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #requestId: string;
+  readonly #started = performance.now();
+  #info: RequestInfo | undefined;
+  #user: UserInfo = ANONYMOUS;
+
+  constructor(deps: EdgeDependencies, request: IncomingMessage, response: ServerResponse) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#response = response;
+    this.#requestId = requestIdOf(request);
+  }
+
+  async run(handler: Handler): Promise<void> {
+    const response = this.#response;
+    response.setHeader("audit-id", this.#requestId);
+    response.setHeader("cache-control", "no-cache, private");
+    response.setHeader("x-content-type-options", "nosniff");
+    try {
+      await handler(await this.#admit());
+    } catch (error) {
+      this.#answerError(error);
+    }
+  }
+
+  async #admit(): Promise<Call> {
+    const request = this.#request;
+    const deps = this.#deps;
+    const { path, query } = splitUrl(request.url ?? "/");
+    const info = requestInfoOf(request.method ?? "GET", path, query);
+    if (info === undefined) throw new StatusError("BadRequest", `the path ${path} is not valid percent-encoding`);
+    this.#info = info;
+    const address = request.socket.remoteAddress ?? "";
+    deps.rateLimiter.takeForAddress(address);
+    this.#user = (await this.#authenticate(address)).user;
+    deps.rateLimiter.takeForIdentity(
+      this.#user.username === ANONYMOUS.username ? `address ${address}` : this.#user.username,
+    );
+    await this.#authorize(info);
+    // A watch may be silent for as long as it likes; everything else may not.
+    if (info.verb === "watch") request.socket.setTimeout(0);
+    const body = (): Promise<Buffer> => readBody(request, deps.maxBodyBytes);
+    return {
+      request,
+      response: this.#response,
+      requestId: this.#requestId,
+      user: this.#user,
+      path,
+      query,
+      info,
+      readBody: body,
+    };
+  }
+
+  async #authenticate(remoteAddress: string): Promise<Identity> {
+    const { headers, socket } = this.#request;
+    const impersonation = impersonationOf(this.#request);
+    const clientCertificateDer = verifiedCertificateOf(socket as TLSSocket);
+    try {
+      const { authorization } = headers;
+      return await this.#deps.authenticate({ authorization, clientCertificateDer, impersonation, remoteAddress });
+    } catch (error) {
+      if (isStatusError(error, "Unauthorized")) this.#deps.rateLimiter.noteFailedAuthentication(remoteAddress);
+      throw error;
+    }
+  }
+
+  async #authorize(info: RequestInfo): Promise<void> {
+    const user = this.#user;
+    const { allowed } = await this.#deps.authorizer.authorize(user, attributesOf(info));
+    if (allowed) return;
+    if (user.username === ANONYMOUS.username && user.groups.includes("system:unauthenticated")) {
+      throw new StatusError("Unauthorized", "Unauthorized");
+    }
+    throw forbidden(user, info);
+  }
+
+  #answerError(error: unknown): void {
+    const response = this.#response;
+    const status = isStatusError(error) ? error : new StatusError("InternalError", "internal error", { cause: error });
+    if (!isStatusError(error) || status.code >= 500) {
+      this.#deps.logger.error({ requestId: this.#requestId, err: error }, "request failed");
+    }
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const retryAfter = status.details?.retryAfterSeconds;
+    if (retryAfter !== undefined) response.setHeader("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
+    if (status.code === 401) response.setHeader("www-authenticate", 'Bearer realm="gatehouse"');
+    // What is left of the body is not read, so the connection cannot carry another request.
+    if (!this.#request.complete) response.setHeader("connection", "close");
+    sendJson(response, status.code, status.toStatus());
+  }
+
+  finished(): void {
+    const { metrics, logger } = this.#deps;
+    const seconds = (performance.now() - this.#started) / 1000;
+    const verb = this.#info?.verb ?? "unknown";
+    const code = this.#response.statusCode;
+    metrics.requestFinished(verb, resourceLabel(this.#info), code, seconds);
+    const level = code >= 400 ? "info" : "debug";
+    if (!logger.isLevelEnabled(level)) return;
+    const { method, url } = this.#request;
+    const milliseconds = Math.round(seconds * 1e5) / 100;
+    logger[level](
+      { requestId: this.#requestId, user: this.#user.username, method, url, code, milliseconds },
+      "request",
+    );
+  }
+}
+
+/** The caller's own id when it is harmless in a log line, else a new one. */
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"] ?? request.headers["audit-id"];
+  return typeof given === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(given) ? given : randomBytes(8).toString("hex");
+}
+
+function splitUrl(url: string): { path: string; query: URLSearchParams } {
+  const mark = url.indexOf("?");
+  return mark < 0
+    ? { path: url, query: new URLSearchParams() }
+    : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
+}
+
+/** The client certificate of a connection whose chain the TLS layer verified; remembered, since asking copies it. */
+const certificates = new WeakMap<TLSSocket, Uint8Array | undefined>();
+
+function verifiedCertificateOf(socket: TLSSocket): Uint8Array | undefined {
+  if (!socket.authorized) return undefined;
+  if (certificates.has(socket)) return certificates.get(socket);
+  const der = socket.getPeerX509Certificate()?.raw;
+  certificates.set(socket, der);
+  return der;
+}
+
+function attributesOf(info: RequestInfo): AccessAttributes {
+  if (!info.isResource) return { kind: "path", verb: info.verb, path: info.path };
+  const { verb, apiGroup: group, apiVersion: version, resource, subresource, name, namespace } = info;
+  return { kind: "resource", verb, group, version, resource, subresource, name, namespace };
+}
+
+function forbidden(user: UserInfo, info: RequestInfo): StatusError {
+  if (!info.isResource) {
+    return new StatusError("Forbidden", `forbidden: User "${user.username}" cannot ${info.verb} path "${info.path}"`);
+  }
+  const resource = info.subresource === "" ? info.resource : `${info.resource}/${info.subresource}`;
+  const subject =
+    info.name === "" ? `${info.resource}.${info.apiGroup}` : `${info.resource}.${info.apiGroup} "${info.name}"`;
+  const message = `${subject} is forbidden: User "${user.username}" cannot ${info.verb} resource "${resource}" in API group "${info.apiGroup}" at the cluster scope`;
+  const details = { ...(info.name !== "" && { name: info.name }), group: info.apiGroup, kind: info.resource };
+  return new StatusError("Forbidden", message, { details });
+}
+
+/** Metrics labels are a closed set: a path that is no resource of ours counts under its first segment. */
+const KNOWN_RESOURCES = new Set([
+  "certificatesigningrequests",
+  "selfsubjectaccessreviews",
+  "selfsubjectrulesreviews",
+  "subjectaccessreviews",
+  "selfsubjectreviews",
+]);
+const KNOWN_PATHS = new Set(["healthz", "livez", "readyz", "metrics", "version", "api", "apis", "openapi", "v1"]);
+
+function resourceLabel(info: RequestInfo | undefined): string {
+  if (info === undefined) return "other";
+  if (info.isResource) return KNOWN_RESOURCES.has(info.resource) ? info.resource : "other";
+  const [, first = ""] = info.path.split("/", 2);
+  return KNOWN_PATHS.has(first) ? first : "other";
+}

@@ -1,0 +1,167 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const DAY_MILLISECONDS = 86_400_000;
+
+/** Upper bounds of the expiry buckets, in days from now. */
+const EXPIRY_BUCKETS = { "1d": 1, "7d": 7, "30d": 30, "90d": 90 } as const;
+
+/** What is read from elsewhere when somebody scrapes. */
+export interface MetricSources {
+  /** Requests that are undecided or await a signature, oldest first. */
+  pending(): Promise<{ readonly count: number; readonly oldest: Date | undefined }>;
+  certificatesExpiringBefore(
+    bounds: readonly Date[],
+  ): Promise<{ readonly counts: readonly number[]; readonly valid: number }>;
+  issuers(): Promise<
+    readonly { readonly id: string; readonly commonName: string; readonly slot: string; readonly notAfter: Date }[]
+  >;
+  queueDepth(): number;
+  watches(): number;
+  revision(): number;
+  now(): Date;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** The exposition text; reads the sources. */
+  render(): Promise<string>;
+  /** Names where the gauges are read from; until then they are not shown. */
+  attach(sources: MetricSources): void;
+  requestFinished(verb: string, resource: string, code: number, seconds: number): void;
+  decided(outcome: string, by: string, signerName: string): void;
+  issued(signerName: string, secondsSinceCreation: number): void;
+  rejected(signerName: string): void;
+  retried(phase: string): void;
+  issuancePhase(phase: string, seconds: number): void;
+}
+
+/** Prometheus metrics under the prefix `gatehouse_`, with Node's own process metrics beside them. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const requests = new Counter({
+    name: "gatehouse_http_requests_total",
+    help: "Requests answered, by verb, resource and HTTP code",
+    labelNames: ["verb", "resource", "code"],
+    registers,
+  });
+  const durations = new Histogram({
+    name: "gatehouse_http_request_duration_seconds",
+    help: "Time from the request's head to the end of its answer, watches left out",
+    labelNames: ["verb", "resource"],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  });
+  const decisions = new Counter({
+    name: "gatehouse_decisions_total",
+    help: "Durable decisions on requests, by outcome, who decided (gatehouse or person) and signer",
+    labelNames: ["outcome", "by", "signer"],
+    registers,
+  });
+  const certificates = new Histogram({
+    name: "gatehouse_issuance_seconds",
+    help: "Time from a request's creation to its durable certificate, by signer; the count is the certificates issued",
+    labelNames: ["signer"],
+    buckets: [...SECONDS_BUCKETS, 60, 600, 3600],
+    registers,
+  });
+  const phases = new Histogram({
+    name: "gatehouse_issuance_phase_seconds",
+    help: "Time a request spends in each phase of issuance: decode, review, sign, commit",
+    labelNames: ["phase"],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  });
+  const rejections = new Counter({
+    name: "gatehouse_profile_violations_total",
+    help: "Approved requests marked Failed because they violate their signer's profile",
+    labelNames: ["signer"],
+    registers,
+  });
+  const retries = new Counter({
+    name: "gatehouse_issuance_retries_total",
+    help: "Work on a request that went wrong and is tried again, by phase",
+    labelNames: ["phase"],
+    registers,
+  });
+  let sources: MetricSources | undefined;
+  const collectors = sourceGauges(registers);
+  return {
+    contentType: registry.contentType,
+    attach: (given) => {
+      sources = given;
+    },
+    render: async () => {
+      if (sources !== undefined) await collectors(sources);
+      return registry.metrics();
+    },
+    requestFinished: (verb, resource, code, seconds) => {
+      requests.inc({ verb, resource, code });
+      if (verb !== "watch") durations.observe({ verb, resource }, seconds);
+    },
+    decided: (outcome, by, signer) => decisions.inc({ outcome, by, signer: knownSigner(signer) }),
+    issued: (signer, seconds) => certificates.observe({ signer: knownSigner(signer) }, seconds),
+    rejected: (signer) => rejections.inc({ signer: knownSigner(signer) }),
+    retried: (phase) => retries.inc({ phase }),
+    issuancePhase: (phase, seconds) => phases.observe({ phase }, seconds),
+  };
+}
+
+const LABELLED_SIGNERS = new Set([
+  "kubernetes.io/kube-apiserver-client",
+  "kubernetes.io/kube-apiserver-client-kubelet",
+  "kubernetes.io/kubelet-serving",
+]);
+
+/** Signer names come from requesters: only known ones become label values, so that nobody can fill the registry. */
+function knownSigner(signerName: string): string {
+  return LABELLED_SIGNERS.has(signerName) ? signerName : "other";
+}
+
+function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promise<void> {
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name, help, labelNames, registers });
+  const pendingCount = gauge(
+    "gatehouse_pending_requests",
+    "Requests that nobody decided yet or that await a signature",
+  );
+  const pendingAge = gauge(
+    "gatehouse_pending_oldest_age_seconds",
+    "Age of the oldest such request, 0 when there is none",
+  );
+  const expiring = gauge(
+    "gatehouse_certificates",
+    "Valid certificates by the time until they expire; bucket all counts every valid one",
+    ["expires_within"],
+  );
+  const issuerExpiry = gauge("gatehouse_issuer_not_after_seconds", "When each issuer expires, seconds since 1970", [
+    "issuer",
+    "common_name",
+    "slot",
+  ]);
+  const depth = gauge("gatehouse_issuance_queue_depth", "Requests waiting for review or signature in this process");
+  const watches = gauge("gatehouse_watches", "Open watch streams");
+  const revision = gauge("gatehouse_ledger_revision", "Newest durable revision");
+  return async (sources) => {
+    const now = sources.now();
+    const bounds = Object.values(EXPIRY_BUCKETS).map((days) => new Date(now.getTime() + days * DAY_MILLISECONDS));
+    const [pending, expiry, issuers] = await Promise.all([
+      sources.pending(),
+      sources.certificatesExpiringBefore(bounds),
+      sources.issuers(),
+    ]);
+    pendingCount.set(pending.count);
+    pendingAge.set(pending.oldest === undefined ? 0 : Math.max(0, (now.getTime() - pending.oldest.getTime()) / 1000));
+    for (const [index, bucket] of Object.keys(EXPIRY_BUCKETS).entries())
+      expiring.set({ expires_within: bucket }, expiry.counts[index] ?? 0);
+    expiring.set({ expires_within: "all" }, expiry.valid);
+    issuerExpiry.reset();
+    for (const { id, commonName, slot, notAfter } of issuers)
+      issuerExpiry.set({ issuer: id.slice(0, 16), common_name: commonName, slot }, notAfter.getTime() / 1000);
+    depth.set(sources.queueDepth());
+    watches.set(sources.watches());
+    revision.set(sources.revision());
+  };
+}

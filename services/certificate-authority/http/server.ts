@@ -1,0 +1,128 @@
+import { constants, X509Certificate } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import express, { type Express } from "express";
+import helmet from "helmet";
+import { StatusError } from "../../shared/status-error.ts";
+import type { Handler, Route } from "./call.ts";
+import type { Edge, RequestListener } from "./edge.ts";
+
+export interface ServingCertificate {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+export interface ServerOptions {
+  readonly serving: ServingCertificate;
+  /** PEM of the CAs whose client certificates are let through to authentication. */
+  readonly clientCaPem: string;
+  /** Whether to ask for a client certificate; a listener for machines that only bootstrap need not. */
+  readonly requestClientCertificate: boolean;
+  readonly maxConnections: number;
+}
+
+const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
+const IDLE_TIMEOUT_MILLISECONDS = 120_000;
+
+/** The Express application: every route behind the edge, and a Status for what is not there. Tests mount it as it is. */
+export function createApp(edge: Edge, routes: readonly Route[]): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.use(helmet());
+  for (const { method, path, handler } of routes) {
+    const listener = edge.listener(handler);
+    if (method === "*") app.all(path, listener);
+    else app[method.toLowerCase() as "get"](path, listener);
+  }
+  app.use(edge.listener(notFound));
+  return app;
+}
+
+const notFound: Handler = ({ path }) => {
+  throw new StatusError("NotFound", `the server could not find the requested resource ${path}`);
+};
+
+/**
+ * Sends what `isHot` accepts straight to `hot` and everything else through Express, which costs some 50 µs a request.
+ */
+export function dispatchAhead(
+  app: Express,
+  hot: RequestListener,
+  isHot: (request: IncomingMessage) => boolean,
+): RequestListener {
+  return (request: IncomingMessage, response: ServerResponse) => {
+    if (isHot(request)) hot(request, response);
+    else app(request, response);
+  };
+}
+
+/**
+ * An HTTPS server with limits on slow clients. Only `http/1.1` is offered: an HTTP/2 request would crash Express 5, and
+ * kubelets and kubectl fall back by themselves. No session tickets: Go clients do not resume, and a ticket costs the
+ * server a re-encoding of the client's certificate.
+ */
+export function createHttpsServer(options: ServerOptions, listener: RequestListener): Server {
+  const server = createServer(
+    {
+      ...secureContextOptions(options),
+      requestCert: options.requestClientCertificate,
+      // An unverifiable certificate is the authenticator's to refuse, with a Status body.
+      rejectUnauthorized: false,
+      ALPNProtocols: ["http/1.1"],
+      headersTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+      requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+      keepAliveTimeout: IDLE_TIMEOUT_MILLISECONDS,
+      handshakeTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+      maxHeaderSize: 32_768,
+    },
+    listener,
+  );
+  server.maxConnections = options.maxConnections;
+  server.timeout = IDLE_TIMEOUT_MILLISECONDS;
+  return server;
+}
+
+function secureContextOptions({ serving, clientCaPem }: Pick<ServerOptions, "serving" | "clientCaPem">) {
+  return {
+    cert: serving.certificatePem,
+    key: serving.privateKeyPem,
+    ca: clientCaPem,
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    minVersion: "TLSv1.2",
+  } as const;
+}
+
+/** Puts a renewed serving certificate in place; open connections keep the old one. */
+export function replaceServingCertificate(
+  server: Server,
+  options: Pick<ServerOptions, "serving" | "clientCaPem">,
+): void {
+  server.setSecureContext(secureContextOptions(options));
+}
+
+/** @throws {Error} when the address cannot be bound; the message names it. */
+export function listen(server: Server, address: string): Promise<AddressInfo> {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  const port = Number(address.slice(colon + 1));
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause })));
+    server.listen({ host, port, backlog: 4096 }, () => resolve(server.address() as AddressInfo));
+  });
+}
+
+/** Stops accepting, lets requests in flight end, then closes what is left after `graceMilliseconds`. */
+export async function shutDown(server: Server, graceMilliseconds: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
+  await closed;
+  clearTimeout(timer);
+}
+
+/** When a PEM certificate ends. */
+export function notAfterOf(certificatePem: string): Date {
+  return new X509Certificate(certificatePem).validToDate;
+}

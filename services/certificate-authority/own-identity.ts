@@ -1,0 +1,171 @@
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { writeFileAtomically } from "../shared/atomic-file.ts";
+import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/logging.ts";
+import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
+import type { Subject, SubjectAltNames } from "./domain/csr-facts.ts";
+import type { CertificateSigner, Certificates } from "./domain/ports.ts";
+
+const DAY_MILLISECONDS = 86_400_000;
+const BACKDATE_MILLISECONDS = 300_000;
+const LIFETIME_DAYS = 365;
+const DIGITAL_SIGNATURE = 1;
+
+export const ADMINISTRATOR_NAME = "gatehouse-admin";
+export const ADMINISTRATORS_GROUP = "gatehouse:administrators";
+
+/** A new key pair and the certificate for it, as PEM. */
+export interface OwnCertificate {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+  readonly notAfter: Date;
+}
+
+export interface KeyPair {
+  readonly spkiDer: Uint8Array;
+  readonly spkiSha256: string;
+  pkcs8Pem(): string;
+}
+
+export interface OwnIdentityDependencies {
+  readonly signer: CertificateSigner;
+  readonly certificates: Pick<Certificates, "record">;
+  generateKeyPair(): Promise<KeyPair>;
+  readonly clock: Clock;
+}
+
+/**
+ * Certificates for Gatehouse itself: what its listeners serve and what its first administrator logs in with. They are
+ * built by the same signer and recorded in the same ledger as every other certificate.
+ */
+export function ownIdentity(deps: OwnIdentityDependencies) {
+  return {
+    /** A serving certificate for the given DNS names and addresses. */
+    serving: (sans: SubjectAltNames): Promise<OwnCertificate> =>
+      issue(deps, "gatehouse.dev/serving", subjectOf("gatehouse", []), sans, "serverAuth"),
+    /** A client certificate with every right. */
+    administrator: (): Promise<OwnCertificate> =>
+      issue(
+        deps,
+        "gatehouse.dev/administrator",
+        subjectOf(ADMINISTRATOR_NAME, [ADMINISTRATORS_GROUP]),
+        NO_SANS,
+        "clientAuth",
+      ),
+  };
+}
+
+const NO_SANS: SubjectAltNames = { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [] };
+
+function subjectOf(commonName: string, organization: readonly string[]): Subject {
+  return {
+    country: [],
+    organization,
+    organizationalUnit: [],
+    locality: [],
+    province: [],
+    streetAddress: [],
+    postalCode: [],
+    commonName,
+    serialNumber: "",
+  };
+}
+
+async function issue(
+  deps: OwnIdentityDependencies,
+  signerName: string,
+  subject: Subject,
+  sans: SubjectAltNames,
+  usage: "serverAuth" | "clientAuth",
+): Promise<OwnCertificate> {
+  const keys = await deps.generateKeyPair();
+  const now = deps.clock.now();
+  const wanted = now.getTime() + LIFETIME_DAYS * DAY_MILLISECONDS;
+  const intent: CertificateIntent = {
+    subject,
+    sans,
+    spkiDer: keys.spkiDer,
+    keyUsage: DIGITAL_SIGNATURE,
+    extendedKeyUsages: [usage],
+    notBefore: wholeSeconds(now.getTime() - BACKDATE_MILLISECONDS),
+    notAfter: wholeSeconds(Math.min(wanted, deps.signer.issuer().notAfter.getTime())),
+  };
+  const signed = await deps.signer.sign(intent);
+  await deps.certificates.record(recordOf(signed, intent, keys, signerName, now));
+  return { certificatePem: signed.pem, privateKeyPem: keys.pkcs8Pem(), notAfter: signed.notAfter };
+}
+
+function wholeSeconds(epochMilliseconds: number): Date {
+  return new Date(Math.floor(epochMilliseconds / 1000) * 1000);
+}
+
+function recordOf(
+  signed: SignedCertificate,
+  intent: CertificateIntent,
+  { spkiSha256 }: KeyPair,
+  signerName: string,
+  issuedAt: Date,
+): CertificateRecord {
+  const { serial, fingerprint, issuerId, notBefore, notAfter, der } = signed;
+  const { commonName, organization } = intent.subject;
+  return {
+    ...{ serial, fingerprint, issuerId, notBefore, notAfter, der, signerName, commonName, spkiSha256, issuedAt },
+    organizations: organization,
+    sans: intent.sans,
+    nodeName: undefined,
+    state: "issued",
+    requestUid: undefined,
+    requestName: undefined,
+    requester: undefined,
+    predecessor: undefined,
+  };
+}
+
+/** What a serving certificate is for: loopback, this host and what the configuration adds. */
+export function servingNames(listenHost: string, configured: readonly string[]): SubjectAltNames {
+  const names = new Set(["localhost", hostname().toLowerCase(), "127.0.0.1", "::1", listenHost, ...configured]);
+  const isAddress = (name: string): boolean => /^[0-9.]+$/.test(name) || name.includes(":");
+  const all = [...names].filter((name) => name !== "" && name !== "0.0.0.0" && name !== "::");
+  return {
+    dnsNames: all.filter((name) => !isAddress(name)),
+    emailAddresses: [],
+    ipAddresses: all.filter(isAddress),
+    uris: [],
+  };
+}
+
+type KubeconfigUser =
+  | { readonly token: string }
+  | { readonly "client-certificate-data": string; readonly "client-key-data": string };
+
+/** A kubeconfig with one cluster, one user and one context, everything embedded. */
+export function kubeconfig(serverUrl: string, caPem: string, userName: string, user: KubeconfigUser): string {
+  return stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "gatehouse", cluster: { server: serverUrl, "certificate-authority-data": base64(caPem) } }],
+    users: [{ name: userName, user }],
+    contexts: [{ name: "gatehouse", context: { cluster: "gatehouse", user: userName } }],
+    "current-context": "gatehouse",
+  });
+}
+
+export function clientCertificateUser({ certificatePem, privateKeyPem }: OwnCertificate): KubeconfigUser {
+  return { "client-certificate-data": base64(certificatePem), "client-key-data": base64(privateKeyPem) };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
+
+/** Writes a file that only its owner may read, whole or not at all. */
+export function writeSecretFile(directory: string, name: string, text: string, logger: Logger): string {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, name);
+  writeFileAtomically(path, text, 0o600);
+  logger.info({ path }, `wrote ${name}`);
+  return path;
+}

@@ -1,0 +1,211 @@
+import { expect, test } from "@jest/globals";
+import supertest from "supertest";
+import type { Route } from "../../../services/certificate-authority/http/call.ts";
+import type { Credentials } from "../../../services/certificate-authority/http/edge.ts";
+import { createMetrics } from "../../../services/certificate-authority/http/metrics.ts";
+import { StatusError } from "../../../services/shared/status-error.ts";
+import { ANONYMOUS } from "../../../services/shared/user-info.ts";
+import { ADMINISTRATOR, appOf } from "../../builders/edge.ts";
+
+const echo: Route = {
+  method: "*",
+  path: "/echo",
+  handler: async ({ user, response, readBody }) => {
+    response.end(`${user.username}:${(await readBody()).length}`);
+  },
+};
+
+test("a request reaches its handler as the authenticated user", async () => {
+  const answer = await supertest(appOf([echo]))
+    .post("/echo")
+    .send("abc");
+  expect([answer.status, answer.text]).toEqual([200, "alice:3"]);
+  expect(answer.headers["audit-id"]).toMatch(/^[0-9a-f]{16}$/);
+  expect(answer.headers["x-powered-by"]).toBeUndefined();
+});
+
+test("a harmless request id of the caller is kept, another is replaced", async () => {
+  const app = appOf([echo]);
+  expect((await supertest(app).get("/echo").set("x-request-id", "job-7")).headers["audit-id"]).toBe("job-7");
+  expect((await supertest(app).get("/echo").set("x-request-id", 'a"b')).headers["audit-id"]).toMatch(/^[0-9a-f]{16}$/);
+});
+
+test("an unknown path answers a NotFound Status", async () => {
+  const { status, body } = await supertest(appOf([])).get("/nowhere");
+  expect(status).toBe(404);
+  expect(body).toMatchObject({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    reason: "NotFound",
+    code: 404,
+  });
+});
+
+test("a known caller who may not gets 403 with the resource in the details", async () => {
+  const app = appOf([], { authorizer: { authorize: async () => ({ allowed: false, reason: "" }) } });
+  const { status, body } = await supertest(app).get("/apis/certificates.k8s.io/v1/certificatesigningrequests/x");
+  expect(status).toBe(403);
+  expect(body).toMatchObject({
+    reason: "Forbidden",
+    details: { name: "x", group: "certificates.k8s.io", kind: "certificatesigningrequests" },
+  });
+});
+
+test("an anonymous caller who may not gets 401", async () => {
+  const app = appOf([], {
+    authenticate: async () => ({ user: ANONYMOUS, authenticated: ANONYMOUS }),
+    authorizer: { authorize: async () => ({ allowed: false, reason: "" }) },
+  });
+  const { status, body, headers } = await supertest(app).get("/v1/certificates");
+  expect([status, body.reason, headers["www-authenticate"]]).toEqual([401, "Unauthorized", 'Bearer realm="gatehouse"']);
+});
+
+test("authorization is asked about verb, resource and name", async () => {
+  const asked: unknown[] = [];
+  const app = appOf([], {
+    authorizer: {
+      authorize: async (_user, attributes) => {
+        asked.push(attributes);
+        return { allowed: true, reason: "" };
+      },
+    },
+  });
+  await supertest(app).put("/apis/certificates.k8s.io/v1/certificatesigningrequests/x/approval");
+  await supertest(app).delete("/v1/bootstrap-tokens/abc");
+  expect(asked).toEqual([
+    {
+      kind: "resource",
+      verb: "update",
+      group: "certificates.k8s.io",
+      version: "v1",
+      resource: "certificatesigningrequests",
+      subresource: "approval",
+      name: "x",
+      namespace: "",
+    },
+    { kind: "path", verb: "delete", path: "/v1/bootstrap-tokens/abc" },
+  ]);
+});
+
+test("a failed authentication is counted against the address", async () => {
+  const failures: string[] = [];
+  const app = appOf([echo], {
+    authenticate: async () => {
+      throw new StatusError("Unauthorized", "Unauthorized");
+    },
+    rateLimiter: {
+      takeForAddress() {},
+      takeForIdentity() {},
+      noteFailedAuthentication: (address) => void failures.push(address),
+    },
+  });
+  expect((await supertest(app).get("/echo")).status).toBe(401);
+  expect(failures).toHaveLength(1);
+});
+
+test("a rate limit answers 429 with Retry-After", async () => {
+  const app = appOf([echo], {
+    rateLimiter: {
+      takeForAddress() {
+        throw new StatusError("TooManyRequests", "slow down", { details: { retryAfterSeconds: 7 } });
+      },
+      takeForIdentity() {},
+      noteFailedAuthentication() {},
+    },
+  });
+  const { status, headers } = await supertest(app).get("/echo");
+  expect([status, headers["retry-after"]]).toEqual([429, "7"]);
+});
+
+test("identities are limited by user name, anonymous callers by address", async () => {
+  const keys: string[] = [];
+  const rateLimiter = {
+    takeForAddress() {},
+    takeForIdentity: (key: string) => void keys.push(key),
+    noteFailedAuthentication() {},
+  };
+  await supertest(appOf([echo], { rateLimiter })).get("/echo");
+  const authenticate = async () => ({ user: ANONYMOUS, authenticated: ANONYMOUS });
+  await supertest(appOf([echo], { rateLimiter, authenticate })).get("/echo");
+  expect(keys[0]).toBe("alice");
+  expect(keys[1]).toMatch(/^address .*127\.0\.0\.1$/);
+});
+
+test("a body over the limit answers 413, announced or not", async () => {
+  const app = appOf([echo], { maxBodyBytes: 10 });
+  expect((await supertest(app).post("/echo").send("0123456789")).text).toBe("alice:10");
+  const { status, body } = await supertest(app).post("/echo").send("0123456789a");
+  expect([status, body.reason]).toEqual([413, "RequestEntityTooLarge"]);
+  const chunked = supertest(app).post("/echo").set("transfer-encoding", "chunked");
+  chunked.write("0123456789");
+  chunked.write("abc");
+  expect((await chunked).status).toBe(413);
+});
+
+test("a compressed body is refused, not misread", async () => {
+  const { status } = await supertest(appOf([echo]))
+    .post("/echo")
+    .set("content-encoding", "gzip")
+    .send("x");
+  expect(status).toBe(415);
+});
+
+test("an unexpected error is masked", async () => {
+  const failing: Route = {
+    method: "GET",
+    path: "/fail",
+    handler: () => {
+      throw new Error("secret detail");
+    },
+  };
+  const { status, body, text } = await supertest(appOf([failing])).get("/fail");
+  expect([status, body.reason]).toEqual([500, "InternalError"]);
+  expect(text).not.toContain("secret");
+});
+
+test("impersonation headers reach the authenticator apart", async () => {
+  let seen: Credentials | undefined;
+  const app = appOf([echo], {
+    authenticate: async (credentials) => {
+      seen = credentials;
+      return { user: ADMINISTRATOR, authenticated: ADMINISTRATOR };
+    },
+  });
+  await supertest(app)
+    .get("/echo")
+    .set("Impersonate-User", "bob")
+    .set("Impersonate-Group", ["a,b", "c"] as unknown as string)
+    .set("Impersonate-Extra-Example.com%2FTeam", "x");
+  expect(seen?.impersonation).toEqual({
+    user: "bob",
+    uid: undefined,
+    groups: ["a,b", "c"],
+    extra: { "example.com/team": ["x"] },
+  });
+  await supertest(app).get("/echo");
+  expect(seen?.impersonation).toBeUndefined();
+});
+
+test("an impersonation header with broken percent-encoding answers 400", async () => {
+  const { status } = await supertest(appOf([echo]))
+    .get("/echo")
+    .set("Impersonate-Extra-%zz", "x");
+  expect(status).toBe(400);
+});
+
+test("metrics count by closed label sets", async () => {
+  const metrics = createMetrics();
+  const app = appOf([echo], { metrics });
+  await supertest(app).get("/apis/certificates.k8s.io/v1/certificatesigningrequests");
+  await supertest(app).get("/apis/evil.example/v1/x123");
+  await supertest(app).get("/etc/passwd");
+  const text = await metrics.render();
+  expect(text).toContain(
+    'gatehouse_http_requests_total{verb="list",resource="certificatesigningrequests",code="404"} 1',
+  );
+  expect(text).toContain('gatehouse_http_requests_total{verb="list",resource="other",code="404"} 1');
+  expect(text).not.toContain("x123");
+  expect(text).not.toContain("passwd");
+});
