@@ -1,0 +1,33 @@
+export type CustodyErrorCode =
+  | "InvalidArgument"
+  | "EncryptionKeyInvalid"
+  | "EncryptionKeyMissing"
+  | "EncryptionKeyMismatch"
+  | "InsecurePermissions"
+  | "SealedFileDamaged"
+  | "KeyNotFound"
+  | "IssuerNotFound"
+  | "FileUnreadable"
+  | "InvalidCertificate"
+  | "InvalidPrivateKey"
+  | "EncryptedPrivateKey"
+  | "UnsupportedKey"
+  | "KeyTooWeak"
+  | "KeyMismatch"
+  | "NotACertificateAuthority"
+  | "IssuerExpired"
+  | "IssuerNotYetValid";
+
+/**
+ * A key or certificate that cannot be used. The message is for the administrator: it names the file and the way out,
+ * and never holds key material.
+ */
+export class CustodyError extends Error {
+  override readonly name = "CustodyError";
+  readonly code: CustodyErrorCode;
+
+  constructor(code: CustodyErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,66 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { Crypto } from "@peculiar/webcrypto";
+import type { KeyAlgorithm } from "../domain/issuer.ts";
+
+/** The one WebCrypto of this room. Its keys and Node's do not mix: they cross as PKCS#8 and SPKI octets only. */
+export const webCrypto = new Crypto();
+
+type WebCryptoAlgorithm = (EcKeyGenParams & EcdsaParams) | RsaHashedKeyGenParams | { readonly name: "Ed25519" };
+
+const rsa = (modulusLength: number): RsaHashedKeyGenParams => ({
+  name: "RSASSA-PKCS1-v1_5",
+  hash: "SHA-256",
+  modulusLength,
+  publicExponent: new Uint8Array([1, 0, 1]),
+});
+
+const ALGORITHMS: Readonly<Record<KeyAlgorithm, WebCryptoAlgorithm>> = {
+  "ecdsa-p256": { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
+  "ecdsa-p384": { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
+  "rsa-2048": rsa(2048),
+  "rsa-3072": rsa(3072),
+  "rsa-4096": rsa(4096),
+  ed25519: { name: "Ed25519" },
+};
+
+/** A private key and its public half, in the encodings that leave this room. */
+export interface KeyPair {
+  readonly privateKey: KeyObject;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spkiDer: Buffer;
+  /** PKCS#8, DER. */
+  readonly pkcs8Der: Buffer;
+  /** PKCS#8 in one PEM `PRIVATE KEY` block. */
+  pkcs8Pem(): string;
+}
+
+/** Makes a new key pair; the work is done off the main thread. */
+export async function generateKeyPair(algorithm: KeyAlgorithm): Promise<KeyPair> {
+  const { privateKey } = (await generateWebCryptoKeys(algorithm)).keys;
+  return keyPairOf(await exportPrivateKey(privateKey));
+}
+
+/** @param pkcs8Der - as `KeyPair.pkcs8Der` or `Custody.loadKey` gives it. */
+export function keyPairOf(pkcs8Der: Uint8Array): KeyPair {
+  const privateKey = createPrivateKey({ key: Buffer.from(pkcs8Der), format: "der", type: "pkcs8" });
+  return {
+    privateKey,
+    spkiDer: createPublicKey(privateKey).export({ format: "der", type: "spki" }),
+    pkcs8Der: Buffer.from(pkcs8Der),
+    pkcs8Pem: () => privateKey.export({ format: "pem", type: "pkcs8" }) as string,
+  };
+}
+
+/** Keys for @peculiar/x509, with the parameters a signature by them needs. */
+export async function generateWebCryptoKeys(
+  algorithm: KeyAlgorithm,
+): Promise<{ readonly keys: CryptoKeyPair; readonly signingAlgorithm: WebCryptoAlgorithm }> {
+  const signingAlgorithm = ALGORITHMS[algorithm];
+  const keys = await webCrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"]);
+  return { keys: keys as CryptoKeyPair, signingAlgorithm };
+}
+
+/** @returns PKCS#8, DER. */
+export async function exportPrivateKey(key: CryptoKey): Promise<Buffer> {
+  return Buffer.from(await webCrypto.subtle.exportKey("pkcs8", key));
+}
