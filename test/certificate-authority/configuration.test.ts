@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { loadConfiguration } from "../../services/certificate-authority/configuration.ts";
+
+const HEAD = "apiVersion: gatehouse.dev/v1\nkind: GatehouseConfiguration\n";
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "gatehouse-configuration-"));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function file(text: string): string {
+  const path = join(directory, "gatehouse.yaml");
+  writeFileSync(path, text);
+  return path;
+}
+
+test("with nothing configured everything has a default", () => {
+  const configuration = loadConfiguration({});
+  expect(configuration.server.listen).toBe("127.0.0.1:9443");
+  expect(configuration.dataDirectory).toBe(join(process.cwd(), "data"));
+  expect(configuration.signing.maxDurationSeconds).toBe(31_536_000);
+  expect(configuration.approval.hooks).toEqual([
+    { manual: { required: false } },
+    { "kubelet-client": { required: false } },
+  ]);
+});
+
+test("the example file shows the defaults", () => {
+  const path = join(import.meta.dirname, "../../config/examples/gatehouse.yaml");
+  const { dataDirectory: _one, ...example } = loadConfiguration({ configFile: path });
+  const { dataDirectory: _two, ...defaults } = loadConfiguration({});
+  expect(example).toEqual(defaults);
+});
+
+test("paths in the file are relative to the file, on the command line to the working directory", () => {
+  const configFile = file(`${HEAD}dataDirectory: state\nrbac: { files: [a.yaml] }\nencryption: { keyFile: k }\n`);
+  expect(loadConfiguration({ configFile })).toMatchObject({
+    dataDirectory: join(directory, "state"),
+    rbac: { files: [join(directory, "a.yaml")] },
+    encryption: { keyFile: join(directory, "k") },
+  });
+  expect(loadConfiguration({ configFile, dataDirectory: "here" }).dataDirectory).toBe(join(process.cwd(), "here"));
+});
+
+test("the command line overrides the file", () => {
+  const configFile = file(`${HEAD}server: { listen: "127.0.0.1:1" }\nlog: { level: debug }\n`);
+  const { server, log } = loadConfiguration({ configFile, listen: "[::1]:0", logLevel: "error" });
+  expect([server.listen, log.level]).toEqual(["[::1]:0", "error"]);
+});
+
+test.each([
+  { name: "an unknown key", text: `${HEAD}sever: {}\n`, says: "sever" },
+  { name: "a wrong nested value", text: `${HEAD}server: { maxWatches: 0 }\n`, says: "server.maxWatches" },
+  { name: "another kind", text: "apiVersion: gatehouse.dev/v1\nkind: Config\n", says: "kind" },
+  { name: "an unknown key algorithm", text: `${HEAD}issuer: { keyAlgorithm: dsa }\n`, says: "issuer.keyAlgorithm" },
+  {
+    name: "a lifetime below ten minutes",
+    text: `${HEAD}signing: { maxDurationSeconds: 599 }\n`,
+    says: "signing.maxDurationSeconds",
+  },
+  { name: "a port out of range", text: `${HEAD}server: { listen: "h:65536" }\n`, says: "server.listen" },
+  { name: "an unknown hook", text: `${HEAD}approval: { hooks: [{ magic: {} }] }\n`, says: "approval.hooks" },
+  { name: "broken YAML", text: "a: [\n", says: "not valid YAML" },
+  { name: "a duplicate key", text: `${HEAD}log: {}\nlog: {}\n`, says: "unique" },
+  { name: "an empty file", text: "", says: "expected object" },
+])("$name is refused by name", ({ text, says }) => {
+  const configFile = file(text);
+  expect(() => loadConfiguration({ configFile })).toThrow(
+    expect.objectContaining({ name: "ConfigurationError", message: expect.stringContaining(says) }),
+  );
+});
+
+test("a missing file and a bad flag are refused by name", () => {
+  expect(() => loadConfiguration({ configFile: "/does/not/exist.yaml" })).toThrow("/does/not/exist.yaml");
+  expect(() => loadConfiguration({ listen: "9443" })).toThrow("HOST:PORT");
+});
+
+test("every key of the schema stands in the example", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../config/examples/gatehouse.yaml"), "utf8");
+  for (const key of ["bootstrapListen", "import", "keyEnvironment", "workers"]) expect(text).toContain(key);
+});
