@@ -22,8 +22,3 @@ export interface CertificateFacts {
   /** The purposes we know, in the certificate's order. */
   readonly extendedKeyUsages: readonly ExtendedKeyUsage[];
 }
-
-/** The certificates of `status.certificate`, leaf first, or why it may not be stored; the message may be shown. */
-export type CertificateInspection =
-  | { readonly kind: "certificates"; readonly certificates: readonly CertificateFacts[] }
-  | { readonly kind: "invalid"; readonly message: string };

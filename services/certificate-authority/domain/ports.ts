@@ -1,6 +1,5 @@
 import type { BootstrapTokenRecord } from "./bootstrap-token.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./certificate.ts";
-import type { CertificateInspection } from "./certificate-facts.ts";
 import type { CertificateSigningRequest } from "./certificate-signing-request.ts";
 import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
 import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
@@ -206,16 +205,6 @@ export type CertificateInspection =
  */
 export interface CertificateInspector {
   inspectPem(certificateBase64: string): CertificateInspection;
-}
-
-/**
- * Reads `status.certificate` (base64 of PEM): at least one decodable block, each of label `CERTIFICATE`, without headers,
- * holding at least one certificate. A block whose base64 is broken is not seen.
- *
- * Source: kubernetes pkg/apis/certificates/validation/validation.go.
- */
-export interface CertificateInspector {
-  inspect(certificateBase64: string): CertificateInspection;
 }
 
 /** Builds, signs, lints and re-reads certificates with the active issuer's key. */
