@@ -1,0 +1,169 @@
+import { connect as connectHttp2 } from "node:http2";
+import { Agent, request } from "node:https";
+import type { AddressInfo } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { afterEach, expect, test } from "@jest/globals";
+import type { Route } from "../../../services/certificate-authority/http/call.ts";
+import {
+  type Credentials,
+  createEdge,
+  type EdgeDependencies,
+} from "../../../services/certificate-authority/http/edge.ts";
+import {
+  createApp,
+  createHttpsServer,
+  dispatchAhead,
+  listen,
+  replaceServingCertificate,
+  shutDown,
+} from "../../../services/certificate-authority/http/server.ts";
+import { ADMINISTRATOR, edgeDependencies } from "../../builders/edge.ts";
+import { buildTlsIdentity, type TlsIdentity } from "../../builders/tls-identity.ts";
+
+type Server = ReturnType<typeof createHttpsServer>;
+
+const hello: Route = { method: "GET", path: "/hello", handler: ({ response }) => void response.end("hello") };
+const open: Server[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => shutDown(server, 0)));
+});
+
+async function start(routes: readonly Route[], identity: TlsIdentity, overrides: Partial<EdgeDependencies> = {}) {
+  const edge = createEdge(edgeDependencies(overrides));
+  const hot = edge.listener(({ response }) => void response.end("hot"));
+  const listener = dispatchAhead(createApp(edge, routes), hot, ({ url }) => url === "/hot");
+  const server = createHttpsServer(
+    { serving: identity.serving, clientCaPem: identity.caPem, requestClientCertificate: true, maxConnections: 100 },
+    listener,
+  );
+  open.push(server);
+  const { port } = await listen(server, "127.0.0.1:0");
+  return { server, port };
+}
+
+function get(port: number, path: string, options: object): Promise<{ status: number | undefined; text: string }> {
+  return new Promise((resolve, reject) => {
+    const call = request({ host: "127.0.0.1", port, path, agent: new Agent(), ...options }, (response) => {
+      let text = "";
+      response.on("data", (chunk) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode, text }));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}
+
+test("hot paths and Express routes answer over TLS", async () => {
+  const identity = await buildTlsIdentity();
+  const { port } = await start([hello], identity);
+  expect(await get(port, "/hello", { ca: identity.caPem })).toEqual({ status: 200, text: "hello" });
+  expect(await get(port, "/hot", { ca: identity.caPem })).toEqual({ status: 200, text: "hot" });
+});
+
+test("only a certificate of the client CA reaches authentication", async () => {
+  const identity = await buildTlsIdentity();
+  const stranger = await buildTlsIdentity();
+  const seen: Credentials[] = [];
+  const authenticate = async (credentials: Credentials) => {
+    seen.push(credentials);
+    return { user: ADMINISTRATOR, authenticated: ADMINISTRATOR };
+  };
+  const { port } = await start([hello], identity, { authenticate });
+  await get(port, "/hello", {
+    ca: identity.caPem,
+    cert: identity.client.certificatePem,
+    key: identity.client.privateKeyPem,
+  });
+  await get(port, "/hello", {
+    ca: identity.caPem,
+    cert: stranger.client.certificatePem,
+    key: stranger.client.privateKeyPem,
+  });
+  await get(port, "/hello", { ca: identity.caPem });
+  expect(seen.map(({ clientCertificateDer }) => clientCertificateDer && Buffer.from(clientCertificateDer))).toEqual([
+    identity.client.certificateDer,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("an HTTP/2 client is not offered h2 and does not hurt the server", async () => {
+  const identity = await buildTlsIdentity();
+  const { port } = await start([hello], identity);
+  const client = connectHttp2(`https://127.0.0.1:${port}`, { ca: identity.caPem });
+  const { code } = await new Promise<NodeJS.ErrnoException>((resolve) => client.once("error", resolve));
+  expect(code).toMatch(/^ERR_(HTTP2|SSL)/);
+  client.destroy();
+  expect((await get(port, "/hello", { ca: identity.caPem })).text).toBe("hello");
+});
+
+test("TLS below 1.2 is refused", async () => {
+  const identity = await buildTlsIdentity();
+  const { port } = await start([hello], identity);
+  const socket = connectTls({
+    port,
+    host: "127.0.0.1",
+    ca: identity.caPem,
+    minVersion: "TLSv1.1",
+    maxVersion: "TLSv1.1",
+  });
+  const { code } = await new Promise<NodeJS.ErrnoException>((resolve) => socket.once("error", resolve));
+  expect(code).toMatch(/^ERR_SSL|ECONNRESET/);
+});
+
+test("a renewed serving certificate is used by new connections and breaks no old one", async () => {
+  const identity = await buildTlsIdentity();
+  const { server, port } = await start([hello], identity);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  expect((await get(port, "/hello", { ca: identity.caPem, agent })).status).toBe(200);
+  replaceServingCertificate(server, { serving: identity.renewedServing, clientCaPem: identity.caPem });
+  expect((await get(port, "/hello", { ca: identity.caPem, agent })).status).toBe(200);
+  agent.destroy();
+  const socket = await connected(connectTls({ port, host: "127.0.0.1", ca: identity.caPem }));
+  expect(socket.getPeerX509Certificate()?.fingerprint256).toBe(identity.renewedFingerprint256);
+  socket.destroy();
+});
+
+function connected(socket: TLSSocket): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    socket.once("secureConnect", () => resolve(socket));
+    socket.once("error", reject);
+  });
+}
+
+test("shutting down lets a request in flight end", async () => {
+  const identity = await buildTlsIdentity();
+  let release = (): void => {};
+  const slow: Route = {
+    method: "GET",
+    path: "/slow",
+    handler: async ({ response }) => {
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      response.end("done");
+    },
+  };
+  const { server, port } = await start([slow], identity);
+  const answer = get(port, "/slow", { ca: identity.caPem });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const stopped = shutDown(server, 10_000);
+  release();
+  expect(await answer).toEqual({ status: 200, text: "done" });
+  await stopped;
+  open.splice(0);
+});
+
+test("an address that cannot be bound is named", async () => {
+  const identity = await buildTlsIdentity();
+  const { server, port } = await start([hello], identity);
+  expect((server.address() as AddressInfo).port).toBe(port);
+  const second = createHttpsServer(
+    { serving: identity.serving, clientCaPem: identity.caPem, requestClientCertificate: false, maxConnections: 1 },
+    () => {},
+  );
+  await expect(listen(second, `127.0.0.1:${port}`)).rejects.toThrow(`cannot listen on 127.0.0.1:${port}`);
+});
