@@ -1,0 +1,148 @@
+import { z } from "zod";
+import type { Clock } from "../../../shared/clock.ts";
+import { parseDuration } from "../../../shared/duration.ts";
+import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
+import { StatusError } from "../../../shared/status-error.ts";
+import type { CertificateRecord } from "../../domain/certificate.ts";
+import type { CertificateQuery, Certificates } from "../../domain/ports.ts";
+import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
+import { JSON_TYPE, negotiate, PEM_TYPE } from "./negotiation.ts";
+import { certificatePemOf } from "./pem.ts";
+import { API_VERSION, type CertificateResource, listBody } from "./resources.ts";
+import { pathParameter, readQuery } from "./validation.ts";
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000;
+/** A certificate lives for 100 years at most; a longer look ahead is a slip of the finger. */
+const MAX_EXPIRES_WITHIN_SECONDS = 100 * 366 * 86_400;
+
+const name = z.string().min(1, "must not be empty; leave the parameter out to ask for all");
+
+/** What `GET /v1/certificates` can be asked. */
+export const certificateListQuery = z.strictObject({
+  node: name.optional().describe("Only certificates of this node."),
+  signer: name.optional().describe("Only certificates of this signer, e.g. kubernetes.io/kubelet-serving."),
+  request: name.optional().describe("Only certificates that answer a request of this name."),
+  state: z
+    .enum(["valid", "expired", "revoked"], { error: "must be valid, expired or revoked" })
+    .optional()
+    .describe("Only certificates in this state; with expiresWithin the default is valid."),
+  expiresWithin: z
+    .string()
+    .refine(isLookAhead, "must be a duration such as 90m, 24h or 30d, of at most 36600 days")
+    .optional()
+    .describe("Only certificates that expire within this time, e.g. 24h; the soonest comes first."),
+  limit: z
+    .string()
+    .refine(isLimit, `must be a whole number from 1 to ${MAX_LIMIT}; follow metadata.continue for more`)
+    .optional()
+    .meta({ type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+    .describe("How many to answer at most."),
+  continue: name.optional().describe("metadata.continue of the page before."),
+});
+
+export interface CertificateDependencies {
+  readonly certificates: Pick<Certificates, "find" | "get">;
+  readonly clock: Clock;
+}
+
+export function certificateHandlers({ certificates, clock }: CertificateDependencies): {
+  readonly list: Handler;
+  readonly show: Handler;
+} {
+  async function list(call: Call): Promise<void> {
+    negotiate(call.request.headers.accept, [JSON_TYPE]);
+    const now = clock.now();
+    const page = await certificates.find(toCertificateQuery(readQuery(certificateListQuery, call.query), now));
+    const items = page.items.map((record) => describeCertificate(record, now));
+    sendJson(call.response, 200, listBody("CertificateList", items, page.continueToken));
+  }
+
+  async function show(call: Call): Promise<void> {
+    readQuery(z.strictObject({}), call.query);
+    const type = negotiate(call.request.headers.accept, [JSON_TYPE, PEM_TYPE]);
+    const id = pathParameter(call, 1);
+    const record = await certificates.get(toCertificateId(id));
+    if (record === undefined) throw noSuchCertificate(id);
+    const certificatePem = certificatePemOf(record.der);
+    if (type === PEM_TYPE) return sendBytes(call.response, 200, PEM_TYPE, Buffer.from(certificatePem));
+    sendJson(call.response, 200, { ...describeCertificate(record, clock.now()), certificatePem });
+  }
+
+  return { list, show };
+}
+
+function toCertificateQuery(query: z.output<typeof certificateListQuery>, now: Date): CertificateQuery {
+  const aheadSeconds = query.expiresWithin === undefined ? undefined : parseDuration(query.expiresWithin);
+  // "Expires within a day" asks what is going to lapse; what already has lapsed must be asked for by name.
+  const state = query.state ?? (aheadSeconds === undefined ? undefined : "valid");
+  return {
+    limit: query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit),
+    ...(query.node !== undefined && { nodeName: query.node }),
+    ...(query.signer !== undefined && { signerName: query.signer }),
+    ...(query.request !== undefined && { requestName: query.request }),
+    ...(state !== undefined && { state }),
+    ...(aheadSeconds !== undefined && { expiresBefore: new Date(now.getTime() + aheadSeconds * 1000) }),
+    ...(query.continue !== undefined && { continueToken: query.continue }),
+  };
+}
+
+function isLookAhead(text: string): boolean {
+  const seconds = parseDuration(text);
+  return seconds !== undefined && seconds <= MAX_EXPIRES_WITHIN_SECONDS;
+}
+
+function isLimit(text: string): boolean {
+  return /^[1-9]\d{0,3}$/.test(text) && Number(text) <= MAX_LIMIT;
+}
+
+/** Serials and fingerprints as openssl and browsers show them (`0A:1B:…`) mean the same as our lower-case hex. */
+function toCertificateId(id: string): string {
+  const hex = id.replaceAll(":", "").toLowerCase();
+  if (!/^[0-9a-f]{1,64}$/.test(hex)) {
+    const wayOut = "give a serial or a SHA-256 fingerprint in hexadecimal";
+    throw new StatusError("BadRequest", `${JSON.stringify(id.slice(0, 80))} is no certificate id: ${wayOut}`);
+  }
+  return hex.length % 2 === 0 ? hex : `0${hex}`;
+}
+
+function noSuchCertificate(id: string): StatusError {
+  return new StatusError("NotFound", `no certificate with serial or fingerprint ${id} is on record`, {
+    details: { kind: "certificates", name: id },
+  });
+}
+
+/** A record as `/v1` shows it, without its PEM. */
+export function describeCertificate(record: CertificateRecord, now: Date): CertificateResource {
+  const { requestName, requestUid, requester } = record;
+  return {
+    apiVersion: API_VERSION,
+    kind: "Certificate",
+    serial: record.serial,
+    fingerprint: record.fingerprint,
+    state: stateOf(record, now),
+    signerName: record.signerName,
+    issuerId: record.issuerId,
+    ...(record.nodeName !== undefined && { nodeName: record.nodeName }),
+    commonName: record.commonName,
+    organizations: [...record.organizations],
+    dnsNames: [...record.sans.dnsNames],
+    emailAddresses: [...record.sans.emailAddresses],
+    ipAddresses: [...record.sans.ipAddresses],
+    uris: [...record.sans.uris],
+    publicKeySha256: record.spkiSha256,
+    notBefore: toKubernetesTime(record.notBefore),
+    notAfter: toKubernetesTime(record.notAfter),
+    issuedAt: toKubernetesTime(record.issuedAt),
+    ...(requestName !== undefined && {
+      request: { name: requestName, uid: requestUid ?? "", requester: requester ?? "" },
+    }),
+    ...(record.predecessor !== undefined && { predecessor: record.predecessor }),
+  };
+}
+
+/** notAfter is the last valid instant (RFC 5280 section 4.1.2.5). */
+function stateOf(record: CertificateRecord, now: Date): CertificateResource["state"] {
+  if (record.state === "revoked") return "revoked";
+  return record.notAfter < now ? "expired" : "valid";
+}

@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { Clock } from "../../../shared/clock.ts";
+import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
+import { StatusError } from "../../../shared/status-error.ts";
+import type { IssuerRecord } from "../../domain/issuer.ts";
+import type { Issuers } from "../../domain/ports.ts";
+import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
+import { JSON_TYPE, negotiate, PEM_TYPE } from "./negotiation.ts";
+import { API_VERSION, type IssuerResource, listBody } from "./resources.ts";
+import { pathParameter, readQuery } from "./validation.ts";
+
+export interface IssuerDependencies {
+  readonly issuers: Pick<Issuers, "list">;
+  readonly clock: Clock;
+}
+
+export function issuerHandlers({ issuers, clock }: IssuerDependencies): {
+  readonly list: Handler;
+  readonly show: Handler;
+  readonly trustBundle: Handler;
+} {
+  async function list(call: Call): Promise<void> {
+    negotiate(call.request.headers.accept, [JSON_TYPE]);
+    readQuery(z.strictObject({}), call.query);
+    sendJson(call.response, 200, listBody("IssuerList", (await issuers.list()).map(describeIssuer)));
+  }
+
+  async function show(call: Call): Promise<void> {
+    readQuery(z.strictObject({}), call.query);
+    const type = negotiate(call.request.headers.accept, [JSON_TYPE, PEM_TYPE]);
+    const id = pathParameter(call, 1);
+    const record = (await issuers.list()).find((issuer) => issuer.id === id.toLowerCase());
+    if (record === undefined) {
+      const details = { kind: "issuers", name: id };
+      throw new StatusError("NotFound", `no issuer ${id} is on record; /v1/issuers lists them`, { details });
+    }
+    if (type === PEM_TYPE) return sendBytes(call.response, 200, PEM_TYPE, Buffer.from(trimmedPem(record)));
+    sendJson(call.response, 200, describeIssuer(record));
+  }
+
+  async function trustBundle(call: Call): Promise<void> {
+    readQuery(z.strictObject({}), call.query);
+    negotiate(call.request.headers.accept, [PEM_TYPE, "text/plain"]);
+    const bundle = bundleOf(await issuers.list(), clock.now());
+    const etag = `"${createHash("sha256").update(bundle).digest("hex")}"`;
+    const headers = { etag, "cache-control": "no-cache" };
+    if (matchesEtag(call.request.headers["if-none-match"], etag)) {
+      call.response.writeHead(304, headers).end();
+      return;
+    }
+    for (const [header, value] of Object.entries(headers)) call.response.setHeader(header, value);
+    sendBytes(call.response, 200, PEM_TYPE, bundle);
+  }
+
+  return { list, show, trustBundle };
+}
+
+/**
+ * What clients should trust now: every issuer that has not expired, in all slots, so that a prepared issuer is trusted
+ * before it signs and an old one for as long as its certificates live. Sorted, so that equal bundles have equal bytes.
+ */
+function bundleOf(issuers: readonly IssuerRecord[], now: Date): Buffer {
+  const trusted = issuers.filter((issuer) => issuer.notAfter >= now);
+  const ordered = [...trusted].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return Buffer.from(ordered.map(trimmedPem).join(""));
+}
+
+function trimmedPem(issuer: IssuerRecord): string {
+  return `${issuer.certificatePem.trim()}\n`;
+}
+
+/** Weak comparison, as RFC 9110 section 13.1.2 asks for If-None-Match. */
+function matchesEtag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header
+    .split(",")
+    .some((candidate) => candidate.trim() === "*" || candidate.trim().replace(/^W\//, "") === etag);
+}
+
+function describeIssuer(record: IssuerRecord): IssuerResource {
+  return {
+    apiVersion: API_VERSION,
+    kind: "Issuer",
+    id: record.id,
+    commonName: record.commonName,
+    slot: record.slot,
+    origin: record.origin,
+    keyAlgorithm: record.keyAlgorithm,
+    serial: record.serial,
+    notBefore: toKubernetesTime(record.notBefore),
+    notAfter: toKubernetesTime(record.notAfter),
+    createdAt: toKubernetesTime(record.createdAt),
+    certificatePem: trimmedPem(record),
+  };
+}

@@ -1,0 +1,153 @@
+import { z } from "zod";
+import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
+import { certificateListQuery } from "./certificates.ts";
+import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
+import { JSON_TYPE, PEM_TYPE } from "./negotiation.ts";
+import * as resources from "./resources.ts";
+
+/** Where the document is registered below `/openapi/v3`. */
+export const ADMIN_OPEN_API_PATH = "v1";
+
+type Json = Readonly<Record<string, unknown>>;
+
+const SCHEMAS = {
+  Certificate: resources.certificate,
+  CertificateList: resources.certificateList,
+  DecisionList: resources.decisionList,
+  BootstrapToken: resources.bootstrapToken,
+  BootstrapTokenList: resources.bootstrapTokenList,
+  Issuer: resources.issuer,
+  IssuerList: resources.issuerList,
+  LedgerVerification: resources.ledgerVerification,
+} as const satisfies Record<string, z.ZodType>;
+
+/** The OpenAPI 3 description of `/v1`, made from the schemas that check and shape its bodies. */
+export function adminOpenApiDocument(version: string): Json {
+  const schemas = Object.entries(SCHEMAS).map(([name, schema]) => [name, toSchema(schema, "output")]);
+  return {
+    openapi: "3.0.0",
+    info: { title: "Gatehouse", version, description: "What Gatehouse keeps and does beyond the Kubernetes APIs." },
+    paths: paths(),
+    components: {
+      schemas: {
+        ...Object.fromEntries(schemas),
+        NewBootstrapToken: toSchema(bootstrapTokenRequest, "input"),
+        Status: STATUS,
+      },
+    },
+  };
+}
+
+const STATUS: Json = {
+  type: "object",
+  description: "The metav1.Status of Kubernetes; every error is one, with what was wrong in message.",
+  required: ["apiVersion", "kind", "status"],
+  properties: {
+    apiVersion: { type: "string", enum: ["v1"] },
+    kind: { type: "string", enum: ["Status"] },
+    metadata: { type: "object" },
+    status: { type: "string", enum: ["Success", "Failure"] },
+    message: { type: "string" },
+    reason: { type: "string" },
+    details: { type: "object" },
+    code: { type: "integer" },
+  },
+};
+
+function paths(): Json {
+  return {
+    "/v1/certificates": {
+      get: {
+        ...operation("listCertificates", "Lists signed certificates, the newest first.", answer("CertificateList")),
+        parameters: queryParameters(certificateListQuery),
+      },
+    },
+    "/v1/certificates/{id}": {
+      parameters: [pathParameter("id", "Serial or SHA-256 fingerprint in hexadecimal.")],
+      get: operation("readCertificate", "Shows one certificate.", answer("Certificate", true)),
+    },
+    "/v1/requests/{name}/decision": {
+      parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],
+      get: operation(
+        "readDecision",
+        "Every decision on requests of this name with its trace, oldest first.",
+        answer("DecisionList"),
+      ),
+    },
+    "/v1/bootstrap-tokens": {
+      get: operation("listBootstrapTokens", "Lists bootstrap tokens without secrets.", answer("BootstrapTokenList")),
+      post: {
+        ...operation("createBootstrapToken", "Makes a bootstrap token and shows it once.", {
+          201: { description: "Created", content: json("BootstrapToken") },
+        }),
+        requestBody: { required: true, content: json("NewBootstrapToken") },
+      },
+    },
+    "/v1/bootstrap-tokens/{id}": {
+      parameters: [pathParameter("id", "The six characters before the token's dot.")],
+      get: operation("readBootstrapToken", "Shows one bootstrap token without its secret.", answer("BootstrapToken")),
+      delete: operation("deleteBootstrapToken", "Takes a bootstrap token back at once.", answer("Status")),
+    },
+    "/v1/issuers": {
+      get: operation("listIssuers", "Lists the certificate authorities of every slot.", answer("IssuerList")),
+    },
+    "/v1/issuers/{id}": {
+      parameters: [pathParameter("id", "SHA-256 fingerprint of the CA certificate.")],
+      get: operation("readIssuer", "Shows one certificate authority.", answer("Issuer", true)),
+    },
+    "/v1/trust-bundle": {
+      get: {
+        ...operation("readTrustBundle", "The CA certificates to trust now. Needs no credentials.", {
+          200: { description: "The bundle; its ETag changes when it does.", content: { [PEM_TYPE]: TEXT } },
+          304: { description: "If-None-Match named the bundle's ETag." },
+        }),
+        security: [],
+      },
+    },
+    "/v1/ledger/backup": {
+      get: operation("backUpLedger", "Streams a consistent copy of the ledger.", {
+        200: {
+          description: "A SQLite database.",
+          headers: { [REVISION_HEADER]: { description: "The revision it holds.", schema: { type: "string" } } },
+          content: { [SQLITE_TYPE]: { schema: { type: "string", format: "binary" } } },
+        },
+      }),
+    },
+    "/v1/ledger/verification": {
+      post: operation("verifyLedger", "Checks the whole ledger and its hash chain.", answer("LedgerVerification")),
+    },
+  };
+}
+
+const TEXT: Json = { schema: { type: "string" } };
+
+function operation(operationId: string, summary: string, responses: Json): Json {
+  const failure = { description: "What was wrong", content: json("Status") };
+  return { operationId, summary, tags: ["gatehouse_v1"], responses: { ...responses, default: failure } };
+}
+
+function answer(schema: string, asPem = false): Json {
+  return { 200: { description: "OK", content: { ...json(schema), ...(asPem && { [PEM_TYPE]: TEXT }) } } };
+}
+
+function json(schema: string): Json {
+  return { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${schema}` } } };
+}
+
+function pathParameter(name: string, description: string): Json {
+  return { name, in: "path", required: true, description, schema: { type: "string" } };
+}
+
+function queryParameters(query: z.ZodObject): readonly Json[] {
+  const { properties } = toSchema(query, "input") as { properties: Readonly<Record<string, Json>> };
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: "query",
+    description,
+    schema,
+  }));
+}
+
+function toSchema(schema: z.ZodType, io: "input" | "output"): Json {
+  return z.toJSONSchema(schema, { target: "openapi-3.0", io });
+}

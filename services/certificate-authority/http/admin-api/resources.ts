@@ -1,0 +1,116 @@
+import { z } from "zod";
+
+export const API_VERSION = "gatehouse.dev/v1";
+
+/** The envelope every object of `/v1` carries. Times are RFC 3339 in UTC and whole seconds. */
+function resource<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
+  return z.object({ apiVersion: z.literal(API_VERSION), kind: z.literal(kind), ...shape });
+}
+
+function listOf<Kind extends string, Item extends z.ZodType>(kind: Kind, item: Item) {
+  const metadata = z.object({
+    continue: z.string().optional().describe("Where the next page starts; absent on the last page."),
+  });
+  return z.object({ apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata, items: z.array(item) });
+}
+
+const time = z.string().meta({ format: "date-time" });
+const hex = z.string().meta({ pattern: "^[0-9a-f]+$" });
+
+export const certificate = resource("Certificate", {
+  serial: hex.describe("Unique for one issuer."),
+  fingerprint: hex.describe("SHA-256 of the DER."),
+  state: z.enum(["valid", "expired", "revoked"]).describe("At the time of the answer; revoked outlives expired."),
+  signerName: z.string().describe("The signer, or gatehouse.dev/serving and gatehouse.dev/administrator for our own."),
+  issuerId: hex,
+  nodeName: z.string().optional().describe("The node of common name system:node:<name>."),
+  commonName: z.string(),
+  organizations: z.array(z.string()),
+  dnsNames: z.array(z.string()),
+  emailAddresses: z.array(z.string()),
+  ipAddresses: z.array(z.string()),
+  uris: z.array(z.string()),
+  publicKeySha256: hex.describe("SHA-256 of the SubjectPublicKeyInfo."),
+  notBefore: time,
+  notAfter: time.describe("The last instant of validity."),
+  issuedAt: time,
+  request: z.object({ name: z.string(), uid: z.string(), requester: z.string() }).optional(),
+  predecessor: hex.optional().describe("Fingerprint of the certificate this one replaces."),
+  certificatePem: z.string().optional().describe("Left out of lists."),
+});
+
+export const decision = resource("Decision", {
+  request: z.object({ name: z.string(), uid: z.string(), signerName: z.string(), requester: z.string() }),
+  outcome: z.enum(["approved", "denied", "pending"]),
+  hook: z.string().optional().describe("The hook that settled it; manual for a person; absent while pending."),
+  reason: z.string(),
+  message: z.string(),
+  decidedBy: z.string(),
+  decidedAt: time,
+  trace: z
+    .array(
+      z.object({
+        hook: z.string(),
+        required: z.boolean(),
+        kind: z.enum(["approved", "denied", "noOpinion"]),
+        reason: z.string(),
+        message: z.string(),
+        evidence: z.record(z.string(), z.unknown()),
+        durationMicroseconds: z.number(),
+      }),
+    )
+    .describe("Every hook in the order it was asked."),
+});
+
+export const bootstrapToken = resource("BootstrapToken", {
+  id: z.string().meta({ pattern: "^[a-z0-9]{6}$" }),
+  description: z.string(),
+  groups: z.array(z.string()).describe("Besides system:bootstrappers."),
+  nodeName: z.string().optional().describe("The only node this token may ask for."),
+  createdAt: time,
+  expiresAt: time.optional().describe("Absent when it never expires."),
+  createdBy: z.string(),
+  token: z.string().optional().describe("The whole token, in the answer that creates it and never again."),
+});
+
+export const issuer = resource("Issuer", {
+  id: hex.describe("SHA-256 of the CA certificate's DER."),
+  commonName: z.string(),
+  slot: z.enum(["prepared", "active", "old"]),
+  origin: z.enum(["generated", "imported"]),
+  keyAlgorithm: z.string(),
+  serial: hex,
+  notBefore: time,
+  notAfter: time,
+  createdAt: time,
+  certificatePem: z.string(),
+});
+
+export const ledgerVerification = resource("LedgerVerification", {
+  sound: z.boolean(),
+  revision: z.number(),
+  auditEntries: z.number(),
+  auditHead: hex.describe(
+    "Hash of the newest audit entry: kept elsewhere, it shows later whether entries were cut off.",
+  ),
+  certificates: z.number(),
+  decisions: z.number(),
+  problems: z.array(z.string()),
+});
+
+export const certificateList = listOf("CertificateList", certificate);
+export const decisionList = listOf("DecisionList", decision);
+export const bootstrapTokenList = listOf("BootstrapTokenList", bootstrapToken);
+export const issuerList = listOf("IssuerList", issuer);
+
+export type CertificateResource = z.infer<typeof certificate>;
+export type DecisionResource = z.infer<typeof decision>;
+export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
+export type IssuerResource = z.infer<typeof issuer>;
+export type LedgerVerificationResource = z.infer<typeof ledgerVerification>;
+
+/** The body of a list answer. */
+export function listBody<Item>(kind: string, items: readonly Item[], continueToken?: string) {
+  const metadata = continueToken === undefined ? {} : { continue: continueToken };
+  return { apiVersion: API_VERSION, kind, metadata, items };
+}

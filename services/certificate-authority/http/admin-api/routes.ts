@@ -1,0 +1,42 @@
+import type { Clock } from "../../../shared/clock.ts";
+import type { CertificateRequests, Certificates, Decisions, Issuers, LedgerMaintenance } from "../../domain/ports.ts";
+import type { Route } from "../call.ts";
+import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./bootstrap-tokens.ts";
+import { certificateHandlers } from "./certificates.ts";
+import { decisionHandler } from "./decisions.ts";
+import { issuerHandlers } from "./issuers.ts";
+import { ledgerHandlers } from "./ledger.ts";
+
+export interface AdminApiDependencies {
+  readonly certificates: Pick<Certificates, "find" | "get">;
+  readonly decisions: Decisions;
+  readonly requests: Pick<CertificateRequests, "get">;
+  readonly issuers: Pick<Issuers, "list">;
+  readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
+  readonly tokens: BootstrapTokenAdministration;
+  /** A folder of the data directory for copies that are being streamed; made when missing. */
+  readonly backupDirectory: string;
+  readonly clock: Clock;
+}
+
+/** Everything below `/v1`: what Kubernetes has no API for. `adminOpenApiDocument` describes it. */
+export function routes(deps: AdminApiDependencies): readonly Route[] {
+  const certificates = certificateHandlers(deps);
+  const tokens = bootstrapTokenHandlers(deps.tokens);
+  const issuers = issuerHandlers(deps);
+  const ledger = ledgerHandlers(deps);
+  return [
+    { method: "GET", path: "/v1/certificates", handler: certificates.list },
+    { method: "GET", path: "/v1/certificates/:id", handler: certificates.show },
+    { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
+    { method: "GET", path: "/v1/bootstrap-tokens", handler: tokens.list },
+    { method: "POST", path: "/v1/bootstrap-tokens", handler: tokens.create },
+    { method: "GET", path: "/v1/bootstrap-tokens/:id", handler: tokens.show },
+    { method: "DELETE", path: "/v1/bootstrap-tokens/:id", handler: tokens.remove },
+    { method: "GET", path: "/v1/issuers", handler: issuers.list },
+    { method: "GET", path: "/v1/issuers/:id", handler: issuers.show },
+    { method: "GET", path: "/v1/trust-bundle", handler: issuers.trustBundle },
+    { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },
+    { method: "POST", path: "/v1/ledger/verification", handler: ledger.verify },
+  ];
+}

@@ -1,0 +1,121 @@
+import { writeFile } from "node:fs/promises";
+import type { BootstrapTokenRecord } from "../../services/certificate-authority/domain/bootstrap-token.ts";
+import type { CertificateRecord } from "../../services/certificate-authority/domain/certificate.ts";
+import type { CertificateSigningRequest } from "../../services/certificate-authority/domain/certificate-signing-request.ts";
+import type { DecisionRecord } from "../../services/certificate-authority/domain/decision.ts";
+import type { IssuerRecord } from "../../services/certificate-authority/domain/issuer.ts";
+import type { CertificateQuery, LedgerVerification } from "../../services/certificate-authority/domain/ports.ts";
+import type {
+  BootstrapTokenAdministration,
+  NewBootstrapToken,
+} from "../../services/certificate-authority/http/admin-api/bootstrap-tokens.ts";
+
+/** Certificates in memory; remembers what it was asked, answers everything it holds. */
+export class FakeCertificates {
+  readonly queries: CertificateQuery[] = [];
+  continueToken: string | undefined;
+  readonly records: CertificateRecord[];
+
+  constructor(...records: CertificateRecord[]) {
+    this.records = records;
+  }
+
+  async find(query: CertificateQuery) {
+    this.queries.push(query);
+    return { items: this.records.slice(0, query.limit), continueToken: this.continueToken };
+  }
+
+  async get(id: string): Promise<CertificateRecord | undefined> {
+    return this.records.find((record) => record.serial === id || record.fingerprint === id);
+  }
+}
+
+/** Bootstrap tokens in memory; ids are `aaaaa0`, `aaaaa1`, … */
+export class FakeTokenAdministration implements BootstrapTokenAdministration {
+  readonly created: { readonly options: NewBootstrapToken; readonly createdBy: string }[] = [];
+  readonly removed: { readonly id: string; readonly removedBy: string }[] = [];
+  readonly records: BootstrapTokenRecord[] = [];
+  readonly #now: Date;
+
+  constructor(now: Date) {
+    this.#now = now;
+  }
+
+  async create(options: NewBootstrapToken, createdBy: string) {
+    const { description, groups, nodeName, ttlSeconds } = options;
+    const expiresAt = ttlSeconds === undefined ? undefined : new Date(this.#now.getTime() + ttlSeconds * 1000);
+    const id = `aaaaa${this.records.length}`;
+    const record = { id, description, extraGroups: groups, nodeName, createdAt: this.#now, expiresAt, createdBy };
+    this.created.push({ options, createdBy });
+    this.records.push(record);
+    return { record, token: `${id}.0123456789abcdef` };
+  }
+
+  async list() {
+    return this.records;
+  }
+
+  async remove(id: string, removedBy: string) {
+    this.removed.push({ id, removedBy });
+    const index = this.records.findIndex((record) => record.id === id);
+    if (index >= 0) this.records.splice(index, 1);
+    return index >= 0;
+  }
+}
+
+export class FakeIssuers {
+  readonly records: IssuerRecord[];
+
+  constructor(...records: IssuerRecord[]) {
+    this.records = records;
+  }
+
+  async list() {
+    return this.records;
+  }
+}
+
+export class FakeDecisions {
+  readonly records: DecisionRecord[] = [];
+
+  async ofRequest(name: string) {
+    return this.records.filter((record) => record.requestName === name);
+  }
+}
+
+export class FakeRequests {
+  readonly objects = new Map<string, CertificateSigningRequest>();
+
+  async get(name: string) {
+    return this.objects.get(name);
+  }
+}
+
+/** A ledger whose copy is these bytes; `gate` holds backups and verifications back until it resolves. */
+export class FakeMaintenance {
+  copy: Buffer = Buffer.from("SQLite format 3\0 and then some");
+  gate: Promise<void> = Promise.resolve();
+  backupPaths: string[] = [];
+  verifications = 0;
+  verification: LedgerVerification = {
+    revision: 7,
+    auditEntries: 3,
+    auditHead: "ab".repeat(32),
+    certificates: 2,
+    decisions: 1,
+    problems: [],
+  };
+
+  async backup(path: string) {
+    this.backupPaths.push(path);
+    await this.gate;
+    await writeFile(path, this.copy);
+    return { bytes: this.copy.length, revision: 7 };
+  }
+
+  async verify() {
+    this.verifications += 1;
+    await this.gate;
+    return this.verification;
+  }
+}
