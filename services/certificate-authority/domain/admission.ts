@@ -1,0 +1,62 @@
+import { NODE_USER_PREFIX, nodeNameOf } from "../../shared/node-identity.ts";
+import { BOUND_NODE_EXTRA, type UserInfo } from "../../shared/user-info.ts";
+import type { AccessAttributes } from "./authorization.ts";
+import { CSR_GROUP, type CsrSpec } from "./certificate-signing-request.ts";
+import type { CsrFacts } from "./csr-facts.ts";
+import { permissionNamesOf } from "./signer-name.ts";
+
+const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
+const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
+const KUBELET_SIGNERS = [KUBELET_CLIENT_SIGNER, "kubernetes.io/kubelet-serving"];
+const MASTERS_GROUP = "system:masters";
+
+/**
+ * Why this requester may not create this request, or undefined when nothing speaks against it.
+ *
+ * Source: kubernetes plugin/pkg/admission/certificates/subjectrestriction/admission.go and
+ * plugin/pkg/admission/noderestriction/admission.go.
+ */
+export function creationRefusal(requester: UserInfo, signerName: string, facts: CsrFacts): string | undefined {
+  if (signerName === CLIENT_SIGNER && facts.subject.organization.includes(MASTERS_GROUP)) {
+    return `signer ${CLIENT_SIGNER} issues no certificate for group ${MASTERS_GROUP}`;
+  }
+  const node = nodeNameOf(requester);
+  if (node === undefined || !KUBELET_SIGNERS.includes(signerName)) return undefined;
+  if (facts.subject.commonName === NODE_USER_PREFIX + node) return undefined;
+  return `node ${JSON.stringify(node)} may ask for its own certificates only`;
+}
+
+/**
+ * Why the bootstrap token this request came with does not cover it: a token bound to one node gives a kubelet client
+ * certificate for exactly that node. Undefined when the token is free or there is none.
+ */
+export function boundNodeViolation(
+  spec: Pick<CsrSpec, "signerName" | "extra">,
+  facts: Pick<CsrFacts, "subject">,
+): string | undefined {
+  const bound = spec.extra?.[BOUND_NODE_EXTRA];
+  if (bound === undefined) return undefined;
+  const [node, ...others] = bound;
+  if (!node || others.length > 0) return "the bootstrap token is bound to no single node";
+  if (spec.signerName !== KUBELET_CLIENT_SIGNER) {
+    return `the bootstrap token is for node ${JSON.stringify(node)} and signer ${KUBELET_CLIENT_SIGNER} only`;
+  }
+  if (facts.subject.commonName === NODE_USER_PREFIX + node) return undefined;
+  return `the bootstrap token is for node ${JSON.stringify(node)}, the request is for another name`;
+}
+
+/**
+ * What to ask the authorizer, in turn, before `verb` on a signer's requests: the signer itself, then its whole domain.
+ *
+ * Source: kubernetes pkg/certauthorization/certauthorization.go.
+ */
+export function signerAccess(verb: "approve" | "sign", signerName: string): readonly AccessAttributes[] {
+  return permissionNamesOf(signerName).map((name) => ({
+    kind: "resource",
+    verb,
+    group: CSR_GROUP,
+    version: "*",
+    resource: "signers",
+    name,
+  }));
+}

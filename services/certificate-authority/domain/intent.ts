@@ -1,0 +1,42 @@
+import { StatusError } from "../../shared/status-error.ts";
+import { boundNodeViolation } from "./admission.ts";
+import type { CertificateIntent } from "./certificate.ts";
+import type { CsrSpec } from "./certificate-signing-request.ts";
+import type { CsrFacts } from "./csr-facts.ts";
+import { keyUsagesOf } from "./key-usages.ts";
+import { isOurSigner, profileViolation } from "./signer-profile.ts";
+import { chooseValidity, type ValidityLimits } from "./validity.ts";
+
+/** What may become of an approved request. */
+export type SigningJudgement =
+  | { readonly kind: "conforms" }
+  | { readonly kind: "violates"; readonly message: string }
+  | { readonly kind: "foreign" };
+
+type JudgedSpec = Pick<CsrSpec, "signerName" | "usages" | "extra">;
+
+/** Whether a request may be signed at all: asked again right before signing, whoever approved. */
+export function judgeSigning(spec: JudgedSpec, facts: CsrFacts): SigningJudgement {
+  if (!isOurSigner(spec.signerName)) return { kind: "foreign" };
+  const message = boundNodeViolation(spec, facts) ?? profileViolation(spec.signerName, facts, spec.usages);
+  return message === undefined ? { kind: "conforms" } : { kind: "violates", message };
+}
+
+/**
+ * Everything the certificate will say: subject and names from the request's allow-listed facts, usages from
+ * `spec.usages` alone, never from extensions the request asked for.
+ *
+ * @throws {StatusError} InternalError for an unknown usage (only objects stored by somebody else have one), or when the
+ *   issuer has expired.
+ */
+export function buildIntent(
+  spec: Pick<CsrSpec, "usages" | "expirationSeconds">,
+  facts: CsrFacts,
+  limits: ValidityLimits,
+  now: Date,
+): CertificateIntent {
+  const usages = keyUsagesOf(spec.usages);
+  if (usages === undefined) throw new StatusError("InternalError", "the request has a usage that cannot be issued");
+  const { subject, sans, spkiDer } = facts;
+  return { subject, sans, spkiDer, ...usages, ...chooseValidity(spec.expirationSeconds, limits, now) };
+}

@@ -1,0 +1,77 @@
+import { type ObjectMeta, toKubernetesTime } from "../../shared/kubernetes/object-meta.ts";
+import type { UserInfo } from "../../shared/user-info.ts";
+import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "./certificate-signing-request.ts";
+import type { CsrDraft, DraftMeta } from "./draft.ts";
+
+/** What the server alone decides about a new object. */
+export interface Creation {
+  readonly name: string;
+  readonly uid: string;
+  readonly now: Date;
+  readonly requester: UserInfo;
+}
+
+/**
+ * The object to store for a draft: identity from the requester and from nowhere else, status empty, whatever the client
+ * sent there.
+ *
+ * Source: kubernetes pkg/registry/certificates/certificates/strategy.go (PrepareForCreate).
+ */
+export function prepareCreate(draft: CsrDraft, creation: Creation): CertificateSigningRequest {
+  const { requester } = creation;
+  const { request, signerName, expirationSeconds, usages } = draft.spec;
+  return {
+    apiVersion: CSR_API_VERSION,
+    kind: CSR_KIND,
+    metadata: prepareMeta(draft.metadata, creation),
+    spec: {
+      request,
+      signerName,
+      ...(expirationSeconds !== undefined && { expirationSeconds }),
+      usages,
+      ...(requester.username && { username: requester.username }),
+      ...(requester.uid && { uid: requester.uid }),
+      ...(requester.groups.length > 0 && { groups: requester.groups }),
+      ...(!isEmpty(requester.extra) && { extra: requester.extra }),
+    },
+    status: {},
+  };
+}
+
+function prepareMeta(draft: DraftMeta, { name, uid, now }: Creation): ObjectMeta {
+  return {
+    name,
+    ...(draft.generateName && { generateName: draft.generateName }),
+    uid,
+    resourceVersion: "",
+    creationTimestamp: toKubernetesTime(now),
+    ...clientMeta(draft),
+  };
+}
+
+/** The members of `metadata` that are the client's; empty ones are left out. */
+export function clientMeta({
+  labels,
+  annotations,
+  ownerReferences,
+  finalizers,
+}: DraftMeta): Pick<ObjectMeta, "labels" | "annotations" | "ownerReferences" | "finalizers"> {
+  return {
+    ...(!isEmpty(labels) && { labels }),
+    ...(!isEmpty(annotations) && { annotations }),
+    ...(ownerReferences.length > 0 && { ownerReferences }),
+    ...(finalizers.length > 0 && { finalizers }),
+  };
+}
+
+function isEmpty(record: Readonly<Record<string, unknown>>): boolean {
+  for (const _ in record) return false;
+  return true;
+}
+
+/** `generateName` is cut to 58 characters, so that the five random ones behind it fit into a label. */
+const MAX_NAME_BASE = 58;
+
+export function completeName(generateName: string, suffix: string): string {
+  return generateName.slice(0, MAX_NAME_BASE) + suffix;
+}
