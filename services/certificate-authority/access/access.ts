@@ -1,0 +1,86 @@
+import { createSecretKey } from "node:crypto";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logging.ts";
+import type { UserInfo } from "../../shared/user-info.ts";
+import type { AccessAttributes, AccessDecision, Authorizer } from "../domain/authorization.ts";
+import type { BootstrapTokens } from "../domain/ports.ts";
+import { type CredentialReaders, type Credentials, identify } from "./authenticate.ts";
+import { authenticateBootstrapToken } from "./bootstrap-token-authenticator.ts";
+import { type ClientCertificateFields, createCertificateAuthenticator } from "./client-certificate.ts";
+import { impersonate } from "./impersonation.ts";
+import type { PolicyRule, RbacObject } from "./rbac/objects.ts";
+import { compilePolicy } from "./rbac/policy.ts";
+import { withStockObjects } from "./rbac/stock-objects.ts";
+import { createTokenAdministration, type TokenAdministration } from "./token-administration.ts";
+
+export interface Identity {
+  /** Who the request acts as, after impersonation. */
+  readonly user: UserInfo;
+  /** Whose credentials they were. */
+  readonly authenticated: UserInfo;
+}
+
+/** Lists what somebody may do; for SelfSubjectRulesReview. */
+export interface RuleLister {
+  /** Every rule that holds for the user, cluster-wide and, when `namespace` is not empty, in that namespace. */
+  rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[];
+}
+
+export interface AccessDependencies {
+  readonly tokens: BootstrapTokens;
+  /** 32 bytes or more, derived for this purpose alone. */
+  readonly tokenHashKey: Uint8Array;
+  /** @throws when the DER is no certificate. */
+  readonly readCertificate: (der: Uint8Array) => ClientCertificateFields;
+  /** The administrator's own; the stock roles and bindings are laid under them. */
+  readonly rbacObjects: readonly RbacObject[];
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, "info">;
+  /** Slows down guessing of bearer tokens. */
+  readonly rateLimiter?: { requireAttemptsLeft(remoteAddress: string): void };
+}
+
+export interface Access {
+  /**
+   * @throws {StatusError} Unauthorized for credentials that name nobody; TooManyRequests; BadRequest and Forbidden for
+   *   impersonation.
+   */
+  authenticate(credentials: Credentials): Promise<Identity>;
+  readonly authorizer: Authorizer & RuleLister;
+  readonly tokenAdministration: TokenAdministration;
+}
+
+const MIN_HASH_KEY_BYTES = 32;
+
+/**
+ * Builds the room that answers who is calling and whether they may.
+ *
+ * @throws {RbacObjectsError} when a binding names a role that does not exist.
+ */
+export function createAccess(deps: AccessDependencies): Access {
+  const { tokens, clock, logger } = deps;
+  if (deps.tokenHashKey.length < MIN_HASH_KEY_BYTES) {
+    throw new Error(`tokenHashKey must have at least ${MIN_HASH_KEY_BYTES} bytes`);
+  }
+  const tokenHashKey = createSecretKey(deps.tokenHashKey);
+  const policy = compilePolicy(withStockObjects(deps.rbacObjects));
+  const decide = (user: UserInfo, attributes: AccessAttributes): AccessDecision => policy.decide(user, attributes);
+  const readers: CredentialReaders = {
+    readCertificate: createCertificateAuthenticator(deps.readCertificate, clock),
+    readBearerToken: (token) => authenticateBootstrapToken({ tokens, tokenHashKey, clock }, token),
+    beforeGuess: (remoteAddress) => deps.rateLimiter?.requireAttemptsLeft(remoteAddress),
+    onRefusedCertificate: (reason, remoteAddress) =>
+      logger.info({ remoteAddress, reason }, "client certificate refused"),
+  };
+  return {
+    async authenticate(credentials) {
+      const authenticated = identify(credentials, readers);
+      return { authenticated, user: impersonate(authenticated, credentials.impersonation, decide) };
+    },
+    authorizer: {
+      authorize: async (user, attributes) => decide(user, attributes),
+      rulesFor: (user, namespace) => policy.rulesFor(user, namespace),
+    },
+    tokenAdministration: createTokenAdministration({ tokens, tokenHashKey, clock, logger }),
+  };
+}

@@ -1,0 +1,54 @@
+import type { KeyObject } from "node:crypto";
+import type { Clock } from "../../shared/clock.ts";
+import { BOUND_NODE_EXTRA, type UserInfo } from "../../shared/user-info.ts";
+import type { BootstrapTokenRecord } from "../domain/bootstrap-token.ts";
+import type { BootstrapTokens } from "../domain/ports.ts";
+import { withAuthenticatedGroup } from "./groups.ts";
+import { isBootstrapGroup } from "./token-rules.ts";
+import { equalHashes, hashToken, parseToken } from "./token-secret.ts";
+
+const BOOTSTRAPPERS_GROUP = "system:bootstrappers";
+const BOOTSTRAP_USER_PREFIX = "system:bootstrap:";
+const NO_HASH = new Uint8Array(32);
+
+export interface BootstrapTokenDependencies {
+  readonly tokens: Pick<BootstrapTokens, "find">;
+  readonly tokenHashKey: KeyObject;
+  readonly clock: Clock;
+}
+
+/**
+ * Tells whose token it is. The store is asked every time: a token that was deleted or has expired is refused by the very
+ * next request.
+ *
+ * Source: kubernetes plugin/pkg/auth/authenticator/token/bootstrap/bootstrap.go.
+ *
+ * @returns undefined for anything that is not a token of ours now, without saying which check failed.
+ */
+export function authenticateBootstrapToken(deps: BootstrapTokenDependencies, bearer: string): UserInfo | undefined {
+  const parts = parseToken(bearer);
+  if (parts === undefined) return undefined;
+  const found = deps.tokens.find(parts.id);
+  // An unknown id costs the same hash and comparison as a known one, so that timing does not list the ids.
+  const secretMatches = equalHashes(hashToken(deps.tokenHashKey, parts), found?.secretHash ?? NO_HASH);
+  if (found === undefined || !secretMatches) return undefined;
+  const { token } = found;
+  if (token.id !== parts.id || isExpired(token, deps.clock.now())) return undefined;
+  if (!token.extraGroups.every(isBootstrapGroup)) return undefined;
+  return userOf(token);
+}
+
+/** From the instant it names, a token is expired. */
+export function isExpired({ expiresAt }: BootstrapTokenRecord, now: Date): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
+}
+
+function userOf({ id, extraGroups, nodeName }: BootstrapTokenRecord): UserInfo {
+  const groups = [...new Set([BOOTSTRAPPERS_GROUP, ...extraGroups])].sort();
+  return withAuthenticatedGroup({
+    username: `${BOOTSTRAP_USER_PREFIX}${id}`,
+    uid: "",
+    groups,
+    extra: nodeName === undefined ? {} : { [BOUND_NODE_EXTRA]: [nodeName] },
+  });
+}

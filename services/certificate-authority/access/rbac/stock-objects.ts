@@ -1,0 +1,115 @@
+import { type BindingObject, objectKey, type PolicyRule, type RbacObject, type RoleObject } from "./objects.ts";
+
+/** Whoever runs this Gatehouse; the administrator's certificate made at first start is in it. */
+export const ADMINISTRATORS_GROUP = "gatehouse:administrators";
+
+const CSR_GROUP = "certificates.k8s.io";
+const SIGNERS = [
+  "kubernetes.io/kube-apiserver-client",
+  "kubernetes.io/kube-apiserver-client-kubelet",
+  "kubernetes.io/kubelet-serving",
+  "kubernetes.io/legacy-unknown",
+] as const;
+
+function resources(
+  verbs: readonly string[],
+  apiGroup: string,
+  names: readonly string[],
+  only: readonly string[] = [],
+): PolicyRule {
+  return { verbs, apiGroups: [apiGroup], resources: names, resourceNames: only, nonResourceURLs: [] };
+}
+
+function paths(verbs: readonly string[], urls: readonly string[]): PolicyRule {
+  return { verbs, apiGroups: [], resources: [], resourceNames: [], nonResourceURLs: urls };
+}
+
+function role(name: string, ...rules: readonly PolicyRule[]): RoleObject {
+  const labels = { "kubernetes.io/bootstrapping": "rbac-defaults" };
+  return { kind: "ClusterRole", name, namespace: "", labels, rules, aggregatedFrom: undefined };
+}
+
+function binding(name: string, roleName: string, ...groups: readonly string[]): BindingObject {
+  return {
+    kind: "ClusterRoleBinding",
+    name,
+    namespace: "",
+    roleRef: { kind: "ClusterRole", name: roleName },
+    subjects: groups.map((group) => ({ kind: "Group", name: group, namespace: "" })),
+  };
+}
+
+const READ = ["get", "list", "watch"] as const;
+const HEALTH = ["/healthz", "/livez", "/readyz"] as const;
+const VERSION = ["/version", "/version/"] as const;
+
+const approverRoles = SIGNERS.map((signer) =>
+  role(
+    `system:certificates.k8s.io:${signer.slice(signer.indexOf("/") + 1)}-approver`,
+    resources(["approve"], CSR_GROUP, ["signers"], [signer]),
+  ),
+);
+
+const recogniserRoles = ["nodeclient", "selfnodeclient"].map((subresource) =>
+  role(
+    `system:certificates.k8s.io:certificatesigningrequests:${subresource}`,
+    resources(["create"], CSR_GROUP, [`certificatesigningrequests/${subresource}`]),
+  ),
+);
+
+const certificateController = role(
+  "system:controller:certificate-controller",
+  resources(["delete", ...READ], CSR_GROUP, ["certificatesigningrequests"]),
+  resources(["update"], CSR_GROUP, ["certificatesigningrequests/approval", "certificatesigningrequests/status"]),
+  resources(["approve"], CSR_GROUP, ["signers"], ["kubernetes.io/kube-apiserver-client-kubelet"]),
+  resources(["sign"], CSR_GROUP, ["signers"], SIGNERS),
+  resources(["create"], "authorization.k8s.io", ["subjectaccessreviews"]),
+);
+
+/**
+ * Kubernetes' stock roles as far as they speak of what Gatehouse serves, and who holds them with nothing configured.
+ * The binding that would let bootstrap tokens approve themselves (`nodeclient`) is left out on purpose: a join waits for
+ * a person until `config/rbac/auto-approve-bootstrap.yaml` or its like is loaded.
+ *
+ * Source: kubernetes plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata, cmd/kubeadm/app/phases/bootstraptoken/node.
+ */
+export const STOCK_OBJECTS: readonly RbacObject[] = [
+  role("cluster-admin", resources(["*"], "*", ["*"]), paths(["*"], ["*"])),
+  role(
+    "system:basic-user",
+    resources(["create"], "authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+    resources(["create"], "authentication.k8s.io", ["selfsubjectreviews"]),
+  ),
+  role(
+    "system:discovery",
+    paths(["get"], ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", ...HEALTH, ...VERSION]),
+  ),
+  role("system:public-info-viewer", paths(["get"], [...HEALTH, ...VERSION, "/v1/trust-bundle"])),
+  role("system:monitoring", paths(["get"], [...HEALTH, ...HEALTH.map((path) => `${path}/*`), "/metrics"])),
+  role("system:node", resources(["create", ...READ], CSR_GROUP, ["certificatesigningrequests"])),
+  role("system:node-bootstrapper", resources(["create", ...READ], CSR_GROUP, ["certificatesigningrequests"])),
+  ...recogniserRoles,
+  ...approverRoles,
+  certificateController,
+  binding("cluster-admin", "cluster-admin", "system:masters"),
+  binding(ADMINISTRATORS_GROUP, "cluster-admin", ADMINISTRATORS_GROUP),
+  binding("system:basic-user", "system:basic-user", "system:authenticated"),
+  binding("system:discovery", "system:discovery", "system:authenticated"),
+  binding("system:public-info-viewer", "system:public-info-viewer", "system:authenticated", "system:unauthenticated"),
+  binding("system:monitoring", "system:monitoring", "system:monitoring"),
+  binding("system:node", "system:node", "system:nodes"),
+  binding("kubeadm:kubelet-bootstrap", "system:node-bootstrapper", "system:bootstrappers"),
+  binding(
+    "kubeadm:node-autoapprove-certificate-rotation",
+    "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+    "system:nodes",
+  ),
+];
+
+/**
+ * The stock objects with an administrator's own laid over them: one of the same kind and name takes the stock one's
+ * place, so that a default can be narrowed (a binding without subjects grants nothing).
+ */
+export function withStockObjects(own: readonly RbacObject[]): readonly RbacObject[] {
+  return [...new Map([...STOCK_OBJECTS, ...own].map((object) => [objectKey(object), object])).values()];
+}

@@ -1,0 +1,92 @@
+import type { KeyObject } from "node:crypto";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logging.ts";
+import { isStatusError } from "../../shared/status-error.ts";
+import type { BootstrapTokenRecord } from "../domain/bootstrap-token.ts";
+import type { BootstrapTokens } from "../domain/ports.ts";
+import { type NewBootstrapToken, requireValidToken } from "./token-rules.ts";
+import { hashToken, randomTokenId, randomTokenSecret } from "./token-secret.ts";
+
+/** Two random ids meet once in 46,000 tokens; five meetings in a row are a broken store. */
+const MAX_ID_TRIES = 5;
+
+/** Makes and removes bootstrap tokens. Who may do so is decided before it is called. */
+export interface TokenAdministration {
+  /**
+   * Resolves once the token is durable. `token` (`<id>.<secret>`) is the only copy of the secret.
+   *
+   * @throws {StatusError} Invalid naming every problem; AlreadyExists when the id that was asked for is taken.
+   */
+  create(
+    wanted: NewBootstrapToken,
+    createdBy: string,
+  ): Promise<{ readonly record: BootstrapTokenRecord; readonly token: string }>;
+  /** In the store's order, those that expired and were not swept yet included. */
+  list(): Promise<readonly BootstrapTokenRecord[]>;
+  /** @returns false when there was none. */
+  remove(id: string, removedBy: string): Promise<boolean>;
+  /** Removes what has expired; returns the ids. For a schedule: expired tokens are refused at once in any case. */
+  removeExpired(): Promise<readonly string[]>;
+}
+
+export interface TokenAdministrationDependencies {
+  readonly tokens: BootstrapTokens;
+  readonly tokenHashKey: KeyObject;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, "info">;
+}
+
+export function createTokenAdministration(deps: TokenAdministrationDependencies): TokenAdministration {
+  const { tokens, clock, logger } = deps;
+  return {
+    async create(wanted, createdBy) {
+      requireValidToken(wanted);
+      const record = recordOf(wanted, createdBy, clock.now());
+      const created = await store(deps, record, wanted.id === undefined ? MAX_ID_TRIES : 1);
+      logger.info({ tokenId: created.record.id, createdBy, nodeName: wanted.nodeName }, "bootstrap token created");
+      return created;
+    },
+    list: () => tokens.list(),
+    async remove(id, removedBy) {
+      const removed = await tokens.remove(id);
+      if (removed) logger.info({ tokenId: id, removedBy }, "bootstrap token removed");
+      return removed;
+    },
+    async removeExpired() {
+      const ids = await tokens.removeExpired(clock.now());
+      if (ids.length > 0) logger.info({ tokenIds: ids }, "expired bootstrap tokens removed");
+      return ids;
+    },
+  };
+}
+
+function recordOf(wanted: NewBootstrapToken, createdBy: string, now: Date): BootstrapTokenRecord {
+  const { id, description, ttlSeconds, groups, nodeName } = wanted;
+  return {
+    id: id ?? randomTokenId(),
+    description,
+    extraGroups: [...new Set(groups)].sort(),
+    nodeName,
+    createdAt: now,
+    expiresAt: ttlSeconds === undefined ? undefined : new Date(now.getTime() + ttlSeconds * 1000),
+    createdBy,
+  };
+}
+
+async function store(
+  { tokens, tokenHashKey }: TokenAdministrationDependencies,
+  first: BootstrapTokenRecord,
+  tries: number,
+) {
+  let record = first;
+  for (let left = tries; ; left -= 1) {
+    const parts = { id: record.id, secret: randomTokenSecret() };
+    try {
+      await tokens.create(record, hashToken(tokenHashKey, parts));
+      return { record, token: `${parts.id}.${parts.secret}` };
+    } catch (error) {
+      if (left <= 1 || !isStatusError(error, "AlreadyExists")) throw error;
+      record = { ...record, id: randomTokenId() };
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../../shared/clock.ts";
+
+/** `burst` at once, then `perSecond` on average. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** One bucket for each key; a full one is not kept in mind, so memory is bounded by the keys that were busy lately. */
+export interface TokenBuckets {
+  /** @returns 0 when a token was taken, else the whole seconds, at least 1, until there is one. */
+  take(key: string): number;
+  /** As `take`, but takes nothing. */
+  secondsUntilToken(key: string): number;
+  readonly tracked: number;
+}
+
+interface Bucket {
+  tokens: number;
+  /** Milliseconds since the epoch. */
+  updatedAt: number;
+}
+
+/**
+ * @param maxKeys - beyond it the key that was idle longest is forgotten, which fills its bucket: under a flood of keys
+ *   the limit gives way instead of memory.
+ */
+export function createTokenBuckets(rate: Rate, maxKeys: number, clock: Clock): TokenBuckets {
+  const { perSecond, burst } = rate;
+  if (!(perSecond > 0) || !(burst >= 1) || !Number.isFinite(perSecond + burst)) {
+    throw new Error(`a rate needs perSecond above 0 and burst of at least 1, both finite: ${perSecond}, ${burst}`);
+  }
+  const buckets = new LRUCache<string, Bucket>({ max: maxKeys });
+
+  function refilled(key: string): Bucket {
+    const now = clock.now().getTime();
+    const bucket = buckets.get(key);
+    if (bucket === undefined) return { tokens: burst, updatedAt: now };
+    // A clock that was set back must not take tokens away.
+    const elapsedSeconds = Math.max(0, now - bucket.updatedAt) / 1000;
+    bucket.tokens = Math.min(burst, bucket.tokens + elapsedSeconds * perSecond);
+    bucket.updatedAt = now;
+    return bucket;
+  }
+
+  const secondsFor = ({ tokens }: Bucket): number =>
+    tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / perSecond));
+
+  return {
+    take(key) {
+      const bucket = refilled(key);
+      const seconds = secondsFor(bucket);
+      if (seconds === 0) bucket.tokens -= 1;
+      buckets.set(key, bucket);
+      return seconds;
+    },
+    secondsUntilToken: (key) => secondsFor(refilled(key)),
+    get tracked() {
+      return buckets.size;
+    },
+  };
+}

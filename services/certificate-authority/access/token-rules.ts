@@ -1,0 +1,59 @@
+import { type StatusCause, StatusError } from "../../shared/status-error.ts";
+import { isDnsSubdomain } from "./dns-names.ts";
+import { isTokenId } from "./token-secret.ts";
+
+const MAX_DESCRIPTION = 256;
+const MAX_GROUPS = 32;
+const MAX_TTL_SECONDS = 10 * 365 * 86_400;
+
+/** Source: kubernetes staging/src/k8s.io/cluster-bootstrap/token/api/types.go (BootstrapGroupPattern). */
+const BOOTSTRAP_GROUP = /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/;
+
+/** What a new token shall be. */
+export interface NewBootstrapToken {
+  /** Six characters of a-z0-9; left out, a random one. */
+  readonly id?: string | undefined;
+  readonly description: string;
+  /** Whole seconds from now; undefined = the token never expires. */
+  readonly ttlSeconds: number | undefined;
+  /** Groups besides `system:bootstrappers`. */
+  readonly groups: readonly string[];
+  /** The one node whose certificate the token may ask for; undefined for any. */
+  readonly nodeName: string | undefined;
+}
+
+export function isBootstrapGroup(group: string): boolean {
+  return BOOTSTRAP_GROUP.test(group);
+}
+
+/** @throws {StatusError} Invalid with one cause for every problem. */
+export function requireValidToken(wanted: NewBootstrapToken): void {
+  const causes = [...problemsOf(wanted)];
+  if (causes.length === 0) return;
+  const listed = causes.map(({ field, message }) => `${field}: ${message}`).join(", ");
+  throw new StatusError("Invalid", `the bootstrap token is not valid: ${listed}`, {
+    details: { kind: "BootstrapToken", causes },
+  });
+}
+
+function* problemsOf({ id, description, ttlSeconds, groups, nodeName }: NewBootstrapToken): Generator<StatusCause> {
+  if (id !== undefined && !isTokenId(id)) yield invalid("id", "must be six characters of a-z and 0-9");
+  if (description.length > MAX_DESCRIPTION)
+    yield invalid("description", `must be at most ${MAX_DESCRIPTION} characters`);
+  if (ttlSeconds !== undefined && !isWholeNumber(ttlSeconds, 1, MAX_TTL_SECONDS)) {
+    yield invalid("ttlSeconds", `must be a whole number of seconds from 1 to ${MAX_TTL_SECONDS}`);
+  }
+  if (groups.length > MAX_GROUPS) yield invalid("groups", `must be at most ${MAX_GROUPS} groups`);
+  for (const [index, group] of groups.entries()) {
+    if (!isBootstrapGroup(group)) yield invalid(`groups[${index}]`, "must be like system:bootstrappers:<name>");
+  }
+  if (nodeName !== undefined && !isDnsSubdomain(nodeName)) yield invalid("nodeName", "must be a DNS-1123 subdomain");
+}
+
+function invalid(field: string, message: string): StatusCause {
+  return { reason: "FieldValueInvalid", field, message };
+}
+
+function isWholeNumber(value: number, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && value >= min && value <= max;
+}
