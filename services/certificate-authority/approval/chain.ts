@@ -1,0 +1,44 @@
+import type { Decision, TraceEntry } from "../domain/decision.ts";
+import type { ApprovalChain, ApprovalHook, ReviewInput } from "../domain/ports.ts";
+import { arbitrate } from "./arbitration.ts";
+import { bootstrapTokenHook } from "./hooks/bootstrap-token.ts";
+
+export interface ChainLink {
+  readonly hook: ApprovalHook;
+  /** Without this hook's approval there is none. */
+  readonly required: boolean;
+}
+
+export interface ChainOptions {
+  /** In the order they are asked. */
+  readonly hooks: readonly ChainLink[];
+  /** Milliseconds of a clock that never goes back, for the durations in the trace. */
+  readonly monotonicNow?: () => number;
+}
+
+/**
+ * Makes the chain of hooks. A guard for bootstrap tokens that are bound to a node comes first whatever is configured.
+ * Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it.
+ *
+ * @throws {Error} when two hooks share a name, or one takes the guard's.
+ */
+export function createChain({ hooks, monotonicNow = () => performance.now() }: ChainOptions): ApprovalChain {
+  const links: readonly ChainLink[] = [{ hook: bootstrapTokenHook(), required: false }, ...hooks];
+  const names = links.map(({ hook }) => hook.name);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) throw new Error(`the approval chain has hook ${JSON.stringify(repeated)} twice`);
+
+  return {
+    async review(input: ReviewInput): Promise<Decision> {
+      const trace: TraceEntry[] = [];
+      for (const { hook, required } of links) {
+        const startedAt = monotonicNow();
+        const verdict = await hook.review(input);
+        const durationMicroseconds = Math.round((monotonicNow() - startedAt) * 1000);
+        trace.push({ hook: hook.name, required, ...verdict, durationMicroseconds });
+        if (verdict.kind === "denied") break;
+      }
+      return arbitrate(trace);
+    },
+  };
+}

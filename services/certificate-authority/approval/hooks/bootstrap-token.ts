@@ -1,0 +1,25 @@
+import { BOUND_NODE_EXTRA } from "../../../shared/user-info.ts";
+import { boundNodeViolation } from "../../domain/admission.ts";
+import type { Verdict } from "../../domain/decision.ts";
+import type { ApprovalHook, ReviewInput } from "../../domain/ports.ts";
+
+const NOT_BOUND: Verdict = {
+  kind: "noOpinion",
+  reason: "NotBound",
+  message: "the requester's credential is not bound to a node",
+  evidence: {},
+};
+
+/** Denies what a bootstrap token that is bound to one node asks for another name or signer. It never approves. */
+export function bootstrapTokenHook(): ApprovalHook {
+  return { name: "bootstrap-token", review: async (input) => judge(input) };
+}
+
+function judge({ csr, facts }: ReviewInput): Verdict {
+  const boundTo = csr.spec.extra?.[BOUND_NODE_EXTRA];
+  if (boundTo === undefined) return NOT_BOUND;
+  const evidence = { boundTo, commonName: facts.subject.commonName, signerName: csr.spec.signerName };
+  const message = boundNodeViolation(csr.spec, facts);
+  if (message !== undefined) return { kind: "denied", reason: "BoundToAnotherNode", message, evidence };
+  return { kind: "noOpinion", reason: "NodeMatches", message: "the bootstrap token is for this node", evidence };
+}

@@ -1,0 +1,60 @@
+import type { UserInfo } from "../../../shared/user-info.ts";
+import type { AccessAttributes, Authorizer } from "../../domain/authorization.ts";
+import { CSR_GROUP, CSR_RESOURCE, type CsrSpec } from "../../domain/certificate-signing-request.ts";
+import type { Verdict } from "../../domain/decision.ts";
+import { type KubeletClientRule, recogniseKubeletClient } from "../../domain/kubelet-client.ts";
+import type { ApprovalHook, ReviewInput } from "../../domain/ports.ts";
+
+const MESSAGES: Readonly<Record<KubeletClientRule, string>> = {
+  selfnodeclient: "a node asks for its own client certificate, and access review selfnodeclient allows it",
+  nodeclient: "the requester asks for a node's client certificate, and access review nodeclient allows it",
+};
+
+const UNRECOGNISED: Verdict = {
+  kind: "noOpinion",
+  reason: "NotRecognised",
+  message: "this is no request for a kubelet's client certificate",
+  evidence: {},
+};
+
+/**
+ * Kubernetes' own approver: a request that a rule recognises is approved when RBAC lets the requester create that
+ * rule's subresource. A refused rule falls through to the next; nothing is ever denied here, and serving certificates
+ * are never approved.
+ *
+ * Source: kubernetes pkg/controller/certificates/approver/sarapprove.go.
+ */
+export function kubeletClientHook(authorizer: Authorizer): ApprovalHook {
+  return { name: "kubelet-client", review: (input) => review(authorizer, input) };
+}
+
+async function review(authorizer: Authorizer, { csr, facts }: ReviewInput): Promise<Verdict> {
+  const rules = recogniseKubeletClient(csr.spec, facts);
+  if (rules.length === 0) return UNRECOGNISED;
+  const requester = requesterOf(csr.spec);
+  const evidence = { username: requester.username, commonName: facts.subject.commonName, recognisedBy: rules };
+  for (const rule of rules) {
+    const access = await authorizer.authorize(requester, accessTo(rule));
+    if (!access.allowed) continue;
+    return {
+      kind: "approved",
+      reason: "AutoApproved",
+      message: MESSAGES[rule],
+      evidence: { ...evidence, allowedBy: rule, because: access.reason },
+    };
+  }
+  return {
+    kind: "noOpinion",
+    reason: "NotAllowed",
+    message: `the requester may not create ${rules.join(" or ")}`,
+    evidence,
+  };
+}
+
+function requesterOf({ username = "", uid = "", groups = [], extra = {} }: CsrSpec): UserInfo {
+  return { username, uid, groups, extra };
+}
+
+function accessTo(subresource: KubeletClientRule): AccessAttributes {
+  return { kind: "resource", verb: "create", group: CSR_GROUP, version: "*", resource: CSR_RESOURCE, subresource };
+}
