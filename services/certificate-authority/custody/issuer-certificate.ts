@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, X509Certificate as NativeCertificate } from "node:crypto";
 import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509Certificate } from "@peculiar/x509";
 import type { IssuerDescription } from "../domain/issuer.ts";
 import { CustodyError } from "./custody-error.ts";
@@ -64,10 +64,9 @@ export function checkIssuer(
 
 function parse(der: Uint8Array, origin: string): X509Certificate {
   try {
-    const certificate = new X509Certificate(new Uint8Array(der));
-    // Re-encoding drops what stands after the certificate.
-    if (certificate.rawData.byteLength !== der.length) throw new Error("trailing octets");
-    return certificate;
+    // OpenSSL stops at the certificate's end, so what follows shows as a difference in length.
+    if (new NativeCertificate(der).raw.length !== der.length) throw new Error("octets after the certificate");
+    return new X509Certificate(new Uint8Array(der));
   } catch (cause) {
     throw invalid(`the certificate in ${origin} is damaged: it is not one complete X.509 certificate in DER`, cause);
   }

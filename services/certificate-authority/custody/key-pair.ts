@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { Crypto } from "@peculiar/webcrypto";
 import type { KeyAlgorithm } from "../domain/issuer.ts";
 
@@ -28,6 +28,8 @@ export interface KeyPair {
   readonly privateKey: KeyObject;
   /** SubjectPublicKeyInfo, DER. */
   readonly spkiDer: Buffer;
+  /** Lower-case hex SHA-256 of `spkiDer`. */
+  readonly spkiSha256: string;
   /** PKCS#8, DER. */
   readonly pkcs8Der: Buffer;
   /** PKCS#8 in one PEM `PRIVATE KEY` block. */
@@ -43,9 +45,11 @@ export async function generateKeyPair(algorithm: KeyAlgorithm): Promise<KeyPair>
 /** @param pkcs8Der - as `KeyPair.pkcs8Der` or `Custody.loadKey` gives it. */
 export function keyPairOf(pkcs8Der: Uint8Array): KeyPair {
   const privateKey = createPrivateKey({ key: Buffer.from(pkcs8Der), format: "der", type: "pkcs8" });
+  const spkiDer = createPublicKey(privateKey).export({ format: "der", type: "spki" });
   return {
     privateKey,
-    spkiDer: createPublicKey(privateKey).export({ format: "der", type: "spki" }),
+    spkiDer,
+    spkiSha256: createHash("sha256").update(spkiDer).digest("hex"),
     pkcs8Der: Buffer.from(pkcs8Der),
     pkcs8Pem: () => privateKey.export({ format: "pem", type: "pkcs8" }) as string,
   };

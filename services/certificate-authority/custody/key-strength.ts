@@ -1,12 +1,15 @@
-import type { KeyObject } from "node:crypto";
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { CustodyError } from "./custody-error.ts";
 
 const MIN_RSA_BITS = 2048;
-/** OpenSSL's names of the curves an issuer may have, and ours. */
-const CURVES: ReadonlyMap<string | undefined, string> = new Map([
-  ["prime256v1", "ecdsa-p256"],
-  ["secp384r1", "ecdsa-p384"],
-  ["secp521r1", "ecdsa-p521"],
+/**
+ * OpenSSL's names of the curves an issuer may have, ours, and how many octets the public key (SPKI) has when the curve is
+ * named and the point uncompressed: the one form that Go's parsers, and so every kubelet, read.
+ */
+const CURVES: ReadonlyMap<string | undefined, { readonly name: string; readonly spkiLength: number }> = new Map([
+  ["prime256v1", { name: "ecdsa-p256", spkiLength: 91 }],
+  ["secp384r1", { name: "ecdsa-p384", spkiLength: 120 }],
+  ["secp521r1", { name: "ecdsa-p521", spkiLength: 158 }],
 ]);
 
 /**
@@ -19,10 +22,20 @@ export function describeKey(key: KeyObject, origin: string): string {
   const { asymmetricKeyType: kind, asymmetricKeyDetails: details } = key;
   if (kind === "ed25519") return kind;
   if (kind === "rsa") return describeRsa(details?.modulusLength ?? 0, origin);
-  const curve = kind === "ec" ? CURVES.get(details?.namedCurve) : undefined;
-  if (curve !== undefined) return curve;
-  const found = kind === "ec" ? `a curve other than these (${details?.namedCurve ?? "given by parameters"})` : kind;
-  throw new CustodyError(
+  if (kind === "ec") return describeCurve(key, details?.namedCurve, origin);
+  throw unsupported(origin, `${kind}`);
+}
+
+function describeCurve(key: KeyObject, namedCurve: string | undefined, origin: string): string {
+  const curve = CURVES.get(namedCurve);
+  if (curve === undefined) throw unsupported(origin, `on the curve ${namedCurve}`);
+  const { length } = createPublicKey(key).export({ format: "der", type: "spki" });
+  if (length === curve.spkiLength) return curve.name;
+  throw unsupported(origin, "encoded with curve parameters or a compressed point, which Kubernetes cannot read");
+}
+
+function unsupported(origin: string, found: string): CustodyError {
+  return new CustodyError(
     "UnsupportedKey",
     `the key of ${origin} must be RSA, ECDSA on P-256, P-384 or P-521, or Ed25519; it is ${found}`,
   );

@@ -1,11 +1,15 @@
 import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
 import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { syncDirectory } from "../../shared/atomic-file.ts";
 import { CustodyError } from "./custody-error.ts";
 
 const OTHERS = 0o077;
 /** What a crash between writing and renaming leaves behind. */
 const LEFTOVER = /^\..+\.[0-9a-f]{16}\.tmp$/;
+/** Younger ones may belong to another process that is starting right now. */
+const LEFTOVER_AGE_MILLISECONDS = 60_000;
 
 /** Makes the directory with mode 0700, or takes away what others may do in one of our own; clears leftovers of a crash. */
 export async function preparePrivateDirectory(directory: string): Promise<void> {
@@ -13,7 +17,12 @@ export async function preparePrivateDirectory(directory: string): Promise<void> 
   const { mode, uid } = await stat(directory);
   if (isOurs(uid) && (mode & OTHERS) !== 0) await chmod(directory, 0o700);
   const leftovers = (await readdir(directory)).filter((name) => LEFTOVER.test(name));
-  await Promise.all(leftovers.map((name) => rm(join(directory, name), { force: true })));
+  await Promise.all(leftovers.map((name) => removeWhenOld(join(directory, name))));
+}
+
+async function removeWhenOld(path: string): Promise<void> {
+  const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Number.POSITIVE_INFINITY };
+  if (mtimeMs < Date.now() - LEFTOVER_AGE_MILLISECONDS) await rm(path, { force: true });
 }
 
 /**
@@ -42,16 +51,7 @@ export async function writePrivateFile(
   } finally {
     await rm(temporary, { force: true });
   }
-  await syncDirectory(dirname(path));
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  syncDirectory(dirname(path));
 }
 
 /**

@@ -1,0 +1,169 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
+import type { EncryptionSource } from "../../../services/certificate-authority/custody/encryption-key.ts";
+import { temporaryDirectory } from "../../builders/openssl.ts";
+import { recordingLogger } from "../../fakes/recording-logger.ts";
+
+const KEY_TEXT = Buffer.alloc(32, 1).toString("base64");
+const OTHER_KEY_TEXT = Buffer.alloc(32, 2).toString("base64");
+
+let home: ReturnType<typeof temporaryDirectory>;
+let directory: string;
+let keyFile: string;
+
+beforeEach(() => {
+  home = temporaryDirectory();
+  directory = join(home.path, "data", "keys");
+  keyFile = join(home.path, "encryption-key");
+});
+afterEach(() => home.remove());
+
+const open = (encryption: EncryptionSource = {}, logger = recordingLogger().logger) =>
+  openCustody({ directory, encryption, logger });
+
+const environment = (value: string | undefined): EncryptionSource => ({
+  environmentKey: { variable: "GATEHOUSE_KEY", value },
+});
+
+function writeKeyFile(content: string | Buffer, mode = 0o600): EncryptionSource {
+  writeFileSync(keyFile, content);
+  chmodSync(keyFile, mode);
+  return { keyFile };
+}
+
+test("with nothing configured a key file of mode 0600 is made once, and said at every start", async () => {
+  const first = recordingLogger();
+  await (await open({}, first.logger)).storeKey("serving", Buffer.from("secret"));
+  const path = join(directory, "encryption.key");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(directory).mode & 0o777).toBe(0o700);
+  expect(Buffer.from(readFileSync(path, "utf8"), "base64")).toHaveLength(32);
+  const second = recordingLogger();
+  expect(await (await open({}, second.logger)).loadKey("serving")).toEqual(Buffer.from("secret"));
+  for (const { lines } of [first, second]) {
+    expect(lines).toEqual([expect.objectContaining({ level: "warn", encryptionKeyFile: path })]);
+    expect(lines[0]?.msg).toContain("for production");
+  }
+});
+
+test("the generated key can be moved and named, or given by the environment", async () => {
+  await (await open()).storeKey("serving", Buffer.from("secret"));
+  const content = readFileSync(join(directory, "encryption.key"));
+  const { logger, lines } = recordingLogger();
+  for (const source of [writeKeyFile(content), environment(content.toString())]) {
+    expect(await (await open(source, logger)).loadKey("serving")).toEqual(Buffer.from("secret"));
+  }
+  expect(lines).toEqual([]);
+});
+
+test("a configured key leaves no key file behind", async () => {
+  await (await open(environment(KEY_TEXT))).storeKey("serving", Buffer.from("secret"));
+  expect(readdirSync(directory)).toEqual(["key-serving.sealed"]);
+});
+
+test.each<{ name: string; source: () => EncryptionSource; code: string; words: string }>([
+  {
+    name: "a file that is not there",
+    source: () => ({ keyFile }),
+    code: "EncryptionKeyMissing",
+    words: "openssl rand",
+  },
+  { name: "an empty file", source: () => writeKeyFile(""), code: "EncryptionKeyInvalid", words: "0 characters" },
+  {
+    name: "a truncated file",
+    source: () => writeKeyFile(KEY_TEXT.slice(0, -1)),
+    code: "EncryptionKeyInvalid",
+    words: "43 characters",
+  },
+  {
+    name: "31 octets",
+    source: () => writeKeyFile(Buffer.alloc(31).toString("base64")),
+    code: "EncryptionKeyInvalid",
+    words: "base64 of exactly 32 octets",
+  },
+  {
+    name: "raw octets",
+    source: () => writeKeyFile(Buffer.alloc(32, 200)),
+    code: "EncryptionKeyInvalid",
+    words: "base64",
+  },
+  {
+    name: "a file the group may read",
+    source: () => writeKeyFile(KEY_TEXT, 0o640),
+    code: "InsecurePermissions",
+    words: "chmod 600",
+  },
+  {
+    name: "a file anyone may read",
+    source: () => writeKeyFile(KEY_TEXT, 0o604),
+    code: "InsecurePermissions",
+    words: "0604",
+  },
+  {
+    name: "an unset variable",
+    source: () => environment(undefined),
+    code: "EncryptionKeyMissing",
+    words: "GATEHOUSE_KEY",
+  },
+  { name: "an empty variable", source: () => environment(""), code: "EncryptionKeyMissing", words: "GATEHOUSE_KEY" },
+  {
+    name: "a variable with something else",
+    source: () => environment("hunter2"),
+    code: "EncryptionKeyInvalid",
+    words: "GATEHOUSE_KEY",
+  },
+  {
+    name: "two sources",
+    source: () => ({ ...writeKeyFile(KEY_TEXT), ...environment(KEY_TEXT) }),
+    code: "InvalidArgument",
+    words: "twice",
+  },
+])("$name is refused", async ({ source, code, words }) => {
+  await expect(open(source())).rejects.toMatchObject({ code, message: expect.stringContaining(words) });
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test("an error never shows the key", async () => {
+  await expect(open(environment("hunter2"))).rejects.toMatchObject({ message: expect.not.stringContaining("hunter2") });
+});
+
+test.each([
+  { name: "mode 0600", content: `${KEY_TEXT}\n`, mode: 0o600 },
+  { name: "mode 0400", content: KEY_TEXT, mode: 0o400 },
+])("a key file of $name is taken", async ({ content, mode }) => {
+  await (await open(writeKeyFile(content, mode))).storeKey("serving", Buffer.from("secret"));
+  expect(await (await open(environment(KEY_TEXT))).loadKey("serving")).toEqual(Buffer.from("secret"));
+});
+
+test("a wrong key is refused at start, by file and key ids, and changes nothing", async () => {
+  await (await open(environment(KEY_TEXT))).storeKey("serving", Buffer.from("secret"));
+  const sealed = join(directory, "key-serving.sealed");
+  const before = readFileSync(sealed);
+  const refusal = expect(open(environment(OTHER_KEY_TEXT))).rejects;
+  await refusal.toMatchObject({ code: "EncryptionKeyMismatch", message: expect.stringContaining(sealed) });
+  expect(readFileSync(sealed)).toEqual(before);
+});
+
+test("a lost key file is not replaced while something is sealed under it", async () => {
+  await (await open(environment(KEY_TEXT))).storeKey("serving", Buffer.from("secret"));
+  await expect(open()).rejects.toMatchObject({
+    code: "EncryptionKeyMissing",
+    message: expect.stringContaining("key-serving.sealed"),
+  });
+  expect(existsSync(join(directory, "encryption.key"))).toBe(false);
+});
+
+test("of two processes that start at once, both use the key of one", async () => {
+  const custodies = await Promise.all([open(), open(), open(), open()]);
+  const keys = new Set(custodies.map((custody) => custody.deriveKey("test").toString("hex")));
+  expect(keys.size).toBe(1);
+  expect(readdirSync(directory)).toEqual(["encryption.key"]);
+});
+
+test("a directory that was open to others is closed", async () => {
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  await open();
+  expect(statSync(directory).mode & 0o777).toBe(0o700);
+});
