@@ -12,6 +12,7 @@ import type {
   CertificateSigner,
   Certificates,
   CsrDecoder,
+  Decisions,
 } from "../domain/ports.ts";
 
 export interface WriteOptions {
@@ -41,7 +42,8 @@ export type Change = (current: CertificateSigningRequest | undefined) => CsrDraf
 /** The use cases: what a caller may do with requests, and the work that follows. */
 export interface Issuance {
   /**
-   * @throws {StatusError} Invalid (422), then Forbidden (403), then AlreadyExists (409). The caller has decoded the body.
+   * @throws {StatusError} in this order: TooManyRequests (the queue is full), Invalid, Forbidden, BadRequest (the draft
+   *   has a resourceVersion), AlreadyExists.
    */
   create(requester: UserInfo, draft: CsrDraft, options: WriteOptions): Promise<CertificateSigningRequest>;
 
@@ -68,7 +70,7 @@ export interface Issuance {
   /** Starts the work queue with everything that `CertificateRequests.unfinished()` names. */
   start(): void;
 
-  /** Takes no new work and resolves when what is in progress has ended; what waits is found again at the next start. */
+  /** Finishes the work that was accepted, retries nothing any more; what is left is found again at the next start. */
   stop(): Promise<void>;
 
   /** How many requests wait for work or are being worked on. */
@@ -86,8 +88,8 @@ export interface IssuanceObserver {
   issued(signerName: string, secondsSinceCreation: number): void;
   /** A request violates its signer's profile and was marked Failed. */
   rejected(signerName: string): void;
-  /** Work on a request went wrong and will be tried again. */
-  retried(phase: Phase | "queue", error: unknown): void;
+  /** A phase went wrong; the work on that request will be tried again. */
+  failed(phase: Phase, error: unknown): void;
 }
 
 export interface IssuanceSettings {
@@ -95,13 +97,14 @@ export interface IssuanceSettings {
   readonly maximumLifetimeSeconds: number;
   /** How many requests are worked on at a time. */
   readonly concurrency: number;
-  /** How many may wait; above it, creating answers TooManyRequests. */
+  /** How many fresh requests may wait; above it, creating answers TooManyRequests. */
   readonly queueLimit: number;
 }
 
 export interface IssuanceDependencies {
   readonly requests: CertificateRequests;
   readonly certificates: Pick<Certificates, "latestOf">;
+  readonly decisions: Pick<Decisions, "ofRequest">;
   readonly decoder: CsrDecoder;
   readonly inspector: CertificateInspector;
   readonly signer: CertificateSigner;

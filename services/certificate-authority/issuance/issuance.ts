@@ -1,3 +1,13 @@
+import { isStatusError, StatusError } from "../../shared/status-error.ts";
+import { awaitsSignature, type CertificateSigningRequest, isUndecided } from "../domain/certificate-signing-request.ts";
+import { amend } from "./amend.ts";
+import type { Issuance, IssuanceDependencies } from "./contract.ts";
+import { createFactsCache } from "./facts-cache.ts";
+import { createReviewer } from "./review.ts";
+import { submit } from "./submit.ts";
+import { withdraw } from "./withdraw.ts";
+import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
+
 export type {
   Change,
   Issuance,
@@ -9,3 +19,119 @@ export type {
   RemovePreconditions,
   WriteOptions,
 } from "./contract.ts";
+
+/** How long to wait before the backlog is read again when that failed, in milliseconds. */
+const BACKLOG_RETRY_MS = 5000;
+
+/** Puts the use cases and the work queue behind them together. Nothing is worked on before `start`. */
+export function createIssuance(deps: IssuanceDependencies): Issuance {
+  const { requests, observe, logger, settings } = deps;
+  const cache = createFactsCache(deps.decoder, observe);
+  const reviewer = createReviewer(deps, cache);
+  const queue = createWorkQueue<CertificateSigningRequest>({
+    concurrency: settings.concurrency,
+    clock: deps.clock,
+    work: (name, fresh) => workUnlessGone(reviewer.work(name, fresh)),
+    onError: (request, error, retryInMs) => {
+      const level = isStatusError(error, "Conflict") ? "debug" : "warn";
+      logger[level]({ request, retryInMs, err: error }, "could not finish the work on a request");
+    },
+  });
+  const lifecycle = createLifecycle(deps, queue);
+
+  function enqueue(csr: CertificateSigningRequest): void {
+    if (!lifecycle.isRunning || !(isUndecided(csr) || awaitsSignature(csr))) return;
+    queue.add(csr.metadata.name, csr);
+  }
+
+  return {
+    async create(requester, draft, options) {
+      if (queue.waiting >= settings.queueLimit) throw tooBusy();
+      const { csr, facts } = await submit(deps, cache, requester, draft, options);
+      if (options.dryRun) return csr;
+      cache.keep(csr.metadata.uid, facts);
+      enqueue(csr);
+      return csr;
+    },
+
+    async update(requester, name, target, change, options) {
+      const { csr, effect, decision } = await amend(deps, { requester, name, target, change, options });
+      if (decision) observe.decided(decision.outcome, "person", csr.spec.signerName);
+      if (effect === "removed") queue.forget(name);
+      if (effect === "stored") enqueue(csr);
+      return csr;
+    },
+
+    async remove(requester, name, preconditions, options) {
+      const removal = await withdraw({ requests, clock: deps.clock }, { name, preconditions, options });
+      if (options.dryRun || !removal.removed) return removal;
+      queue.forget(name);
+      cache.forget(removal.csr.metadata.uid);
+      logger.info({ request: name, user: requester.username }, "deleted a request");
+      return removal;
+    },
+
+    start: lifecycle.start,
+    stop: lifecycle.stop,
+    get depth() {
+      return queue.depth;
+    },
+  };
+}
+
+/** A request that was deleted under the work needs none. */
+async function workUnlessGone<T>(work: Promise<T>): Promise<T | "done"> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isStatusError(error, "NotFound")) return "done";
+    throw error;
+  }
+}
+
+function tooBusy(): StatusError {
+  return new StatusError("TooManyRequests", "too many requests wait for a decision; try again later", {
+    details: { retryAfterSeconds: 1 },
+  });
+}
+
+interface Lifecycle {
+  readonly isRunning: boolean;
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+}
+
+function createLifecycle(
+  { requests, logger }: IssuanceDependencies,
+  queue: WorkQueue<CertificateSigningRequest>,
+): Lifecycle {
+  let isRunning = false;
+  let stopped: Promise<void> | undefined;
+
+  async function readBacklog(): Promise<void> {
+    try {
+      const names = await requests.unfinished();
+      if (isRunning) queue.addBacklog(names);
+    } catch (error) {
+      logger.error({ err: error }, "could not read which requests are unfinished");
+      if (isRunning) setTimeout(() => void readBacklog(), BACKLOG_RETRY_MS).unref();
+    }
+  }
+
+  return {
+    get isRunning() {
+      return isRunning;
+    },
+    start() {
+      if (isRunning || stopped) return;
+      isRunning = true;
+      void readBacklog();
+    },
+    stop() {
+      stopped ??= queue.drain().then(() => {
+        isRunning = false;
+      });
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { NODE_USER_PREFIX } from "../../shared/node-identity.ts";
+import type { CertificateRecord, SignedCertificate } from "../domain/certificate.ts";
+import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
+import type { CsrFacts } from "../domain/csr-facts.ts";
+import { buildIntent } from "../domain/intent.ts";
+import type { IssuanceDependencies } from "./contract.ts";
+import { observed } from "./phases.ts";
+
+export interface Certified {
+  /** What `status.certificate` holds. */
+  readonly certificateBase64: string;
+  readonly record: CertificateRecord;
+}
+
+/**
+ * Signs a certificate for a request that was judged fit for it. Nothing is stored yet, and nothing may be released.
+ *
+ * @throws whatever keeps the issuer from signing: to be tried again, never recorded as Failed.
+ */
+export async function certify(
+  deps: IssuanceDependencies,
+  csr: CertificateSigningRequest,
+  facts: CsrFacts,
+  now: Date,
+): Promise<Certified> {
+  const { signer, settings, observe } = deps;
+  const limits = { maximumSeconds: settings.maximumLifetimeSeconds, issuerNotAfter: signer.issuer().notAfter };
+  const intent = buildIntent(csr.spec, facts, limits, now);
+  const nodeName = nodeNameIn(facts);
+  const [signed, predecessor] = await Promise.all([
+    observed(observe, "sign", signer.sign(intent)),
+    nodeName === undefined ? undefined : deps.certificates.latestOf(nodeName, csr.spec.signerName),
+  ]);
+  const record = { ...recordOf(csr, facts, signed, now), nodeName, predecessor: predecessor?.fingerprint };
+  return { certificateBase64: Buffer.from(signed.pem, "latin1").toString("base64"), record };
+}
+
+function nodeNameIn({ subject }: CsrFacts): string | undefined {
+  if (!subject.commonName.startsWith(NODE_USER_PREFIX)) return undefined;
+  return subject.commonName.slice(NODE_USER_PREFIX.length) || undefined;
+}
+
+function recordOf(
+  { metadata, spec }: CertificateSigningRequest,
+  { subject, sans, spkiSha256 }: CsrFacts,
+  { serial, fingerprint, issuerId, notBefore, notAfter, der }: SignedCertificate,
+  issuedAt: Date,
+): Omit<CertificateRecord, "nodeName" | "predecessor"> {
+  return {
+    serial,
+    fingerprint,
+    issuerId,
+    signerName: spec.signerName,
+    commonName: subject.commonName,
+    organizations: subject.organization,
+    sans,
+    spkiSha256,
+    notBefore,
+    notAfter,
+    issuedAt,
+    state: "issued",
+    requestUid: metadata.uid,
+    requestName: metadata.name,
+    requester: spec.username,
+    der,
+  };
+}

@@ -1,0 +1,86 @@
+import type { UserInfo } from "../../shared/user-info.ts";
+import { MANUAL_HOOK } from "../approval/hooks/manual.ts";
+import { type CertificateSigningRequest, conditionOf } from "../domain/certificate-signing-request.ts";
+import type { Decision, DecisionRecord, TraceEntry } from "../domain/decision.ts";
+
+/** Who decides where no person does. */
+export const OURSELVES = "gatehouse";
+
+/** The last word before a signature; shown like a hook's. */
+const PROFILE_HOOK = "signer-profile";
+
+/** The reason of the Failed condition. Source: kubernetes pkg/controller/certificates/signer/signer.go. */
+export const PROFILE_FAILURE = "SignerValidationFailure";
+
+/** A decision with what the ledger needs to find it again. */
+export function recordOf(
+  decision: Decision,
+  { metadata, spec }: CertificateSigningRequest,
+  decidedBy: string,
+  decidedAt: Date,
+): DecisionRecord {
+  return {
+    ...decision,
+    requestUid: metadata.uid,
+    requestName: metadata.name,
+    signerName: spec.signerName,
+    requester: spec.username ?? "",
+    decidedBy,
+    decidedAt,
+  };
+}
+
+/** What somebody decided by writing to `/approval`; undefined when the write added neither Approved nor Denied. */
+export function decisionOfPerson(
+  person: UserInfo,
+  stored: CertificateSigningRequest,
+  next: CertificateSigningRequest,
+  decidedAt: Date,
+): DecisionRecord | undefined {
+  const isNew = (type: string) => conditionOf(stored, type) === undefined && conditionOf(next, type) !== undefined;
+  const type = ["Denied", "Approved"].find(isNew);
+  if (type === undefined) return undefined;
+  const outcome = type === "Approved" ? "approved" : "denied";
+  const { reason = type, message = "" } = conditionOf(next, type) ?? {};
+  const entry: TraceEntry = {
+    hook: MANUAL_HOOK,
+    required: false,
+    kind: outcome,
+    reason,
+    message,
+    evidence: { username: person.username, groups: person.groups },
+    durationMicroseconds: 0,
+  };
+  return recordOf({ outcome, hook: MANUAL_HOOK, reason, message, trace: [entry] }, next, person.username, decidedAt);
+}
+
+/** The refusal of an approved request that its signer's profile, or its token's node, does not allow. */
+export function profileRefusal(message: string, traceBefore: readonly TraceEntry[]): Decision {
+  const entry: TraceEntry = {
+    hook: PROFILE_HOOK,
+    required: true,
+    kind: "denied",
+    reason: PROFILE_FAILURE,
+    message,
+    evidence: {},
+    durationMicroseconds: 0,
+  };
+  return {
+    outcome: "denied",
+    hook: PROFILE_HOOK,
+    reason: PROFILE_FAILURE,
+    message,
+    trace: [...traceBefore, entry],
+  };
+}
+
+/** Whether two decisions on one request say the same, whenever they were made and however long they took. */
+export function isSameDecision(left: Decision, right: Decision): boolean {
+  return fingerprintOf(left) === fingerprintOf(right);
+}
+
+/** What makes one decision differ from another, as text. */
+export function fingerprintOf({ outcome, reason, message, trace }: Decision): string {
+  const entries = trace.map((entry) => [entry.hook, entry.required, entry.kind, entry.reason, entry.message]);
+  return JSON.stringify([outcome, reason, message, entries]);
+}
