@@ -1,0 +1,120 @@
+import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
+import type { StatusCause } from "../../../shared/status-error.ts";
+import type { UserInfo } from "../../../shared/user-info.ts";
+import type { AccessAttributes, Authorizer } from "../../domain/authorization.ts";
+import { refuseInvalid } from "./review-exchange.ts";
+
+export const AUTHORIZATION_GROUP = "authorization.k8s.io";
+
+interface SelectorAttributes {
+  readonly rawSelector?: string;
+  readonly requirements?: readonly { readonly key?: string }[];
+}
+
+interface ResourceAttributes {
+  readonly namespace?: string;
+  readonly verb?: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly name?: string;
+  readonly fieldSelector?: SelectorAttributes;
+  readonly labelSelector?: SelectorAttributes;
+}
+
+/** The spec of SubjectAccessReview; SelfSubjectAccessReview has the first two fields only. */
+interface ReviewSpec {
+  readonly resourceAttributes?: ResourceAttributes;
+  readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
+  readonly user?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  readonly uid?: string;
+}
+
+/**
+ * Answers whether `user`, or the user that the spec names, may do what the spec says. Selectors are checked for form and
+ * otherwise ignored: no rule of RBAC depends on one.
+ *
+ * Source: kubernetes pkg/registry/authorization/{subjectaccessreview,selfsubjectaccessreview}/rest.go.
+ *
+ * @throws {StatusError} Invalid.
+ */
+export async function answerAccessReview(
+  kind: "SubjectAccessReview" | "SelfSubjectAccessReview",
+  review: JsonObject,
+  caller: UserInfo,
+  authorizer: Authorizer,
+): Promise<JsonObject> {
+  // The decoder has given every field its type.
+  const spec = (review["spec"] ?? {}) as ReviewSpec;
+  const isSelf = kind === "SelfSubjectAccessReview";
+  refuseInvalid(kind, AUTHORIZATION_GROUP, [...problemsOf(spec, isSelf), ...metadataProblems(review)]);
+  const { allowed, reason } = await authorizer.authorize(isSelf ? caller : subjectOf(spec), attributesOf(spec));
+  return { metadata: {}, spec, status: { allowed, ...(reason !== "" && { reason }) } };
+}
+
+function subjectOf({ user = "", uid = "", groups = [], extra = {} }: ReviewSpec): UserInfo {
+  return { username: user, uid, groups, extra };
+}
+
+function attributesOf({ resourceAttributes, nonResourceAttributes }: ReviewSpec): AccessAttributes {
+  if (resourceAttributes === undefined) {
+    const { path = "", verb = "" } = nonResourceAttributes ?? {};
+    return { kind: "path", path, verb };
+  }
+  const {
+    verb = "",
+    group = "",
+    version = "",
+    resource = "",
+    subresource = "",
+    name = "",
+    namespace = "",
+  } = resourceAttributes;
+  return { kind: "resource", verb, group, version: version || "*", resource, subresource, name, namespace };
+}
+
+/** Source: kubernetes pkg/apis/authorization/validation/validation.go. */
+function* problemsOf(spec: ReviewSpec, isSelf: boolean): Generator<StatusCause> {
+  const { resourceAttributes, nonResourceAttributes, user = "", groups = [] } = spec;
+  if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
+    yield invalid("spec.nonResourceAttributes", "cannot be combined with resourceAttributes");
+  }
+  if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
+    yield invalid("spec.resourceAttributes", "exactly one of resourceAttributes and nonResourceAttributes is needed");
+  }
+  if (!isSelf && user === "" && groups.length === 0) yield invalid("spec.user", "a user or a group is needed");
+  yield* selectorProblems(resourceAttributes?.fieldSelector, "spec.resourceAttributes.fieldSelector");
+  yield* selectorProblems(resourceAttributes?.labelSelector, "spec.resourceAttributes.labelSelector");
+}
+
+function* selectorProblems(selector: SelectorAttributes | undefined, path: string): Generator<StatusCause> {
+  if (selector === undefined) return;
+  const { rawSelector = "", requirements = [] } = selector;
+  if (rawSelector !== "" && requirements.length > 0) {
+    yield invalid(`${path}.rawSelector`, "cannot be combined with requirements");
+  }
+  if (rawSelector === "" && requirements.length === 0) {
+    yield required(`${path}.requirements`, "requirements or rawSelector is needed");
+  }
+  for (const [index, { key = "" }] of requirements.entries()) {
+    if (key === "") yield required(`${path}.requirements[${index}].key`, "must be given");
+  }
+}
+
+/** A review has no name; protobuf clients send every field of the metadata, empty. */
+function* metadataProblems(review: JsonObject): Generator<StatusCause> {
+  const values = Object.values((review["metadata"] ?? {}) as JsonObject);
+  const isEmpty = (value: unknown): boolean => !value || (typeof value === "object" && Object.keys(value).length === 0);
+  if (!values.every(isEmpty)) yield invalid("metadata", "must be empty");
+}
+
+function invalid(field: string, message: string): StatusCause {
+  return { reason: "FieldValueInvalid", field, message };
+}
+
+function required(field: string, message: string): StatusCause {
+  return { reason: "FieldValueRequired", field, message };
+}

@@ -1,0 +1,73 @@
+import { bodyFormatOf, type DecodedBody, decodeBody } from "../../../shared/kubernetes/decode-body.ts";
+import { applyFieldValidation, type FieldValidation } from "../../../shared/kubernetes/field-validation.ts";
+import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
+import { encodeProtobuf, PROTOBUF_TYPE } from "../../../shared/kubernetes/protobuf.ts";
+import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
+import { JSON_TYPE, negotiate } from "../admin-api/negotiation.ts";
+import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
+
+/** A review is answered from its own body and stored nowhere. */
+export interface ReviewKind {
+  /** The version that the schema is known by. */
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** @returns the answer without `apiVersion` and `kind`. */
+  readonly answer: (review: JsonObject, call: Call) => JsonObject | Promise<JsonObject>;
+}
+
+/**
+ * The one verb reviews have. Checks run in kube-apiserver's order: Accept, Content-Type, body size, options, decoding,
+ * validation.
+ *
+ * Source: kubernetes staging/src/k8s.io/apiserver/pkg/endpoints/handlers/create.go.
+ */
+export function reviewHandler({ apiVersion, kind, answer }: ReviewKind): Handler {
+  return async (call) => {
+    requirePost(call);
+    const mediaType = negotiate(call.request.headers.accept, [JSON_TYPE, PROTOBUF_TYPE]);
+    const format = bodyFormatOf(call.request.headers["content-type"]);
+    const body = await call.readBody();
+    const validation = createOptionsOf(call.query);
+    const { object, strictErrors }: DecodedBody = decodeBody(format, body, { apiVersion, kind, anyApiVersion: true });
+    applyFieldValidation(validation, strictErrors, call.response);
+    const answered = await answer(object, call);
+    // Older clients ask, and must be answered, in the version of their URL.
+    const { apiGroup, apiVersion: version } = call.info;
+    const typed = { kind, apiVersion: `${apiGroup}/${version}`, ...answered };
+    if (mediaType === JSON_TYPE) sendJson(call.response, 201, typed);
+    else sendBytes(call.response, 201, PROTOBUF_TYPE, encodeProtobuf({ ...typed, apiVersion }));
+  };
+}
+
+/** @throws {StatusError} Invalid when there is a cause. */
+export function refuseInvalid(kind: string, group: string, causes: readonly StatusCause[]): void {
+  if (causes.length === 0) return;
+  const listed = causes.map(({ field = "", message }) => `${field}: ${message}`).join(", ");
+  throw new StatusError("Invalid", `${kind}.${group} "" is invalid: ${listed}`, { details: { group, kind, causes } });
+}
+
+function requirePost(call: Call): void {
+  const { method = "" } = call.request;
+  if (method === "POST") return;
+  call.response.setHeader("allow", "POST");
+  throw new StatusError("MethodNotAllowed", `${call.info.resource} can be created and nothing else, not ${method}`);
+}
+
+const FIELD_VALIDATIONS = ["Ignore", "Warn", "Strict"] as const;
+
+/**
+ * A review changes nothing, so that `dryRun` means nothing either; a wrong value is refused all the same.
+ *
+ * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/validation/validation.go (ValidateCreateOptions).
+ */
+function createOptionsOf(query: URLSearchParams): FieldValidation {
+  const causes: StatusCause[] = [];
+  const unsupported = (field: string, message: string) =>
+    causes.push({ reason: "FieldValueNotSupported", field, message });
+  if (query.getAll("dryRun").some((value) => value !== "All")) unsupported("dryRun", "must be All or left out");
+  const wanted = query.get("fieldValidation") || "Warn";
+  const validation = FIELD_VALIDATIONS.find((value) => value === wanted);
+  if (validation === undefined) unsupported("fieldValidation", `must be one of ${FIELD_VALIDATIONS.join(", ")}`);
+  refuseInvalid("CreateOptions", "meta.k8s.io", causes);
+  return validation ?? "Warn";
+}

@@ -1,0 +1,29 @@
+import type {
+  BindingObject,
+  PolicyRule,
+  RbacSubject,
+  RoleObject,
+} from "../../services/certificate-authority/access/rbac/objects.ts";
+
+export function policyRule(overrides: Partial<PolicyRule> = {}): PolicyRule {
+  return { verbs: [], apiGroups: [], resources: [], resourceNames: [], nonResourceURLs: [], ...overrides };
+}
+
+export function clusterRole(name: string, ...rules: readonly Partial<PolicyRule>[]): RoleObject {
+  return {
+    kind: "ClusterRole",
+    name,
+    namespace: "",
+    labels: {},
+    rules: rules.map(policyRule),
+    aggregatedFrom: undefined,
+  };
+}
+
+export function subject(kind: RbacSubject["kind"], name: string, namespace = ""): RbacSubject {
+  return { kind, name, namespace };
+}
+
+export function clusterRoleBinding(name: string, role: string, ...subjects: readonly RbacSubject[]): BindingObject {
+  return { kind: "ClusterRoleBinding", name, namespace: "", roleRef: { kind: "ClusterRole", name: role }, subjects };
+}

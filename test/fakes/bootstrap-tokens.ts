@@ -1,0 +1,43 @@
+import type { BootstrapTokenRecord } from "../../services/certificate-authority/domain/bootstrap-token.ts";
+import type { BootstrapTokens } from "../../services/certificate-authority/domain/ports.ts";
+import { StatusError } from "../../services/shared/status-error.ts";
+
+interface Row {
+  token: BootstrapTokenRecord;
+  secretHash: Uint8Array;
+}
+
+/** Bootstrap tokens in memory. Tests may look at and change `rows`. */
+export class FakeBootstrapTokens implements BootstrapTokens {
+  readonly rows = new Map<string, Row>();
+  /** How many of the next creations find their id taken. */
+  collisions = 0;
+
+  async create(token: BootstrapTokenRecord, secretHash: Uint8Array): Promise<void> {
+    if (this.collisions > 0 || this.rows.has(token.id)) {
+      this.collisions -= 1;
+      throw new StatusError("AlreadyExists", `token ${token.id} exists`);
+    }
+    this.rows.set(token.id, { token, secretHash });
+  }
+
+  async list(): Promise<readonly BootstrapTokenRecord[]> {
+    return [...this.rows.values()].map(({ token }) => token);
+  }
+
+  find(id: string): Row | undefined {
+    return this.rows.get(id);
+  }
+
+  async remove(id: string): Promise<boolean> {
+    return this.rows.delete(id);
+  }
+
+  async removeExpired(now: Date): Promise<readonly string[]> {
+    const expired = [...this.rows.values()].filter(
+      ({ token }) => token.expiresAt !== undefined && token.expiresAt <= now,
+    );
+    for (const { token } of expired) this.rows.delete(token.id);
+    return expired.map(({ token }) => token.id);
+  }
+}
