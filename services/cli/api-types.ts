@@ -1,0 +1,111 @@
+/** What the server's answers look like, as far as the commands use them. Times are RFC 3339. */
+
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastUpdateTime?: string;
+}
+
+/** Source: kubernetes staging/src/k8s.io/api/certificates/v1/types.go. */
+export interface SigningRequest {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly resourceVersion?: string;
+    readonly creationTimestamp?: string;
+  };
+  readonly spec: {
+    readonly signerName: string;
+    readonly expirationSeconds?: number;
+    readonly usages?: readonly string[];
+    readonly username?: string;
+    readonly groups?: readonly string[];
+  };
+  readonly status?: { readonly conditions?: readonly Condition[]; readonly certificate?: string };
+}
+
+/** Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go (Table). */
+export interface ServerTable {
+  readonly kind: string;
+  readonly metadata?: { readonly resourceVersion?: string };
+  /** Missing from all events of a watch but the first. */
+  readonly columnDefinitions?: readonly { readonly name: string; readonly priority?: number }[] | null;
+  readonly rows?:
+    | readonly {
+        readonly cells: readonly unknown[];
+        readonly object?: { readonly metadata?: { readonly resourceVersion?: string } };
+      }[]
+    | null;
+}
+
+export interface List<Item> {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly continue?: string; readonly resourceVersion?: string };
+  readonly items: readonly Item[];
+}
+
+export interface Certificate {
+  readonly serial: string;
+  readonly fingerprint: string;
+  readonly state: string;
+  readonly signerName: string;
+  readonly issuerId: string;
+  readonly nodeName?: string;
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  readonly dnsNames: readonly string[];
+  readonly emailAddresses: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly uris: readonly string[];
+  readonly publicKeySha256: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly issuedAt: string;
+  readonly request?: { readonly name: string; readonly uid: string; readonly requester: string };
+  readonly predecessor?: string;
+  readonly certificatePem?: string;
+}
+
+export interface Decision {
+  readonly request: { readonly uid: string };
+  readonly outcome: string;
+  readonly hook?: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly decidedBy: string;
+  readonly decidedAt: string;
+}
+
+export interface BootstrapToken {
+  readonly id: string;
+  readonly description: string;
+  readonly groups: readonly string[];
+  readonly nodeName?: string;
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+  readonly createdBy: string;
+  readonly token?: string;
+}
+
+export interface Issuer {
+  readonly id: string;
+  readonly commonName: string;
+  readonly slot: string;
+  readonly origin: string;
+  readonly keyAlgorithm: string;
+  readonly notAfter: string;
+  readonly certificatePem: string;
+}
+
+export interface LedgerVerification {
+  readonly revision: number;
+  readonly auditEntries: number;
+  readonly auditHead: string;
+  readonly certificates: number;
+  readonly decisions: number;
+  readonly problems: readonly string[];
+}

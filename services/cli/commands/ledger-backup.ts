@@ -1,0 +1,96 @@
+import { existsSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { dirname, resolve } from "node:path";
+import type { Command } from "commander";
+import type { ApiClient } from "../api-client.ts";
+import { CommandError, messageOf } from "../command-error.ts";
+import {
+  type ConnectionOptions,
+  type FormatOptions,
+  withClient,
+  withConnection,
+  withExamples,
+  withFormat,
+} from "../options.ts";
+import { writeObject } from "../output.ts";
+import { createProgress, megabytes } from "../progress.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface Options extends ConnectionOptions, FormatOptions {
+  readonly output: string;
+  readonly force: boolean;
+}
+
+export function addLedgerBackup(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command("backup")
+    .summary("copy the ledger while the server runs")
+    .description(
+      "Copy the ledger while the server runs. The copy is a SQLite file with everything durable at that moment;\n" +
+        "it holds no private keys, which are in the data directory's keys/.",
+    )
+    .requiredOption("--output <file>", "where to put the copy")
+    .option("--force", "replace the file when it exists", false)
+    .action((options: Options) => withClient(terminal, options, (client) => backUp(client, options, terminal)));
+  withExamples(withConnection(withFormat(command)), [
+    "gatehouse ledger backup --output gatehouse-$(date +%F).db",
+    "gatehouse ledger verify --database gatehouse-2026-01-31.db",
+  ]);
+}
+
+async function backUp(client: ApiClient, options: Options, terminal: Terminal): Promise<void> {
+  const path = resolve(terminal.workingDirectory, options.output);
+  if (!options.force && existsSync(path)) {
+    throw new CommandError(`${path} exists`, "Choose another --output, or replace it with --force.");
+  }
+  const accept = "application/vnd.sqlite3";
+  const stream = await client.stream({ path: "/v1/ledger/backup", accept, isSlow: true }, { signal: terminal.signal });
+  const bytes = await store(stream, path, terminal);
+  const revision = Number(stream.headers["gatehouse-revision"]);
+  const result = { file: path, bytes, revision };
+  writeObject(terminal.stdout, options.format, result, () => {
+    return `${path}: ${megabytes(bytes)}, everything up to revision ${revision}\n`;
+  });
+}
+
+/** Writes beside the target and renames at the end: the target is a whole backup or none. */
+async function store(stream: IncomingMessage, path: string, terminal: Terminal): Promise<number> {
+  const temporary = `${path}.${process.pid}.partial`;
+  const expected = Number(stream.headers["content-length"]);
+  const progress = createProgress(terminal.stderr, "copying the ledger", expected);
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    let written = 0;
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        await file.write(chunk);
+        written += chunk.length;
+        progress.at(written);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+      progress.end();
+    }
+    if (written !== expected) throw new CommandError(`only ${written} of ${expected} bytes arrived`, "Try again.");
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+    return written;
+  } catch (error) {
+    stream.destroy();
+    await rm(temporary, { force: true });
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`the backup was not completed: ${messageOf(error)}`, undefined, { cause: error });
+  }
+}
+
+/** Makes the rename itself survive a power cut. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

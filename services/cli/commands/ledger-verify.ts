@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { LedgerVerification } from "../api-types.ts";
+import type { LoadCertificateAuthority } from "../certificate-authority.ts";
+import { CommandError, messageOf } from "../command-error.ts";
+import {
+  type ConnectionOptions,
+  type FormatOptions,
+  withClient,
+  withConnection,
+  withExamples,
+  withFormat,
+} from "../options.ts";
+import { formatFields, writeObject } from "../output.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface Options extends ConnectionOptions, FormatOptions {
+  readonly database?: string;
+}
+
+export function addLedgerVerify(parent: Command, terminal: Terminal, load: LoadCertificateAuthority): void {
+  const command = parent
+    .command("verify")
+    .summary("check the ledger and its hash chain")
+    .description(
+      "Check the ledger: every entry of the hash-chained record, and that certificates and decisions agree with it.\n" +
+        "Note the audit head somewhere else: it shows later whether entries were cut off. Exit code 1 when anything is wrong.",
+    )
+    .option("--database <file>", "check this file, such as a backup, without a server")
+    .action((options: Options) => verify(options, terminal, load));
+  withExamples(withConnection(withFormat(command)), [
+    "gatehouse ledger verify",
+    "gatehouse ledger verify --database gatehouse-2026-01-31.db -o json",
+  ]);
+}
+
+async function verify(options: Options, terminal: Terminal, load: LoadCertificateAuthority): Promise<void> {
+  const { database, format } = options;
+  const result = database === undefined ? await online(options, terminal) : await offline(database, terminal, load);
+  writeObject(terminal.stdout, format, result, () => describe(result));
+  const { length } = result.problems;
+  if (length === 0) return;
+  throw new CommandError(
+    `the ledger has ${length} ${length === 1 ? "problem" : "problems"}`,
+    "Keep the file as it is, and compare it with the last backup that verified.",
+  );
+}
+
+function online(options: Options, terminal: Terminal): Promise<LedgerVerification> {
+  return withClient(terminal, options, (client) => {
+    return client.json<LedgerVerification>({ method: "POST", path: "/v1/ledger/verification", isSlow: true });
+  });
+}
+
+async function offline(
+  database: string,
+  terminal: Terminal,
+  load: LoadCertificateAuthority,
+): Promise<LedgerVerification> {
+  const path = resolve(terminal.workingDirectory, database);
+  // SQLite would make an empty database of a name that is not there.
+  if (!existsSync(path)) throw new CommandError(`${path} does not exist`);
+  const { verifyLedgerFile } = await load();
+  try {
+    return await verifyLedgerFile(path);
+  } catch (cause) {
+    throw new CommandError(`cannot verify ${path}: ${messageOf(cause)}`, "Is it a ledger or a backup of one?", {
+      cause,
+    });
+  }
+}
+
+function describe(result: LedgerVerification): string {
+  return formatFields([
+    ["Sound", result.problems.length === 0 ? "yes" : "no"],
+    ["Revision", String(result.revision)],
+    ["Certificates", String(result.certificates)],
+    ["Decisions", String(result.decisions)],
+    ["Audit entries", String(result.auditEntries)],
+    ["Audit head", result.auditHead],
+    ["Problems", result.problems],
+  ]);
+}

@@ -1,0 +1,111 @@
+import { Command, CommanderError } from "commander";
+import { type LoadCertificateAuthority, loadCertificateAuthority } from "./certificate-authority.ts";
+import { CommandError, EXIT_FAILURE, EXIT_USAGE, messageOf } from "./command-error.ts";
+import { addBench, type BenchmarkPlace, benchmarkPlace } from "./commands/bench.ts";
+import { addCertificateList } from "./commands/certificate-list.ts";
+import { addCertificateShow } from "./commands/certificate-show.ts";
+import { APPROVAL, addCsrDecision, DENIAL } from "./commands/csr-decide.ts";
+import { addCsrList } from "./commands/csr-list.ts";
+import { addCsrShow } from "./commands/csr-show.ts";
+import { addIssuerExport } from "./commands/issuer-export.ts";
+import { addIssuerList } from "./commands/issuer-list.ts";
+import { addLedgerBackup } from "./commands/ledger-backup.ts";
+import { addLedgerVerify } from "./commands/ledger-verify.ts";
+import { addServe } from "./commands/serve.ts";
+import { addTokenCreate } from "./commands/token-create.ts";
+import { addTokenDelete } from "./commands/token-delete.ts";
+import { addTokenList } from "./commands/token-list.ts";
+import { addVersion, ownVersion } from "./commands/version.ts";
+import { withExamples } from "./options.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+
+export interface ProgramDependencies {
+  readonly terminal: Terminal;
+  readonly loadCertificateAuthority: LoadCertificateAuthority;
+  readonly benchmark: BenchmarkPlace;
+}
+
+/** The whole command line. Parsing throws a CommanderError instead of ending the process. */
+function createProgram({ terminal, loadCertificateAuthority: load, benchmark }: ProgramDependencies): Command {
+  const program = new Command("gatehouse")
+    .description("Certificate authority for the nodes of a Kubernetes cluster.")
+    .version(ownVersion(), "-V, --version", "print the version of this command")
+    .helpOption("-h, --help", "show help")
+    .helpCommand(true)
+    .showHelpAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      getOutHelpWidth: () => 120,
+      getErrHelpWidth: () => 120,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  withExamples(program, ["gatehouse serve", "gatehouse csr list", "gatehouse csr approve csr-x7k2p"]);
+  addServe(program, load);
+  const csr = program.command("csr").description("certificate signing requests");
+  addCsrList(csr, terminal);
+  addCsrShow(csr, terminal);
+  addCsrDecision(csr, terminal, APPROVAL);
+  addCsrDecision(csr, terminal, DENIAL);
+  const certificate = program.command("certificate").description("certificates that were signed");
+  addCertificateList(certificate, terminal);
+  addCertificateShow(certificate, terminal);
+  const token = program.command("token").description("bootstrap tokens");
+  addTokenCreate(token, terminal);
+  addTokenList(token, terminal);
+  addTokenDelete(token, terminal);
+  const issuer = program.command("issuer").description("certificate authorities");
+  addIssuerList(issuer, terminal);
+  addIssuerExport(issuer, terminal);
+  const ledger = program.command("ledger").description("the record of everything that was signed");
+  addLedgerBackup(ledger, terminal);
+  addLedgerVerify(ledger, terminal, load);
+  addBench(program, benchmark);
+  addVersion(program, terminal);
+  return program;
+}
+
+/**
+ * Runs one command line.
+ *
+ * @param args - without the program's name.
+ * @returns the exit code: 0 done, 1 failed, 2 the command line was wrong.
+ */
+export async function run(args: readonly string[], dependencies: ProgramDependencies): Promise<number> {
+  const { stderr } = dependencies.terminal;
+  try {
+    await createProgram(dependencies).parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return exitCodeOf(error, stderr);
+    if (error instanceof CommandError) {
+      stderr.write(`error: ${error.message}\n${error.hint === undefined ? "" : `${error.hint}\n`}`);
+      return error.exitCode;
+    }
+    stderr.write(`error: ${messageOf(error)}\n${(error instanceof Error && error.stack) || ""}\n`);
+    return EXIT_FAILURE;
+  }
+}
+
+/** Commander has said what was wrong; it ends "successfully" for help and version only. */
+function exitCodeOf(error: CommanderError, stderr: Terminal["stderr"]): number {
+  if (error.exitCode === 0) return 0;
+  if (error.code !== "commander.help") stderr.write("See --help.\n");
+  return EXIT_USAGE;
+}
+
+/** Runs the process's own command line and leaves the exit code with the process. */
+export async function runInProcess(): Promise<void> {
+  // Whoever reads our output may stop reading (`| head`); that is the end of the work, not an error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? 0 : EXIT_FAILURE);
+  });
+  const terminal = processTerminal(new AbortController().signal);
+  process.exitCode = await run(process.argv.slice(2), {
+    terminal,
+    loadCertificateAuthority,
+    benchmark: benchmarkPlace,
+  });
+}

@@ -1,0 +1,29 @@
+import type { Sink } from "./terminal.ts";
+
+const REDRAW_MILLISECONDS = 100;
+
+export interface Progress {
+  at(bytes: number): void;
+  end(): void;
+}
+
+/** One line that redraws itself on a terminal; nothing at all into a pipe or a file. */
+export function createProgress(sink: Sink, title: string, totalBytes: number): Progress {
+  if (!sink.isTTY) return { at() {}, end() {} };
+  let drawn = Number.NEGATIVE_INFINITY;
+  return {
+    at(bytes) {
+      const now = performance.now();
+      if (now - drawn < REDRAW_MILLISECONDS) return;
+      drawn = now;
+      sink.write(`\r${title} ... ${megabytes(bytes)} of ${megabytes(totalBytes)}\x1b[K`);
+    },
+    end() {
+      sink.write("\r\x1b[K");
+    },
+  };
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
