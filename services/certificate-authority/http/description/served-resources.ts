@@ -1,0 +1,77 @@
+import { CERTIFICATE_REQUEST, CERTIFICATE_REQUEST_LIST } from "./certificate-schemas.ts";
+
+/** A resource as discovery and OpenAPI tell of it. All of them are cluster-scoped. */
+export interface ServedResource {
+  readonly name: string;
+  readonly singularName: string;
+  readonly kind: string;
+  readonly shortNames: readonly string[];
+  readonly verbs: readonly string[];
+  readonly subresources: readonly { readonly name: string; readonly verbs: readonly string[] }[];
+  /** Names of the schemas of one object and, when objects are stored, of a list. */
+  readonly schema: string;
+  readonly listSchema: string | undefined;
+}
+
+export interface ServedGroupVersion {
+  readonly group: string;
+  readonly version: string;
+  readonly resources: readonly ServedResource[];
+}
+
+const CHANGES = ["get", "patch", "update"];
+
+const CERTIFICATE_SIGNING_REQUESTS: ServedResource = {
+  name: "certificatesigningrequests",
+  singularName: "certificatesigningrequest",
+  kind: "CertificateSigningRequest",
+  shortNames: ["csr"],
+  verbs: ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+  subresources: [
+    { name: "approval", verbs: CHANGES },
+    { name: "status", verbs: CHANGES },
+  ],
+  schema: CERTIFICATE_REQUEST,
+  listSchema: CERTIFICATE_REQUEST_LIST,
+};
+
+function reviewResource(kind: string, schemaPrefix: string): ServedResource {
+  const singularName = kind.toLowerCase();
+  return {
+    name: `${singularName}s`,
+    singularName,
+    kind,
+    shortNames: [],
+    verbs: ["create"],
+    subresources: [],
+    schema: `io.k8s.api.${schemaPrefix}.${kind}`,
+    listSchema: undefined,
+  };
+}
+
+/**
+ * Everything that is served below `/apis`, preferred versions first. What is not served must not stand here: kubectl
+ * calls whatever it finds.
+ */
+export const SERVED: readonly ServedGroupVersion[] = [
+  {
+    group: "authentication.k8s.io",
+    version: "v1",
+    resources: [reviewResource("SelfSubjectReview", "authentication.v1")],
+  },
+  {
+    group: "authentication.k8s.io",
+    version: "v1beta1",
+    resources: [reviewResource("SelfSubjectReview", "authentication.v1beta1")],
+  },
+  {
+    group: "authorization.k8s.io",
+    version: "v1",
+    resources: [
+      reviewResource("SelfSubjectAccessReview", "authorization.v1"),
+      reviewResource("SelfSubjectRulesReview", "authorization.v1"),
+      reviewResource("SubjectAccessReview", "authorization.v1"),
+    ],
+  },
+  { group: "certificates.k8s.io", version: "v1", resources: [CERTIFICATE_SIGNING_REQUESTS] },
+];
