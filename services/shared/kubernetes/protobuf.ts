@@ -23,7 +23,7 @@ export interface DecodedProtobuf {
 /**
  * Reads a body: magic bytes, `runtime.Unknown`, and in it the object.
  *
- * @param defaults - the type to read the object as when the envelope does not say.
+ * @param defaults - the type to read the object as when the envelope names none that we exchange.
  * @throws {StatusError} BadRequest when the bytes are no such body or the type is not one we exchange.
  *
  * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/runtime/serializer/protobuf/protobuf.go.
@@ -34,7 +34,7 @@ export function decodeProtobuf(
 ): DecodedProtobuf {
   const envelope = readEnvelope(bytes);
   const { apiVersion, kind } = envelope;
-  const schema = schemaOf(apiVersion || defaults.apiVersion, kind || defaults.kind);
+  const schema = schemaOf(apiVersion, kind) ?? schemaOf(defaults.apiVersion, defaults.kind);
   if (schema === undefined) {
     throw new StatusError("BadRequest", `no kind ${JSON.stringify(kind)} is known in ${JSON.stringify(apiVersion)}`);
   }

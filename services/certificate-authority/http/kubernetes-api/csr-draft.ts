@@ -1,0 +1,82 @@
+import { type DecodedBody, decodeBody, decodeValue, type WireFormat } from "../../../shared/kubernetes/decode-body.ts";
+import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
+import type { OwnerReference } from "../../../shared/kubernetes/object-meta.ts";
+import { StatusError } from "../../../shared/status-error.ts";
+import { CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
+import type { CsrDraft, DraftCondition, DraftMeta, DraftSpec, DraftStatus } from "../../domain/draft.ts";
+
+export interface DecodedDraft {
+  readonly draft: CsrDraft;
+  readonly strictErrors: readonly string[];
+}
+
+const CSR_TYPE = { apiVersion: CSR_API_VERSION, kind: CSR_KIND };
+
+/** A namespace that old clients send for objects that have none; every other one is an error. */
+const TOLERATED_NAMESPACE = "default";
+
+/**
+ * Reads a request body as a CertificateSigningRequest.
+ * @throws {StatusError} BadRequest when it is none.
+ */
+export function decodeCsrBody(format: WireFormat, body: Buffer): DecodedDraft {
+  return toDraft(decodeBody(format, body, CSR_TYPE));
+}
+
+/**
+ * Reads a JSON value, such as the outcome of a patch, as a CertificateSigningRequest.
+ * @throws {StatusError} BadRequest when it is none.
+ */
+export function decodeCsrValue(value: unknown, duplicates: readonly string[]): DecodedDraft {
+  return toDraft(decodeValue(value, duplicates, CSR_TYPE));
+}
+
+/** What decoding leaves: each field has its type or is missing. */
+interface DecodedCsr {
+  readonly metadata?: Partial<DraftMeta>;
+  readonly spec?: Partial<DraftSpec>;
+  readonly status?: { readonly conditions?: readonly Partial<DraftCondition>[]; readonly certificate?: string };
+}
+
+function toDraft({ object, strictErrors }: DecodedBody): DecodedDraft {
+  const { metadata, spec, status } = object as JsonObject & DecodedCsr;
+  return {
+    draft: { metadata: draftMeta(metadata ?? {}), spec: draftSpec(spec ?? {}), status: draftStatus(status) },
+    strictErrors,
+  };
+}
+
+function draftMeta(metadata: Partial<DraftMeta>): DraftMeta {
+  const { namespace = "" } = metadata;
+  if (namespace !== "" && namespace !== TOLERATED_NAMESPACE) {
+    throw new StatusError("BadRequest", "metadata.namespace is not allowed: CertificateSigningRequests have none");
+  }
+  return {
+    name: metadata.name ?? "",
+    generateName: metadata.generateName ?? "",
+    namespace: "",
+    uid: metadata.uid ?? "",
+    resourceVersion: metadata.resourceVersion ?? "",
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    ownerReferences: (metadata.ownerReferences ?? []).map(ownerReference),
+    finalizers: metadata.finalizers ?? [],
+  };
+}
+
+function ownerReference(reference: Partial<OwnerReference>): OwnerReference {
+  return { apiVersion: "", kind: "", name: "", uid: "", ...reference };
+}
+
+function draftSpec(spec: Partial<DraftSpec>): DraftSpec {
+  const { request = "", signerName = "", expirationSeconds, usages = [] } = spec;
+  return { request, signerName, usages, ...(expirationSeconds !== undefined && { expirationSeconds }) };
+}
+
+function draftStatus(status: DecodedCsr["status"]): DraftStatus {
+  return { conditions: (status?.conditions ?? []).map(draftCondition), certificate: status?.certificate ?? "" };
+}
+
+function draftCondition(condition: Partial<DraftCondition>): DraftCondition {
+  return { type: "", status: "", reason: "", message: "", ...condition };
+}

@@ -1,0 +1,114 @@
+import { bodyFormatOf, decodeBody } from "../../../shared/kubernetes/decode-body.ts";
+import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
+import { isStatusError, type StatusCause } from "../../../shared/status-error.ts";
+import { type CertificateSigningRequest, CSR_GROUP, CSR_RESOURCE } from "../../domain/certificate-signing-request.ts";
+import type { Removal } from "../../issuance/contract.ts";
+import { type Call, sendBytes } from "../call.ts";
+import type { CsrApiDependencies } from "./dependencies.ts";
+import { listOptionsOf, requireReached } from "./list-options.ts";
+import { booleanOption, cause, dryRunProblems, integerOption, notSupported } from "./query-options.ts";
+import { renderingOf, sendChunks } from "./read.ts";
+import { CONTENT_TYPES, renderAny, renderList, sendCsr } from "./rendering.ts";
+import { portSelection, selectionOf } from "./selection.ts";
+import { invalidOptions } from "./status-errors.ts";
+
+/** What we heed of DeleteOptions: nothing depends on a request, so propagation means nothing here. */
+interface DeleteOptions {
+  readonly dryRun: boolean;
+  readonly preconditions: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+const DELETE_OPTIONS_TYPE = { apiVersion: "v1", kind: "DeleteOptions", anyApiVersion: true };
+const PROPAGATION_POLICIES: readonly unknown[] = [undefined, "Foreground", "Background", "Orphan"];
+/** Deletions of one deletecollection that are under way together, so that they may share commits. */
+const PARALLEL_DELETIONS = 64;
+
+/** @throws {StatusError} NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType, BadRequest, Invalid, or as issuance. */
+export async function deleteCsr(call: Call, deps: CsrApiDependencies): Promise<void> {
+  const rendering = renderingOf(call);
+  const { dryRun, preconditions } = await deleteOptionsOf(call);
+  const { name } = call.info;
+  const { csr, removed } = await deps.issuance.remove(call.user, name, preconditions, { dryRun });
+  if (!removed) {
+    sendCsr(call.response, 200, csr, rendering, deps.clock);
+    return;
+  }
+  const details = { name, group: CSR_GROUP, kind: CSR_RESOURCE, uid: csr.metadata.uid };
+  const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
+  sendBytes(call.response, 200, CONTENT_TYPES[rendering.format], renderAny(status, rendering));
+}
+
+/** Deletes what the selectors match and answers with the list of it. @throws {StatusError} as `deleteCsr`. */
+export async function deleteCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
+  const rendering = renderingOf(call);
+  const { resourceVersion } = listOptionsOf(call.query);
+  const selection = selectionOf(call.query);
+  const { dryRun, preconditions } = await deleteOptionsOf(call);
+  const { items, revision } = await deps.requests.list(portSelection(selection));
+  requireReached(resourceVersion, revision);
+  const selected = selection.matches === undefined ? items : items.filter(selection.matches);
+  const removals: Removal[] = [];
+  for (let start = 0; start < selected.length; start += PARALLEL_DELETIONS) {
+    const batch = selected.slice(start, start + PARALLEL_DELETIONS);
+    const outcomes = await Promise.all(batch.map((csr) => removeOne(csr, call, deps, preconditions, dryRun)));
+    removals.push(...outcomes.filter((outcome) => outcome !== undefined));
+  }
+  const chunks = renderList(
+    removals.map(({ csr }) => csr),
+    deps.requests.revision(),
+    rendering,
+    deps.clock.now(),
+  );
+  await sendChunks(call.response, CONTENT_TYPES[rendering.format], chunks);
+}
+
+/** @returns undefined when somebody else was faster. */
+async function removeOne(
+  { metadata }: CertificateSigningRequest,
+  { user }: Call,
+  { issuance }: CsrApiDependencies,
+  preconditions: DeleteOptions["preconditions"],
+  dryRun: boolean,
+): Promise<Removal | undefined> {
+  try {
+    return await issuance.remove(user, metadata.name, preconditions, { dryRun });
+  } catch (error) {
+    if (isStatusError(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
+
+/** From the body when there is one, else from the query. */
+async function deleteOptionsOf(call: Call): Promise<DeleteOptions> {
+  const body = await call.readBody();
+  const options =
+    body.length > 0
+      ? decodeBody(bodyFormatOf(call.request.headers["content-type"]), body, DELETE_OPTIONS_TYPE).object
+      : optionsInQuery(call.query);
+  const { dryRun = [], preconditions = {} } = options as Partial<{ dryRun: string[] } & DeleteOptions>;
+  const causes = [...propagationProblems(options), ...dryRunProblems(dryRun as string[])];
+  if (causes.length > 0) throw invalidOptions("DeleteOptions", causes);
+  return { dryRun: (dryRun as string[]).length > 0, preconditions };
+}
+
+function optionsInQuery(query: URLSearchParams): JsonObject {
+  integerOption(query, "gracePeriodSeconds");
+  const orphanDependents = booleanOption(query, "orphanDependents");
+  const propagationPolicy = query.get("propagationPolicy");
+  return {
+    dryRun: query.getAll("dryRun"),
+    ...(orphanDependents !== undefined && { orphanDependents }),
+    ...(propagationPolicy !== null && { propagationPolicy }),
+  };
+}
+
+function propagationProblems({ propagationPolicy, orphanDependents }: JsonObject): StatusCause[] {
+  const causes: StatusCause[] = [];
+  if (propagationPolicy !== undefined && orphanDependents !== undefined) {
+    causes.push(cause("Invalid", "propagationPolicy", "orphanDependents and propagationPolicy cannot be both set"));
+  }
+  if (!PROPAGATION_POLICIES.includes(propagationPolicy)) {
+    causes.push(notSupported("propagationPolicy", String(propagationPolicy), "Background, Foreground, Orphan"));
+  }
+  return causes;
+}

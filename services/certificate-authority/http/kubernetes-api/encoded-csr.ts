@@ -1,0 +1,49 @@
+import { encodeUntyped, envelopeChunks } from "../../../shared/kubernetes/protobuf.ts";
+import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
+
+interface Encodings {
+  json?: Buffer;
+  message?: Buffer;
+  protobuf?: Buffer;
+}
+
+/** Objects are immutable, so each is encoded once however many lists and watches carry it. */
+const encodings = new WeakMap<CertificateSigningRequest, Encodings>();
+
+/** The object as kube-apiserver writes it. */
+export function jsonOf(csr: CertificateSigningRequest): Buffer {
+  const known = encodingsOf(csr);
+  known.json ??= Buffer.from(JSON.stringify(presentable(csr)));
+  return known.json;
+}
+
+/** The protobuf message without envelope, as list items carry it. */
+export function messageOf(csr: CertificateSigningRequest): Buffer {
+  const known = encodingsOf(csr);
+  known.message ??= encodeUntyped({ ...csr });
+  return known.message;
+}
+
+/** A protobuf body. */
+export function protobufOf(csr: CertificateSigningRequest): Buffer {
+  const known = encodingsOf(csr);
+  known.protobuf ??= Buffer.concat(envelopeChunks(CSR_API_VERSION, CSR_KIND, [messageOf(csr)]));
+  return known.protobuf;
+}
+
+/** The object in the shape of its JSON: an object that was never stored has no resourceVersion at all. */
+export function presentable(csr: CertificateSigningRequest): object {
+  const { apiVersion, kind, metadata, spec, status } = csr;
+  if (metadata.resourceVersion !== "") return { kind, apiVersion, metadata, spec, status };
+  const { resourceVersion: _, ...rest } = metadata;
+  return { kind, apiVersion, metadata: rest, spec, status };
+}
+
+function encodingsOf(csr: CertificateSigningRequest): Encodings {
+  let known = encodings.get(csr);
+  if (known === undefined) {
+    known = {};
+    encodings.set(csr, known);
+  }
+  return known;
+}

@@ -1,0 +1,87 @@
+import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
+import { booleanOption, forbidden, integerOption, notSupported } from "./query-options.ts";
+import { invalidOptions, revisionTooLarge } from "./status-errors.ts";
+
+export interface ListOptions {
+  /** Undefined when unset: the newest state. */
+  readonly resourceVersion: number | undefined;
+  /** Only ever set together with a resourceVersion. */
+  readonly match: "" | "Exact" | "NotOlderThan";
+}
+
+export interface WatchOptions {
+  readonly resourceVersion: number | undefined;
+  readonly sendInitialEvents: boolean | undefined;
+  readonly allowBookmarks: boolean;
+  /** Undefined: the server chooses. */
+  readonly timeoutSeconds: number | undefined;
+}
+
+/** A uint64 without leading zeros; what exceeds a safe integer is later than any revision we will ever have. */
+const REVISION = /^(?:0|[1-9]\d{0,19})$/;
+
+/**
+ * `limit` is not honoured, which clients must allow for, so that no `continue` was ever handed out.
+ *
+ * @throws {StatusError} BadRequest or Invalid.
+ * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/internalversion/validation/validation.go.
+ */
+export function listOptionsOf(query: URLSearchParams): ListOptions {
+  integerOption(query, "limit");
+  integerOption(query, "timeoutSeconds");
+  const resourceVersion = query.get("resourceVersion") ?? "";
+  const match = query.get("resourceVersionMatch") ?? "";
+  const causes: StatusCause[] = [];
+  if (match !== "" && resourceVersion === "") {
+    causes.push(forbidden("resourceVersionMatch", "is forbidden unless resourceVersion is provided"));
+  }
+  if (match !== "" && query.get("continue")) {
+    causes.push(forbidden("resourceVersionMatch", "is forbidden when continue is provided"));
+  }
+  if (match !== "" && match !== "Exact" && match !== "NotOlderThan") {
+    causes.push(notSupported("resourceVersionMatch", match, "Exact, NotOlderThan"));
+  }
+  if (match === "Exact" && resourceVersion === "0") {
+    causes.push(forbidden("resourceVersionMatch", '"Exact" is forbidden for resourceVersion "0"'));
+  }
+  if (query.has("sendInitialEvents")) causes.push(forbidden("sendInitialEvents", "is forbidden for list"));
+  if (causes.length > 0) throw invalidOptions("ListOptions", causes);
+  if (query.get("continue")) throw new StatusError("BadRequest", "the continue token is not valid");
+  return { resourceVersion: parseRevision(resourceVersion), match: match as ListOptions["match"] };
+}
+
+/** @throws {StatusError} BadRequest or Invalid. Source as of `listOptionsOf`. */
+export function watchOptionsOf(query: URLSearchParams): WatchOptions {
+  const timeoutSeconds = integerOption(query, "timeoutSeconds");
+  const sendInitialEvents = booleanOption(query, "sendInitialEvents");
+  const match = query.get("resourceVersionMatch") ?? "";
+  const causes: StatusCause[] = [];
+  if (sendInitialEvents !== undefined && match !== "NotOlderThan") {
+    causes.push(forbidden("resourceVersionMatch", "sendInitialEvents requires resourceVersionMatch NotOlderThan"));
+  }
+  if (match !== "" && sendInitialEvents === undefined) {
+    causes.push(forbidden("resourceVersionMatch", "is forbidden for watch unless sendInitialEvents is provided"));
+  }
+  if (match !== "" && match !== "NotOlderThan") {
+    causes.push(notSupported("resourceVersionMatch", match, "NotOlderThan"));
+  }
+  if (causes.length > 0) throw invalidOptions("ListOptions", causes);
+  return {
+    resourceVersion: parseRevision(query.get("resourceVersion") ?? ""),
+    sendInitialEvents,
+    allowBookmarks: booleanOption(query, "allowWatchBookmarks") ?? false,
+    timeoutSeconds: timeoutSeconds !== undefined && timeoutSeconds > 0 ? timeoutSeconds : undefined,
+  };
+}
+
+/** @throws {StatusError} BadRequest. */
+export function parseRevision(text: string): number | undefined {
+  if (text === "") return undefined;
+  if (REVISION.test(text)) return Number(text);
+  throw new StatusError("BadRequest", `invalid resource version ${JSON.stringify(text.slice(0, 100))}`);
+}
+
+/** @throws {StatusError} Timeout with the cause ResourceVersionTooLarge when the caller knows of a later state than we. */
+export function requireReached(resourceVersion: number | undefined, current: number): void {
+  if (resourceVersion !== undefined && resourceVersion > current) throw revisionTooLarge(resourceVersion, current);
+}

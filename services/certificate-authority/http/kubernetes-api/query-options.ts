@@ -1,0 +1,91 @@
+import type { FieldValidation } from "../../../shared/kubernetes/field-validation.ts";
+import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
+import { invalidOptions } from "./status-errors.ts";
+import type { IncludedObject } from "./table.ts";
+
+/** Options of create, update and patch. */
+export interface WriteQueryOptions {
+  readonly dryRun: boolean;
+  readonly fieldValidation: FieldValidation;
+}
+
+export type WriteOptionsKind = "CreateOptions" | "UpdateOptions" | "PatchOptions";
+
+const FIELD_VALIDATIONS: ReadonlySet<string> = new Set(["", "Ignore", "Warn", "Strict"]);
+const MAX_FIELD_MANAGER_LENGTH = 128;
+const NO_WRITE_OPTIONS: WriteQueryOptions = { dryRun: false, fieldValidation: "Warn" };
+
+/**
+ * @throws {StatusError} Invalid with a cause per bad option.
+ * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/validation/validation.go.
+ */
+export function writeOptionsOf(query: URLSearchParams, kind: WriteOptionsKind): WriteQueryOptions {
+  if (query.size === 0) return NO_WRITE_OPTIONS;
+  const dryRun = query.getAll("dryRun");
+  const fieldValidation = query.get("fieldValidation") ?? "";
+  const causes = [
+    ...(kind === "PatchOptions" && query.has("force")
+      ? [forbidden("force", "may not be specified for non-apply patch")]
+      : []),
+    ...fieldManagerProblems(query.get("fieldManager") ?? ""),
+    ...dryRunProblems(dryRun),
+    ...(FIELD_VALIDATIONS.has(fieldValidation)
+      ? []
+      : [notSupported("fieldValidation", fieldValidation, "Ignore, Strict, Warn")]),
+  ];
+  if (causes.length > 0) throw invalidOptions(kind, causes);
+  return { dryRun: dryRun.length > 0, fieldValidation: (fieldValidation || "Warn") as FieldValidation };
+}
+
+export function dryRunProblems(dryRun: readonly string[]): StatusCause[] {
+  const unknown = dryRun.find((value) => value !== "All");
+  return unknown === undefined ? [] : [notSupported("dryRun", unknown, "All")];
+}
+
+function fieldManagerProblems(fieldManager: string): StatusCause[] {
+  const isTooLong = Buffer.byteLength(fieldManager) > MAX_FIELD_MANAGER_LENGTH;
+  return [
+    ...(isTooLong ? [cause("TooLong", "fieldManager", `may not be more than ${MAX_FIELD_MANAGER_LENGTH} bytes`)] : []),
+    ...(/[^\P{C}]|[^\P{Z} ]/u.test(fieldManager)
+      ? [cause("Invalid", "fieldManager", "may only have printable characters")]
+      : []),
+  ];
+}
+
+/** @throws {StatusError} BadRequest. Read only when a Table is asked for. */
+export function includedObjectOf(query: URLSearchParams): IncludedObject {
+  const value = query.get("includeObject") || "Metadata";
+  if (value === "Metadata" || value === "Object" || value === "None") return value;
+  throw new StatusError("BadRequest", "includeObject must be 'Metadata', 'Object', 'None' or empty");
+}
+
+/** Kubernetes reads a present boolean option as true unless it says false. */
+export function booleanOption(query: URLSearchParams, name: string): boolean | undefined {
+  const value = query.get(name);
+  return value === null ? undefined : value !== "0" && value.toLowerCase() !== "false";
+}
+
+/** @throws {StatusError} BadRequest. Undefined when absent or empty. */
+export function integerOption(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === "") return undefined;
+  if (/^[+-]?\d{1,15}$/.test(value)) return Number(value);
+  throw new StatusError("BadRequest", `the query option ${name} is no integer`);
+}
+
+export function notSupported(field: string, value: string, supported: string): StatusCause {
+  return cause(
+    "NotSupported",
+    field,
+    `${JSON.stringify(value.slice(0, 100))} is not supported; supported: ${supported}`,
+  );
+}
+
+export function forbidden(field: string, message: string): StatusCause {
+  return cause("Forbidden", field, message);
+}
+
+/** @param type - a cause type without its prefix `FieldValue`. */
+export function cause(type: "Forbidden" | "Invalid" | "NotSupported" | "TooLong", field: string, message: string) {
+  return { reason: `FieldValue${type}`, field, message };
+}

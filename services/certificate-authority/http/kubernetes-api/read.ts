@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { StatusError } from "../../../shared/status-error.ts";
+import type { Call } from "../call.ts";
+import type { CsrApiDependencies } from "./dependencies.ts";
+import { listOptionsOf, parseRevision, requireReached } from "./list-options.ts";
+import { booleanOption, includedObjectOf } from "./query-options.ts";
+import { CONTENT_TYPES, negotiateObject, type Rendering, renderList, sendCsr } from "./rendering.ts";
+import { portSelection, selectionOf } from "./selection.ts";
+import { notFound } from "./status-errors.ts";
+
+/** Up to this size a list is sent in one piece with its length. */
+const ONE_PIECE_BYTES = 1024 * 1024;
+/** A reader that takes nothing for this long is gone. */
+const STALL_MILLISECONDS = 60_000;
+
+/**
+ * How the answer to a call is written.
+ * @throws {StatusError} NotAcceptable or BadRequest.
+ */
+export function renderingOf(call: Call): Rendering {
+  const output = negotiateObject(call.request.headers.accept);
+  const pretty = output.pretty || booleanOption(call.query, "pretty") === true;
+  return {
+    ...output,
+    pretty,
+    includeObject: output.conversion === "table" ? includedObjectOf(call.query) : "Metadata",
+  };
+}
+
+/** @throws {StatusError} NotAcceptable, BadRequest, Timeout or NotFound. */
+export async function getCsr(call: Call, deps: CsrApiDependencies): Promise<void> {
+  const rendering = renderingOf(call);
+  const { name } = call.info;
+  requireReached(parseRevision(call.query.get("resourceVersion") ?? ""), deps.requests.revision());
+  const csr = await deps.requests.get(name);
+  if (csr === undefined) throw notFound(name);
+  sendCsr(call.response, 200, csr, rendering, deps.clock);
+}
+
+/** @throws {StatusError} NotAcceptable, BadRequest, Invalid, Timeout or Expired. */
+export async function listCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
+  const rendering = renderingOf(call);
+  const { resourceVersion, match } = listOptionsOf(call.query);
+  const selection = selectionOf(call.query);
+  const { items, revision } = await deps.requests.list(portSelection(selection));
+  requireReached(resourceVersion, revision);
+  if (match === "Exact" && resourceVersion !== revision) {
+    throw new StatusError("Expired", "The resourceVersion for the provided list is too old.");
+  }
+  const { matches } = selection;
+  const selected = matches === undefined ? items : items.filter(matches);
+  await sendChunks(
+    call.response,
+    CONTENT_TYPES[rendering.format],
+    renderList(selected, revision, rendering, deps.clock.now()),
+  );
+}
+
+/** Sends a body of any size; a long one no faster than it is taken. */
+export async function sendChunks(
+  response: ServerResponse,
+  contentType: string,
+  chunks: Iterable<Uint8Array>,
+): Promise<void> {
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  for (const chunk of chunks) {
+    pending.push(chunk);
+    pendingBytes += chunk.length;
+    if (pendingBytes < ONE_PIECE_BYTES) continue;
+    if (!response.headersSent) response.writeHead(200, { "content-type": contentType });
+    const isTaken = response.write(Buffer.concat(pending, pendingBytes));
+    pending = [];
+    pendingBytes = 0;
+    if (!isTaken && !(await drained(response))) return;
+  }
+  const last = Buffer.concat(pending, pendingBytes);
+  if (!response.headersSent) response.writeHead(200, { "content-type": contentType, "content-length": last.length });
+  response.end(last);
+}
+
+/** @returns false when the reader is gone. */
+async function drained(response: ServerResponse): Promise<boolean> {
+  const closed = new AbortController();
+  const onClose = (): void => closed.abort();
+  response.once("close", onClose);
+  try {
+    if (response.destroyed) return false;
+    await once(response, "drain", {
+      signal: AbortSignal.any([AbortSignal.timeout(STALL_MILLISECONDS), closed.signal]),
+    });
+    return true;
+  } catch {
+    response.destroy();
+    return false;
+  } finally {
+    response.removeListener("close", onClose);
+  }
+}

@@ -1,0 +1,68 @@
+import { StatusError } from "../../../shared/status-error.ts";
+import { CSR_GROUP, CSR_RESOURCE, CSR_VERSION, type UpdateTarget } from "../../domain/certificate-signing-request.ts";
+import type { Call, Handler, Route } from "../call.ts";
+import { deleteCsr, deleteCsrs } from "./delete.ts";
+import type { CsrApiDependencies } from "./dependencies.ts";
+import { getCsr, listCsrs } from "./read.ts";
+import { watchCsrs } from "./watch.ts";
+import { createCsr, patchCsr, replaceCsr } from "./write.ts";
+
+export type { CsrApiDependencies } from "./dependencies.ts";
+export { createWatchRegistry, type WatchRegistry } from "./watch-registry.ts";
+
+const BASE = `/apis/${CSR_GROUP}/${CSR_VERSION}/${CSR_RESOURCE}`;
+const COLLECTION_SEGMENTS = 4;
+const TARGETS: Readonly<Record<string, UpdateTarget>> = { "": "main", approval: "approval", status: "status" };
+
+/** Where Express mounts the resource. */
+export function routes(deps: CsrApiDependencies): readonly Route[] {
+  const handler = csrHandler(deps);
+  return [BASE, `${BASE}/:name`, `${BASE}/:name/:subresource`].map((path) => ({ method: "*", path, handler }));
+}
+
+/** CertificateSigningRequests as kube-apiserver serves them: every verb, the object and its two subresources. */
+export function csrHandler(deps: CsrApiDependencies): Handler {
+  return (call) => {
+    const { verb, subresource, name } = call.info;
+    switch (verb) {
+      case "watch":
+        return call.request.method === "HEAD" ? refuseMethod(call) : watchCsrs(call, deps);
+      case "list":
+        return listCsrs(call, deps);
+      case "deletecollection":
+        return deleteCsrs(call, deps);
+      case "create":
+        return isCollection(call) ? createCsr(call, deps) : refuseMethod(call);
+    }
+    const target = TARGETS[subresource];
+    if (target === undefined) throw unknownSubresource(name, subresource);
+    if (isCollection(call)) return refuseMethod(call);
+    switch (verb) {
+      case "get":
+        return getCsr(call, deps);
+      case "update":
+        return replaceCsr(call, deps, target);
+      case "patch":
+        return patchCsr(call, deps, target);
+      case "delete":
+        return target === "main" ? deleteCsr(call, deps) : refuseMethod(call);
+      default:
+        return refuseMethod(call);
+    }
+  };
+}
+
+/** A name in `call.info` may also come from a field selector, so the path is asked. */
+function isCollection(call: Call): boolean {
+  return call.path.split("/").filter((segment) => segment !== "").length === COLLECTION_SEGMENTS;
+}
+
+function refuseMethod(call: Call): never {
+  const details = { group: CSR_GROUP, kind: CSR_RESOURCE, ...(call.info.name !== "" && { name: call.info.name }) };
+  throw new StatusError("MethodNotAllowed", `${call.request.method} is not supported here`, { details });
+}
+
+function unknownSubresource(name: string, subresource: string): StatusError {
+  const details = { name, group: CSR_GROUP, kind: CSR_RESOURCE };
+  return new StatusError("NotFound", `${CSR_RESOURCE} have no subresource ${JSON.stringify(subresource)}`, { details });
+}

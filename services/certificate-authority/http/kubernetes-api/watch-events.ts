@@ -1,0 +1,80 @@
+import type { Clock } from "../../../shared/clock.ts";
+import type { TypedObject } from "../../../shared/kubernetes/json-object.ts";
+import { encodeProtobuf } from "../../../shared/kubernetes/protobuf.ts";
+import { type WatchEventType, watchFrame } from "../../../shared/kubernetes/watch-frames.ts";
+import type { Status } from "../../../shared/status-error.ts";
+import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
+import { jsonOf, protobufOf } from "./encoded-csr.ts";
+import { convert, type Rendering, renderAny } from "./rendering.ts";
+
+/** On the bookmark that ends the initial events. Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go. */
+const INITIAL_EVENTS_END = { "k8s.io/initial-events-end": "true" };
+const LINE_END = Buffer.from("}\n");
+const LINE_STARTS = new Map(
+  (["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"] as const).map((type) => [
+    type,
+    Buffer.from(`{"type":"${type}","object":`),
+  ]),
+);
+
+/** Writes the events of one watch in the form that was asked for. */
+export interface WatchEvents {
+  event(type: "ADDED" | "MODIFIED" | "DELETED", csr: CertificateSigningRequest): Buffer;
+  bookmark(revision: number, endsInitialEvents: boolean): Buffer;
+  error(status: Status): Buffer;
+}
+
+export function watchEvents(rendering: Rendering, clock: Clock): WatchEvents {
+  const frame = rendering.format === "protobuf" ? watchFrame : jsonLine;
+  // A stream carries its objects unformatted whatever was asked: one event a line.
+  const plain = { format: rendering.format, pretty: false };
+  let isFirst = true;
+  const converted = (csr: CertificateSigningRequest): Buffer => {
+    const object = convert(csr, rendering, clock.now(), isFirst);
+    isFirst = false;
+    return renderAny(object, plain);
+  };
+  const direct = rendering.format === "protobuf" ? protobufOf : jsonOf;
+  const body = rendering.conversion === "none" ? direct : converted;
+  return {
+    event: (type, csr) => frame(type, body(csr)),
+    bookmark(revision, endsInitialEvents) {
+      const object = bookmarkObject(revision, endsInitialEvents);
+      return frame("BOOKMARK", rendering.conversion === "none" ? renderAny(object, plain) : converted(asCsr(object)));
+    },
+    error: (status) => frame("ERROR", rendering.format === "protobuf" ? statusBody(status) : statusJson(status)),
+  };
+}
+
+function jsonLine(type: WatchEventType, body: Buffer): Buffer {
+  return Buffer.concat([LINE_STARTS.get(type) ?? Buffer.alloc(0), body, LINE_END]);
+}
+
+function bookmarkObject(revision: number, endsInitialEvents: boolean): TypedObject {
+  const annotations = endsInitialEvents ? { annotations: INITIAL_EVENTS_END } : {};
+  return {
+    kind: CSR_KIND,
+    apiVersion: CSR_API_VERSION,
+    metadata: { resourceVersion: String(revision), ...annotations },
+  };
+}
+
+/** A bookmark as a table or metadata shows it: an object that has nothing but its resourceVersion. */
+function asCsr({ metadata }: TypedObject): CertificateSigningRequest {
+  const bare = { name: "", uid: "", creationTimestamp: "", ...(metadata as { resourceVersion: string }) };
+  return {
+    apiVersion: CSR_API_VERSION,
+    kind: CSR_KIND,
+    metadata: bare,
+    spec: { request: "", signerName: "", usages: [] },
+    status: {},
+  };
+}
+
+function statusBody(status: Status): Buffer {
+  return encodeProtobuf({ ...status });
+}
+
+function statusJson(status: Status): Buffer {
+  return Buffer.from(JSON.stringify(status));
+}

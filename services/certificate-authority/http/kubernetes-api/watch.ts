@@ -1,0 +1,151 @@
+import { isStatusError, StatusError } from "../../../shared/status-error.ts";
+import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
+import type { Change, WatchSubscription } from "../../domain/ports.ts";
+import type { Call } from "../call.ts";
+import type { CsrApiDependencies } from "./dependencies.ts";
+import { requireReached, type WatchOptions, watchOptionsOf } from "./list-options.ts";
+import { includedObjectOf } from "./query-options.ts";
+import { CONTENT_TYPES, negotiateWatch } from "./rendering.ts";
+import { portSelection, type Selection, selectionOf } from "./selection.ts";
+import { type WatchEvents, watchEvents } from "./watch-events.ts";
+import type { WatchStream } from "./watch-stream.ts";
+
+const BOOKMARK_MILLISECONDS = 60_000;
+const MIN_DEFAULT_TIMEOUT_SECONDS = 1_800;
+/** Beyond this a timer does not reach; no client asks for a day. */
+const MAX_TIMEOUT_SECONDS = 86_400;
+
+/** One watch and what it needs to run. */
+interface Watch {
+  readonly deps: CsrApiDependencies;
+  readonly stream: WatchStream;
+  readonly events: WatchEvents;
+  readonly selection: Selection;
+  readonly options: WatchOptions;
+}
+
+/**
+ * Answers a watch: the state as ADDED events where it is asked for, then every change after it, until the client, the
+ * timeout or the server ends it.
+ *
+ * @throws {StatusError} before anything is sent: NotAcceptable, BadRequest, Invalid, Timeout (the resourceVersion is
+ *   in the future), TooManyRequests, ServiceUnavailable. What comes later is an ERROR event.
+ */
+export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
+  const output = negotiateWatch(call.request.headers.accept);
+  const includeObject = output.conversion === "table" ? includedObjectOf(call.query) : "Metadata";
+  const options = watchOptionsOf(call.query);
+  const selection = selectionOf(call.query);
+  requireReached(options.resourceVersion, deps.requests.revision());
+  const contentType = CONTENT_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
+  const stream = deps.watches.open(call.response, contentType);
+  const watch = { deps, stream, events: watchEvents({ ...output, includeObject }, deps.clock), selection, options };
+  stream.onClose(() => {
+    if (stream.isTooSlow) deps.logger.info({ requestId: call.requestId }, "a watch was cut: its reader fell behind");
+  });
+  try {
+    await runWatch(watch);
+  } catch (error) {
+    if (!call.response.headersSent) throw error;
+    fail(watch, error);
+  }
+}
+
+async function runWatch(watch: Watch): Promise<void> {
+  const { deps, stream, options } = watch;
+  const { resourceVersion = 0, sendInitialEvents } = options;
+  endAfter(stream, options.timeoutSeconds ?? MIN_DEFAULT_TIMEOUT_SECONDS * (1 + Math.random()));
+  if (sendInitialEvents ?? resourceVersion === 0) {
+    follow(watch, await sendState(watch));
+    return;
+  }
+  stream.start();
+  follow(watch, resourceVersion === 0 ? deps.requests.revision() : resourceVersion);
+}
+
+function endAfter(stream: WatchStream, seconds: number): void {
+  const timer = setTimeout(() => stream.end(), Math.min(seconds, MAX_TIMEOUT_SECONDS) * 1000);
+  stream.onClose(() => clearTimeout(timer));
+}
+
+/** @returns the revision of the state that was sent. */
+async function sendState({ deps, stream, events, selection, options }: Watch): Promise<number> {
+  const { items, revision } = await deps.requests.list(portSelection(selection));
+  const { matches } = selection;
+  const selected = matches === undefined ? items : items.filter(matches);
+  stream.start();
+  await stream.sendAll(addedEvents(selected, events));
+  if (options.sendInitialEvents && options.allowBookmarks) stream.send(events.bookmark(revision, true));
+  return revision;
+}
+
+function* addedEvents(items: readonly CertificateSigningRequest[], events: WatchEvents): Generator<Uint8Array> {
+  for (const csr of items) yield events.event("ADDED", csr);
+}
+
+function follow(watch: Watch, afterRevision: number): void {
+  const { deps, stream, selection, options } = watch;
+  if (stream.isClosed) return;
+  let subscription: WatchSubscription;
+  try {
+    subscription = deps.requests.subscribe(
+      afterRevision,
+      portSelection(selection),
+      (changes) => sendChanges(watch, changes),
+      (error) => fail(watch, error),
+    );
+  } catch (error) {
+    fail(watch, error);
+    return;
+  }
+  stream.onClose(() => subscription.close());
+  if (options.allowBookmarks) sendBookmarks(watch, afterRevision);
+}
+
+/**
+ * A bookmark names a revision up to which everything was delivered. Deliveries may trail the newest revision by a few
+ * turns of the event loop, so each bookmark carries the revision that the one before it saw.
+ */
+function sendBookmarks({ deps, stream, events }: Watch, afterRevision: number): void {
+  let delivered = afterRevision;
+  const timer = setInterval(() => {
+    stream.send(events.bookmark(delivered, false));
+    delivered = Math.max(delivered, deps.requests.revision());
+  }, BOOKMARK_MILLISECONDS);
+  delivered = Math.max(delivered, deps.requests.revision());
+  stream.onClose(() => clearInterval(timer));
+}
+
+function sendChanges({ stream, events, selection }: Watch, changes: readonly Change[]): void {
+  for (const change of changes) {
+    const event = eventOf(change, selection, events);
+    if (event !== undefined) stream.send(event);
+  }
+}
+
+/** What a change is to someone who sees only what the selection matches. */
+function eventOf(change: Change, { matches }: Selection, events: WatchEvents): Buffer | undefined {
+  const { type, object, previous } = change;
+  if (matches === undefined) return events.event(type, object);
+  const isIn = type !== "DELETED" && matches(object);
+  const wasIn = type !== "ADDED" && matches(previous ?? object);
+  if (isIn) return events.event(wasIn ? "MODIFIED" : "ADDED", object);
+  if (!wasIn) return undefined;
+  return events.event("DELETED", atRevision(previous ?? object, change.revision));
+}
+
+/** The last state that the selection matched, as of the change that ended it. */
+function atRevision(csr: CertificateSigningRequest, revision: number): CertificateSigningRequest {
+  return { ...csr, metadata: { ...csr.metadata, resourceVersion: String(revision) } };
+}
+
+/** Tells the watcher what went wrong, which a 200 stream can only do in an event, and ends the stream. */
+function fail({ deps, stream, events }: Watch, error: unknown): void {
+  const isPublic = isStatusError(error);
+  if (!isPublic) deps.logger.error({ err: error }, "a watch failed");
+  const status = isPublic ? error : new StatusError("InternalError", "internal error");
+  if (stream.isClosed) return;
+  stream.start();
+  stream.send(events.error(status.toStatus()));
+  stream.end();
+}
