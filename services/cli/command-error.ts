@@ -20,7 +20,8 @@ export function usageError(message: string, hint?: string): CommandError {
   return new CommandError(message, hint, { exitCode: EXIT_USAGE });
 }
 
-/** `message` of whatever was thrown. */
+/** `message` of whatever was thrown; by shape, since errors of Node itself may be of another realm. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = (error as Partial<Error> | null | undefined)?.message;
+  return typeof message === "string" ? message : String(error);
 }

@@ -84,7 +84,8 @@ export async function run(args: readonly string[], dependencies: ProgramDependen
       stderr.write(`error: ${error.message}\n${error.hint === undefined ? "" : `${error.hint}\n`}`);
       return error.exitCode;
     }
-    stderr.write(`error: ${messageOf(error)}\n${(error instanceof Error && error.stack) || ""}\n`);
+    stderr.write(`error: ${messageOf(error)}\nThis is a defect of gatehouse; please report it with what follows.\n`);
+    stderr.write(`${(error as Partial<Error> | null)?.stack ?? ""}\n`);
     return EXIT_FAILURE;
   }
 }

@@ -51,9 +51,11 @@ export function addServe(parent: Command, load: LoadCertificateAuthority): void 
   ]);
 }
 
+const DEFECTS = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);
+
 /** What a room refuses to start with names its own way out; only a defect keeps its stack. */
 function explain(error: unknown): never {
-  const isDefect = !(error instanceof Error) || error instanceof TypeError || error instanceof ReferenceError;
-  if (isDefect) throw error;
-  throw new CommandError(error.message, undefined, { cause: error });
+  const { name = "", message } = error as Partial<Error>;
+  if (message === undefined || DEFECTS.has(name)) throw error;
+  throw new CommandError(message, undefined, { cause: error });
 }
