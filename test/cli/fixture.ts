@@ -100,9 +100,7 @@ export interface TestServer {
 /** An HTTPS server that answers every request as told. */
 export async function startServer(identity: TlsIdentity, answer: Answer): Promise<TestServer> {
   const seen: Seen[] = [];
-  const { certificatePem: cert, privateKeyPem: key } = identity.serving;
-  const options = { cert, key, ca: identity.caPem, requestCert: true, rejectUnauthorized: false };
-  const server = createServer(options, async (request, response) => {
+  const server = await startListener(identity, async (request, response) => {
     const socket = request.socket as TLSSocket;
     const clientName = socket.authorized ? String(socket.getPeerCertificate().subject.CN) : undefined;
     const { method = "", url = "", headers } = request;
@@ -110,10 +108,21 @@ export async function startServer(identity: TlsIdentity, answer: Answer): Promis
     seen.push(entry);
     await answer(entry, response);
   });
+  return { ...server, seen };
+}
+
+/** An HTTPS server on a free port that asks for a client certificate. */
+export async function startListener(
+  identity: TlsIdentity,
+  listener: (request: IncomingMessage, response: ServerResponse) => unknown,
+): Promise<Omit<TestServer, "seen">> {
+  const { certificatePem: cert, privateKeyPem: key } = identity.serving;
+  const options = { cert, key, ca: identity.caPem, requestCert: true, rejectUnauthorized: false };
+  const server = createServer(options, (request, response) => void listener(request, response));
   const url = `https://127.0.0.1:${await listenOn(server)}`;
   const kubeconfig = join(temporaryDirectory(), "kubeconfig");
   writeFileSync(kubeconfig, kubeconfigText({ server: url, caPem: identity.caPem }));
-  return { url, seen, kubeconfig, close: () => close(server) };
+  return { url, kubeconfig, close: () => close(server) };
 }
 
 async function listenOn(server: Server): Promise<number> {

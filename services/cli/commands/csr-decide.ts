@@ -70,14 +70,15 @@ export function addCsrDecision(parent: Command, terminal: Terminal, verdict: Ver
 /** Goes through all names even when some fail, so that one bad name among many does not leave the rest undecided. */
 async function decideAll(
   client: ApiClient,
-  names: readonly string[],
+  given: readonly string[],
   verdict: Verdict,
   options: Options,
   { stdout, stderr }: Terminal,
 ): Promise<void> {
+  const names = [...new Set(given)];
   const decided: SigningRequest[] = [];
   const failures: unknown[] = [];
-  for (const name of new Set(names)) {
+  for (const name of names) {
     try {
       const { request, changed } = await decide(client, name, verdict, options);
       decided.push(request);

@@ -10,7 +10,7 @@ import type { Format } from "../output.ts";
 import { isTable, TableWriter } from "../server-table.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** Between a watch that ended and the next one, so that a server which ends them at once is not hammered. */
+/** Before the next watch when the last one brought nothing, so that a server which ends them at once is not hammered. */
 const PAUSE_MILLISECONDS = 1_000;
 
 type Watched = ServerTable | SigningRequest;
@@ -39,8 +39,10 @@ export async function watchRequests(
   const presenter = presenterFor(format, terminal);
   let revision = await showList(client, request, presenter);
   while (!terminal.signal.aborted) {
+    const before = revision;
     try {
       revision = await follow(client, request, revision, presenter, terminal.signal);
+      if (revision !== before) continue;
     } catch (error) {
       if (terminal.signal.aborted) return;
       if (!(error instanceof ApiError && error.code === 410)) throw error;

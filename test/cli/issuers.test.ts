@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { parse } from "yaml";
+import { issuerRecord } from "../builders/records.ts";
+import { startAdminServer } from "./admin-server.ts";
+import { temporaryDirectory } from "./fixture.ts";
+
+let server: Awaited<ReturnType<typeof startAdminServer>>;
+const FIRST = issuerRecord({ id: `abcd${"1".repeat(60)}`, certificatePem: "first\n" });
+const SECOND = issuerRecord({
+  id: `abce${"2".repeat(60)}`,
+  certificatePem: "second\n",
+  slot: "old",
+  origin: "imported",
+});
+
+beforeAll(async () => {
+  server = await startAdminServer();
+  server.issuers.records.push(FIRST, SECOND);
+});
+afterAll(() => server.close());
+
+test("list shows a table", async () => {
+  expect(await server.command(["issuer", "list"])).toEqual({
+    code: 0,
+    stdout: [
+      "ID                 COMMON NAME    SLOT     KEY          ORIGIN      NOT AFTER",
+      "abcd111111111111   gatehouse-ca   active   ecdsa-p256   generated   2026-12-31T23:59:59Z",
+      "abce222222222222   gatehouse-ca   old      ecdsa-p256   imported    2026-12-31T23:59:59Z",
+      "",
+    ].join("\n"),
+    stderr: "",
+  });
+});
+
+test.each([
+  { args: [], stdout: "first\nsecond\n" },
+  { args: ["abcd"], stdout: "first\n" },
+  { args: ["ABCE2"], stdout: "second\n" },
+  { args: [SECOND.id], stdout: "second\n" },
+])("export $args prints PEM", async ({ args, stdout }) => {
+  expect(await server.command(["issuer", "export", ...args])).toEqual({ code: 0, stdout, stderr: "" });
+});
+
+test.each([
+  { id: "abc", code: 2, stderr: "error: give at least 4 characters of the id\n" },
+  { id: "ffff", code: 1, stderr: 'error: no issuer\'s id begins with "ffff"\nSee "gatehouse issuer list".\n' },
+])("export $id is refused", async ({ id, code, stderr }) => {
+  expect(await server.command(["issuer", "export", id])).toEqual({ code, stdout: "", stderr });
+});
+
+test("export does not choose between two", async () => {
+  server.issuers.records.push(issuerRecord({ id: `abcd${"3".repeat(60)}` }));
+  const outcome = await server.command(["issuer", "export", "abcd"]);
+  server.issuers.records.pop();
+  expect(outcome).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: 'error: 2 issuers\' ids begin with "abcd"\nSee "gatehouse issuer list".\n',
+  });
+});
+
+test("export -o shows objects", async () => {
+  const all = await server.command(["issuer", "export", "-o", "json"]);
+  expect(JSON.parse(all.stdout)).toMatchObject({ kind: "IssuerList", items: [{ id: FIRST.id }, { id: SECOND.id }] });
+  const one = await server.command(["issuer", "export", "abce", "-o", "yaml"]);
+  expect(parse(one.stdout)).toMatchObject({ kind: "Issuer", id: SECOND.id, certificatePem: "second\n" });
+});
+
+test("export --output writes the file", async () => {
+  const workingDirectory = temporaryDirectory();
+  const args = ["issuer", "export", "--output", "ca.crt"];
+  expect(await server.command(args, { workingDirectory })).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(readFileSync(join(workingDirectory, "ca.crt"), "utf8")).toBe("first\nsecond\n");
+  const missing = await server.command(["issuer", "export", "--output", "no/ca.crt"], { workingDirectory });
+  expect(missing.code).toBe(1);
+  expect(missing.stderr).toMatch(/^error: cannot write no\/ca\.crt: ENOENT/);
+});
