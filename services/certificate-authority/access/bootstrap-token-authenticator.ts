@@ -39,7 +39,7 @@ export function authenticateBootstrapToken(deps: BootstrapTokenDependencies, bea
 }
 
 /** From the instant it names, a token is expired. */
-export function isExpired({ expiresAt }: BootstrapTokenRecord, now: Date): boolean {
+function isExpired({ expiresAt }: BootstrapTokenRecord, now: Date): boolean {
   return expiresAt !== undefined && expiresAt <= now;
 }
 

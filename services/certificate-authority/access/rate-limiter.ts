@@ -38,7 +38,7 @@ export interface RateLimiter {
   requireAttemptsLeft(address: string): void;
 }
 
-/** Memory is bounded by `maxTracked`: about 150 bytes for each key of each kind. */
+/** Memory is bounded by `maxTracked`: about 200 bytes for each key of each kind. */
 export function createRateLimiter(limits: RateLimits & { readonly clock: Clock }): RateLimiter {
   const buckets = (rate: Rate): TokenBuckets => createTokenBuckets(rate, limits.maxTracked, limits.clock);
   const identities = buckets(limits.perIdentity);

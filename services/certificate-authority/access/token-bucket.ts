@@ -7,7 +7,7 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** One bucket for each key; a full one is not kept in mind, so memory is bounded by the keys that were busy lately. */
+/** One bucket for each key, full at first. */
 export interface TokenBuckets {
   /** @returns 0 when a token was taken, else the whole seconds, at least 1, until there is one. */
   take(key: string): number;

@@ -69,6 +69,7 @@ test.each([
     asked: { subresource: "approval" },
     allowed: false,
   },
+  { name: "no subresource under */", rule: { resources: ["*/"] }, asked: {}, allowed: false },
   { name: "* covers subresources", rule: { resources: ["*"] }, asked: { subresource: "approval" }, allowed: true },
   { name: "the name named", rule: { resourceNames: ["a", "b"] }, asked: { name: "b" }, allowed: true },
   { name: "another name", rule: { resourceNames: ["a", "b"] }, asked: { name: "c" }, allowed: false },

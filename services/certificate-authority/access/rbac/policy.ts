@@ -14,7 +14,7 @@ import {
 import { RbacObjectsError } from "./read-objects.ts";
 
 /** Members may do everything, whatever the roles say, as in kube-apiserver. */
-export const PRIVILEGED_GROUP = "system:masters";
+const PRIVILEGED_GROUP = "system:masters";
 
 /** RBAC objects prepared for asking; immutable. */
 export interface RbacPolicy {

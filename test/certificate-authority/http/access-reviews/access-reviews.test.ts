@@ -11,6 +11,7 @@ import { SettableClock } from "../../../fakes/settable-clock.ts";
 
 const AUTHORIZATION = "/apis/authorization.k8s.io/v1";
 const SELF_REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+const REVIEW = `${AUTHORIZATION}/selfsubjectaccessreviews`;
 const administrator = user("alice", "gatehouse:administrators");
 
 const policy = compilePolicy(STOCK_OBJECTS);
@@ -157,6 +158,30 @@ test.each<{ name: string; resource: string; body: object; causes: readonly [stri
   );
 });
 
+test.each([
+  { version: undefined, asked: "*" },
+  { version: "", asked: "*" },
+  { version: "v1", asked: "v1" },
+])("version $version is asked of the authorizer as $asked, absent names as empty", async ({ version, asked }) => {
+  const questions: unknown[] = [];
+  const recording = {
+    ...authorizer,
+    authorize: async (_who: UserInfo, what: unknown) => {
+      questions.push(what);
+      return { allowed: true, reason: "" };
+    },
+  };
+  const app = appOf(routes({ authorizer: recording, clock: new SettableClock() }));
+  const { body } = await supertest(app)
+    .post(REVIEW)
+    .send({ spec: onCsr("get", { version }) });
+  expect(body.status).toEqual({ allowed: true });
+  const group = "certificates.k8s.io";
+  const resource = "certificatesigningrequests";
+  const names = { subresource: "", name: "", namespace: "" };
+  expect(questions).toEqual([{ kind: "resource", verb: "get", group, version: asked, resource, ...names }]);
+});
+
 test("a well-formed selector is accepted", async () => {
   const spec = withSelector({ requirements: [{ key: "metadata.name", operator: "In", values: ["x"] }] });
   expect(
@@ -288,7 +313,6 @@ test("a YAML body is read", async () => {
   expect([status, body.status.allowed]).toEqual([201, true]);
 });
 
-const REVIEW = `${AUTHORIZATION}/selfsubjectaccessreviews`;
 const good = JSON.stringify({ spec: onCsr("get") });
 
 test.each<{ name: string; path: string; headers: Record<string, string>; body: string; code: number }>([
