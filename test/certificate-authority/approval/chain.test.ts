@@ -1,0 +1,104 @@
+import { expect, test } from "@jest/globals";
+import { createChain } from "../../../services/certificate-authority/approval/chain.ts";
+import { manualHook } from "../../../services/certificate-authority/approval/hooks/manual.ts";
+import type { Verdict } from "../../../services/certificate-authority/domain/decision.ts";
+import type { ApprovalHook } from "../../../services/certificate-authority/domain/ports.ts";
+import { BOUND_NODE_EXTRA } from "../../../services/shared/user-info.ts";
+import { facts } from "../../builders/facts.ts";
+import { request } from "../../builders/request.ts";
+
+const NOW = new Date("2026-01-01T00:00:00Z");
+const INPUT = { csr: request(), facts: facts(), now: NOW };
+
+function hook(name: string, kind: Verdict["kind"], asked: string[] = []): ApprovalHook {
+  return {
+    name,
+    async review() {
+      asked.push(name);
+      return { kind, reason: `${name}Reason`, message: `${name} message`, evidence: { from: name } };
+    },
+  };
+}
+
+function broken(name: string): ApprovalHook {
+  return {
+    name,
+    async review() {
+      throw new Error(`${name} is broken`);
+    },
+  };
+}
+
+test("the trace holds every hook in order, with what it said and how long it took", async () => {
+  let milliseconds = 0;
+  const monotonicNow = () => {
+    milliseconds += 0.25;
+    return milliseconds;
+  };
+  const hooks = [
+    { hook: hook("first", "noOpinion"), required: false },
+    { hook: hook("second", "approved"), required: true },
+  ];
+  const decision = await createChain({ hooks, monotonicNow }).review(INPUT);
+  expect(decision).toMatchObject({ outcome: "approved", hook: "second", reason: "secondReason" });
+  expect(decision.trace).toMatchObject([
+    { hook: "bootstrap-token", required: false, kind: "noOpinion", durationMicroseconds: 250 },
+    { hook: "first", required: false, kind: "noOpinion", evidence: { from: "first" }, durationMicroseconds: 250 },
+    { hook: "second", required: true, kind: "approved", evidence: { from: "second" }, durationMicroseconds: 250 },
+  ]);
+});
+
+test("hooks are asked one after the other until one denies", async () => {
+  const asked: string[] = [];
+  const hooks = ["approved", "denied", "approved"].map((kind, index) => ({
+    hook: hook(`hook-${index}`, kind as Verdict["kind"], asked),
+    required: false,
+  }));
+  const decision = await createChain({ hooks }).review(INPUT);
+  expect(decision.outcome).toBe("denied");
+  expect(asked).toEqual(["hook-0", "hook-1"]);
+});
+
+test("a hook that cannot evaluate is no verdict: the error comes through", async () => {
+  const hooks = [
+    { hook: hook("first", "approved"), required: false },
+    { hook: broken("second"), required: false },
+  ];
+  await expect(createChain({ hooks }).review(INPUT)).rejects.toThrow("second is broken");
+});
+
+test("a chain of people only waits", async () => {
+  const decision = await createChain({ hooks: [{ hook: manualHook(), required: false }] }).review(INPUT);
+  expect(decision).toMatchObject({ outcome: "pending", hook: undefined });
+  expect(decision.trace.at(-1)).toMatchObject({ hook: "manual", kind: "noOpinion" });
+});
+
+test("a required person keeps hooks from approving alone", async () => {
+  const hooks = [
+    { hook: manualHook(), required: true },
+    { hook: hook("eager", "approved"), required: true },
+  ];
+  expect((await createChain({ hooks }).review(INPUT)).outcome).toBe("pending");
+});
+
+test.each([
+  { name: "its node", node: "worker-1", outcome: "approved" },
+  { name: "another node", node: "worker-2", outcome: "denied" },
+])("the guard comes first in every chain: a token bound to $name", async ({ node, outcome }) => {
+  const csr = request({ spec: { extra: { [BOUND_NODE_EXTRA]: [node] } } });
+  const chain = createChain({ hooks: [{ hook: hook("eager", "approved"), required: true }] });
+  const decision = await chain.review({ ...INPUT, csr });
+  expect(decision.outcome).toBe(outcome);
+  expect(decision.trace[0]).toMatchObject({
+    hook: "bootstrap-token",
+    evidence: { boundTo: [node], commonName: "system:node:worker-1" },
+  });
+});
+
+test.each([
+  { name: "twice the same", names: ["a", "a"] },
+  { name: "the guard's name", names: ["bootstrap-token"] },
+])("a chain with $name is refused", ({ names }) => {
+  const hooks = names.map((name) => ({ hook: hook(name, "approved"), required: false }));
+  expect(() => createChain({ hooks })).toThrow(/twice/);
+});
