@@ -41,7 +41,7 @@ export function sequence(...contents: readonly Content[]): Buffer {
 
 /** SET OF: the elements sorted by their encoding, as DER demands. */
 export function setOf(...elements: readonly Uint8Array[]): Buffer {
-  return element(TAG.set, ...[...elements].sort(Buffer.compare));
+  return element(TAG.set, ...[...elements].sort((one, other) => Buffer.compare(one, other)));
 }
 
 export function oid(dotted: string): Buffer {

@@ -41,14 +41,10 @@ export function defaultSignature(privateKey: KeyObject): DefaultSignature {
   if (type === "rsa") {
     return { algorithmDer: sequence(oid("1.2.840.113549.1.1.11"), element(TAG.null)), digest: "sha256" };
   }
-  switch (privateKey.asymmetricKeyDetails?.namedCurve) {
-    case "secp384r1":
-      return { algorithmDer: sequence(oid("1.2.840.10045.4.3.3")), digest: "sha384" };
-    case "secp521r1":
-      return { algorithmDer: sequence(oid("1.2.840.10045.4.3.4")), digest: "sha512" };
-    default:
-      return { algorithmDer: sequence(oid("1.2.840.10045.4.3.2")), digest: "sha256" };
-  }
+  const curve = privateKey.asymmetricKeyDetails?.namedCurve;
+  if (curve === "secp384r1") return { algorithmDer: sequence(oid("1.2.840.10045.4.3.3")), digest: "sha384" };
+  if (curve === "secp521r1") return { algorithmDer: sequence(oid("1.2.840.10045.4.3.4")), digest: "sha512" };
+  return { algorithmDer: sequence(oid("1.2.840.10045.4.3.2")), digest: "sha256" };
 }
 
 export function signWithDefault(privateKey: KeyObject, message: Uint8Array): Buffer {

@@ -1,0 +1,103 @@
+import { contentOf, type DerElement, DerError, type DerReader, TAG } from "./der-reader.ts";
+
+/**
+ * The content octets of an OBJECT IDENTIFIER as lower-case hex: what `object-identifiers.ts` names and compares.
+ * @throws {DerError} when an arc is cut off or not in its shortest form.
+ */
+export function readObjectIdentifier(reader: DerReader, what: string): string {
+  const { bytes, contentStart, end } = reader.read(TAG.objectIdentifier, what);
+  let isArcStart = true;
+  for (let at = contentStart; at < end; at += 1) {
+    const octet = bytes[at] ?? 0;
+    if (isArcStart && octet === 0x80) throw new DerError(`${what}: object identifier is not minimal`);
+    isArcStart = octet < 0x80;
+  }
+  if (contentStart === end || !isArcStart) throw new DerError(`${what}: truncated object identifier`);
+  return bytes.toString("hex", contentStart, end);
+}
+
+/** Two's complement content octets, in their shortest form. */
+export function readInteger(reader: DerReader, what: string): Buffer {
+  const content = contentOf(reader.read(TAG.integer, what));
+  const [first = 0, second] = content;
+  if (content.length === 0) throw new DerError(`${what}: empty integer`);
+  const isPadded = second !== undefined && ((first === 0x00 && second < 0x80) || (first === 0xff && second >= 0x80));
+  if (isPadded) throw new DerError(`${what}: integer is not minimal`);
+  return content;
+}
+
+/** The magnitude of an integer above zero, without a leading zero octet. */
+export function readPositiveInteger(reader: DerReader, what: string): Buffer {
+  const content = readInteger(reader, what);
+  if ((content[0] ?? 0) >= 0x80 || (content.length === 1 && content[0] === 0)) {
+    throw new DerError(`${what}: not a positive integer`);
+  }
+  return content[0] === 0 ? content.subarray(1) : content;
+}
+
+/** An integer that fits in 31 bits and is not negative. */
+export function readSmallInteger(reader: DerReader, what: string): number {
+  const content = readInteger(reader, what);
+  if (content.length > 4 || (content[0] ?? 0) >= 0x80) throw new DerError(`${what}: out of range`);
+  return content.readUIntBE(0, content.length);
+}
+
+/** `undefined` when the next element is no BOOLEAN. An encoded default is tolerated: some encoders write it. */
+export function readOptionalBoolean(reader: DerReader, what: string): boolean | undefined {
+  const element = reader.readOptional(TAG.boolean, what);
+  if (element === undefined) return undefined;
+  const content = contentOf(element);
+  if (content.length !== 1 || (content[0] !== 0x00 && content[0] !== 0xff))
+    throw new DerError(`${what}: not a boolean`);
+  return content[0] === 0xff;
+}
+
+/** A BIT STRING of whole octets, as keys and signatures are. */
+export function readOctetAlignedBits(reader: DerReader, what: string): Buffer {
+  const content = contentOf(reader.read(TAG.bitString, what));
+  if (content[0] !== 0) throw new DerError(`${what}: not a whole number of octets`);
+  return content.subarray(1);
+}
+
+/** Named bits as a number whose bit n is 2^n; at most 16 of them, unused bits zero. */
+export function readNamedBits(reader: DerReader, what: string): number {
+  const content = contentOf(reader.read(TAG.bitString, what));
+  const [unused = 0, ...octets] = content;
+  if (content.length === 0 || content.length > 3 || unused > (octets.length === 0 ? 0 : 7)) {
+    throw new DerError(`${what}: malformed bits`);
+  }
+  if (((octets.at(-1) ?? 0) & ((1 << unused) - 1)) !== 0) throw new DerError(`${what}: unused bits are set`);
+  let bits = 0;
+  for (let bit = 0; bit < octets.length * 8; bit += 1) {
+    if ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) bits |= 1 << bit;
+  }
+  return bits;
+}
+
+const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+
+/**
+ * UTCTime or GeneralizedTime, always in whole seconds and UTC.
+ * Source: RFC 5280 sections 4.1.2.5.1 (two-digit years from 50 on belong to the 20th century) and 4.1.2.5.2.
+ */
+export function readTime(reader: DerReader, what: string): Date {
+  const { bytes, tag, contentStart, end } = reader.readAny(what);
+  if (tag !== TAG.utcTime && tag !== TAG.generalizedTime) throw new DerError(`${what}: not a time`);
+  const text = bytes.toString("latin1", contentStart, end);
+  const [, year = "", ...rest] = (tag === TAG.utcTime ? UTC_TIME : GENERALIZED_TIME).exec(text) ?? [];
+  const [month, day, hour, minute, second] = rest;
+  const century = tag === TAG.generalizedTime ? "" : Number(year) < 50 ? "20" : "19";
+  const iso = `${century}${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  const instant = new Date(`${iso}Z`);
+  // Date turns 30 February into 2 March and hour 24 into the next day; a calendar date prints as it was written.
+  if (Number.isNaN(instant.getTime()) || instant.toISOString().slice(0, 19) !== iso) {
+    throw new DerError(`${what}: not a valid time`);
+  }
+  return instant;
+}
+
+/** Whether two byte ranges are equal. */
+export function isSameEncoding(one: DerElement, other: Buffer): boolean {
+  return one.end - one.start === other.length && one.bytes.compare(other, 0, other.length, one.start, one.end) === 0;
+}

@@ -1,0 +1,76 @@
+import { hash, type KeyObject, X509Certificate } from "node:crypto";
+import type { IssuerDescription } from "../domain/issuer.ts";
+import { readExtensionFacts, readOneCertificate, serialHex } from "./certificate-reader.ts";
+import { encodingOf } from "./der-reader.ts";
+import { encodePem } from "./pem.ts";
+import { importPublicKey } from "./public-key.ts";
+
+/** What signing under a CA certificate needs to know of it. Holds no private key. */
+export interface IssuerCertificate {
+  readonly description: IssuerDescription;
+  /** The same certificate as `node:crypto` reads it. */
+  readonly parsed: X509Certificate;
+  readonly publicKey: KeyObject;
+  /** Its subject, byte for byte: the issuer of what it signs. */
+  readonly nameDer: Buffer;
+  readonly keyIdentifier: Buffer | undefined;
+  readonly signature: IssuerSignature;
+}
+
+/** The one algorithm a CA key signs with: Go's default for its kind. */
+export interface IssuerSignature {
+  /** AlgorithmIdentifier. */
+  readonly algorithmDer: Buffer;
+  /** Null for Ed25519, which hashes by itself. */
+  readonly digest: "sha256" | "sha384" | "sha512" | null;
+}
+
+const SIGNATURES = {
+  rsa: { algorithmDer: Buffer.from("300d06092a864886f70d01010b0500", "hex"), digest: "sha256" },
+  prime256v1: { algorithmDer: Buffer.from("300a06082a8648ce3d040302", "hex"), digest: "sha256" },
+  secp384r1: { algorithmDer: Buffer.from("300a06082a8648ce3d040303", "hex"), digest: "sha384" },
+  secp521r1: { algorithmDer: Buffer.from("300a06082a8648ce3d040304", "hex"), digest: "sha512" },
+  ed25519: { algorithmDer: Buffer.from("300506032b6570", "hex"), digest: null },
+} as const satisfies Record<string, IssuerSignature>;
+
+const CURVE_NAMES = { prime256v1: "ecdsa-p256", secp384r1: "ecdsa-p384", secp521r1: "ecdsa-p521" } as const;
+
+/**
+ * Reads a CA certificate for signing under it.
+ *
+ * @throws {TypeError} when it may not sign or its kind of key is not supported.
+ * @throws {DerError} when it is malformed.
+ * Source: Go src/crypto/x509/x509.go (signingParamsForKey).
+ */
+export function loadIssuerCertificate(certificateDer: Uint8Array): IssuerCertificate {
+  const der = Buffer.from(certificateDer);
+  const fields = readOneCertificate(der);
+  const { isAuthority, subjectKeyIdentifier } = readExtensionFacts(fields.extensions);
+  if (!isAuthority) throw new TypeError("the issuer's certificate is no CA certificate");
+  const publicKey = importPublicKey(encodingOf(fields.spki));
+  const { keyAlgorithm, signature } = signatureOf(publicKey);
+  const description: IssuerDescription = {
+    id: hash("sha256", der),
+    commonName: fields.name.subject.commonName,
+    keyAlgorithm,
+    certificateDer: der,
+    certificatePem: encodePem("CERTIFICATE", der),
+    serial: serialHex(fields.serial),
+    notBefore: fields.notBefore,
+    notAfter: fields.notAfter,
+  };
+  const nameDer = Buffer.from(encodingOf(fields.subject));
+  const keyIdentifier = subjectKeyIdentifier?.length ? subjectKeyIdentifier : undefined;
+  return { description, parsed: new X509Certificate(der), publicKey, nameDer, keyIdentifier, signature };
+}
+
+function signatureOf(key: KeyObject): { readonly keyAlgorithm: string; readonly signature: IssuerSignature } {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === "rsa") return { keyAlgorithm: `rsa-${details?.modulusLength}`, signature: SIGNATURES.rsa };
+  if (type === "ed25519") return { keyAlgorithm: type, signature: SIGNATURES.ed25519 };
+  const curve = details?.namedCurve;
+  if (curve === "prime256v1" || curve === "secp384r1" || curve === "secp521r1") {
+    return { keyAlgorithm: CURVE_NAMES[curve], signature: SIGNATURES[curve] };
+  }
+  throw new TypeError("the issuer's kind of key is not supported");
+}

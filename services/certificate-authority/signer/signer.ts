@@ -1,0 +1,137 @@
+import { createPublicKey } from "node:crypto";
+import { extname } from "node:path";
+import { Piscina } from "piscina";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logging.ts";
+import { StatusError } from "../../shared/status-error.ts";
+import type { CertificateIntent } from "../domain/certificate.ts";
+import type { CertificateFacts } from "../domain/certificate-facts.ts";
+import type { CertificateInspector, CertificateSigner, CsrDecoder } from "../domain/ports.ts";
+import { type BatchQueue, createBatchQueue } from "./batch-queue.ts";
+import { inspectPem } from "./certificate-inspector.ts";
+import { readCertificate } from "./certificate-reader.ts";
+import { type IssuerCertificate, loadIssuerCertificate } from "./issuer-certificate.ts";
+import type { SigningIssuer } from "./issuing-core.ts";
+import type { IssuingJob, IssuingResult } from "./issuing-jobs.ts";
+
+/** A batch takes a few milliseconds: long enough to make the hand-over cheap, short enough to wait behind. */
+const MAX_BATCH = 32;
+const DEFAULT_MAX_WAITING = 8192;
+
+export interface SignerOptions {
+  readonly issuer: SigningIssuer;
+  /** Threads that decode and sign; at least 1. */
+  readonly workers: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Jobs that may wait for a worker before more are refused; 8,192 by default. */
+  readonly maxWaiting?: number;
+}
+
+export interface Signer {
+  readonly decoder: CsrDecoder;
+  readonly signer: CertificateSigner;
+  readonly inspector: CertificateInspector;
+  /**
+   * Reads one certificate of any issuer, on the calling thread.
+   * @throws {DerError} when it is malformed.
+   */
+  readCertificate(der: Uint8Array): CertificateFacts;
+  /** Answers what was accepted, then ends the workers. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the signing room: worker threads that decode CSRs and issue certificates under one issuer.
+ *
+ * @throws {TypeError} when the key is not the certificate's, or the certificate is no CA's.
+ */
+export function createSigner(options: SignerOptions): Signer {
+  const { clock, logger } = options;
+  const issuer = loadIssuerCertificate(options.issuer.certificateDer);
+  if (!createPublicKey(options.issuer.privateKey).equals(issuer.publicKey)) {
+    throw new TypeError("the issuer's key does not belong to its certificate");
+  }
+  const pool = startWorkers(options);
+  const queue = createBatchQueue<IssuingJob, IssuingResult>({
+    lanes: options.workers,
+    maxBatch: MAX_BATCH,
+    maxWaiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
+    run: (jobs) => runBatch(pool, jobs),
+  });
+  return {
+    decoder: decoderOver(queue, logger),
+    signer: signerOver(queue, issuer, clock, logger),
+    inspector: { inspectPem },
+    readCertificate,
+    async close() {
+      await queue.drain();
+      await pool.destroy();
+    },
+  };
+}
+
+function startWorkers({
+  issuer,
+  workers,
+  logger,
+}: SignerOptions): Piscina<readonly IssuingJob[], readonly IssuingResult[]> {
+  const { certificateDer, privateKey } = issuer;
+  const pool = new Piscina<readonly IssuingJob[], readonly IssuingResult[]>({
+    filename: new URL(`./issuing-worker${extname(import.meta.filename)}`, import.meta.url).href,
+    minThreads: workers,
+    maxThreads: workers,
+    // The key object itself is cloned into the workers; its bytes stay inside of it.
+    workerData: { certificateDer, privateKey } satisfies SigningIssuer,
+  });
+  // A worker that dies idle has nobody to tell; its successor is already starting.
+  pool.on("error", (error: Error) => logger.error({ err: error }, "a signing worker failed"));
+  return pool;
+}
+
+async function runBatch(
+  pool: Piscina<readonly IssuingJob[], readonly IssuingResult[]>,
+  jobs: readonly IssuingJob[],
+): Promise<readonly IssuingResult[]> {
+  try {
+    return await pool.run(jobs);
+  } catch (cause) {
+    // Jobs themselves never throw in there, so this is the worker's end. Its work left no trace and may be repeated.
+    const details = { retryAfterSeconds: 1 };
+    throw new StatusError("ServiceUnavailable", "a signing worker failed; try again", { cause, details });
+  }
+}
+
+function decoderOver(queue: BatchQueue<IssuingJob, IssuingResult>, logger: Logger): CsrDecoder {
+  return {
+    async decode(requestBase64) {
+      const result = await queue.submit({ kind: "decode", requestBase64 });
+      if (result.kind === "decoded") return result.decoding;
+      throw toError(result, logger);
+    },
+  };
+}
+
+function signerOver(
+  queue: BatchQueue<IssuingJob, IssuingResult>,
+  { description }: IssuerCertificate,
+  clock: Clock,
+  logger: Logger,
+): CertificateSigner {
+  return {
+    issuer: () => description,
+    async sign(intent: CertificateIntent) {
+      if (clock.now() >= description.notAfter) throw new StatusError("InternalError", "the issuer has expired");
+      const result = await queue.submit({ kind: "sign", intent });
+      if (result.kind === "signed") return result.certificate;
+      throw toError(result, logger);
+    },
+  };
+}
+
+/** The cause names rules and fields, never key material; it is for the log, the message for the caller. */
+function toError(result: IssuingResult, logger: Logger): StatusError {
+  if (result.kind !== "failed") return new StatusError("InternalError", "a signing worker mixed up its answers");
+  logger.error({ cause: result.cause }, result.message);
+  return new StatusError(result.reason, result.message);
+}
