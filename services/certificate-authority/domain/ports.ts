@@ -141,8 +141,11 @@ export interface BootstrapTokens {
   list(): Promise<readonly BootstrapTokenRecord[]>;
   /** Synchronous on purpose: it stands on the path of every request that carries a token. */
   find(id: string): { readonly token: BootstrapTokenRecord; readonly secretHash: Uint8Array } | undefined;
-  /** @returns false when there was none. */
-  remove(id: string): Promise<boolean>;
+  /**
+   * @param removedBy - user name for the audit trail; our own doing when absent.
+   * @returns false when there was none.
+   */
+  remove(id: string, removedBy?: string): Promise<boolean>;
   /** Removes what expired before `now`; returns the ids. */
   removeExpired(now: Date): Promise<readonly string[]>;
 }

@@ -1,0 +1,70 @@
+import { StatusError } from "../../shared/status-error.ts";
+import { auditPayload } from "./audit-chain.ts";
+import type { Connection } from "./connection.ts";
+import { auditAppender } from "./tables/audit-table.ts";
+import { type CertificateRow, certificateContent } from "./tables/certificate-row.ts";
+import { certificatesWriter } from "./tables/certificates-table.ts";
+import { type DecisionRow, decisionContent, decisionsWriter } from "./tables/decisions-table.ts";
+
+/** Who acts when no person does. */
+export const OURSELVES = "gatehouse";
+
+export type AuditWrites = ReturnType<typeof auditWrites>;
+
+/** Decisions and certificates, each with the audit entry that vouches for it, inside the caller's transaction. */
+export function auditWrites(connection: Connection) {
+  const audit = auditAppender(connection);
+  const decisions = decisionsWriter(connection);
+  const certificates = certificatesWriter(connection);
+
+  return {
+    /** @param payload - canonical JSON of the entry. */
+    append: (payload: string): number => audit.append(payload),
+    /** To be called after every rollback. */
+    reload: () => audit.reload(),
+
+    recordDecision(decision: DecisionRow): void {
+      const sequence = audit.append(decisionPayload(decision));
+      decisions.insert(decision, sequence);
+    },
+
+    /** @throws {StatusError} Conflict when the issuer has used the serial, or the certificate is recorded already. */
+    requireNewCertificate({ serial, issuerId, fingerprint }: CertificateRow): void {
+      if (certificates.hasSerial(serial, issuerId)) {
+        throw new StatusError("Conflict", `serial ${serial} was used by this issuer before; sign again`);
+      }
+      if (certificates.hasFingerprint(fingerprint)) {
+        throw new StatusError("Conflict", `certificate ${fingerprint} is on record already`);
+      }
+    },
+
+    /** Call `requireNewCertificate` first. */
+    recordCertificate(given: CertificateRow): void {
+      const row = { ...given, predecessor: given.predecessor ?? certificates.predecessorOf(given) };
+      const sequence = audit.append(certificatePayload(row));
+      certificates.insert(row, sequence);
+    },
+  };
+}
+
+function decisionPayload(row: DecisionRow): string {
+  const { outcome, reason, requestUid } = row;
+  return auditPayload({
+    at: new Date(row.decidedMilliseconds),
+    actor: row.decidedBy,
+    kind: "decision.recorded",
+    subject: row.requestName,
+    details: { content: decisionContent(row), outcome, reason, requestUid },
+  });
+}
+
+function certificatePayload(row: CertificateRow): string {
+  const { commonName, issuerId, requestName, requester, serial, signerName } = row;
+  return auditPayload({
+    at: new Date(row.issuedMilliseconds),
+    actor: OURSELVES,
+    kind: "certificate.issued",
+    subject: row.fingerprint,
+    details: { commonName, content: certificateContent(row), issuerId, requestName, requester, serial, signerName },
+  });
+}

@@ -1,0 +1,119 @@
+import { isStatusError, type StatusError } from "../../shared/status-error.ts";
+import { administrativeWrites } from "./administrative-writes.ts";
+import { auditWrites } from "./audited-writes.ts";
+import type { Connection } from "./connection.ts";
+import type { Answers, Operation, OperationOutcome } from "./operations.ts";
+import { toRefusal } from "./refusals.ts";
+import { requestWrites } from "./request-writes.ts";
+import { asStatusError, isStorageFailure } from "./sqlite-error.ts";
+import { metaTable } from "./tables/meta-table.ts";
+
+export interface BatchSettings {
+  /** How many CertificateSigningRequests may be stored at a time. */
+  readonly maximumRequests: number;
+  /** Runs inside the transaction, right before its COMMIT: where a benchmark puts a slow disk. */
+  readonly beforeCommit?: () => void;
+}
+
+export interface BatchExecutor {
+  /**
+   * Carries the operations out in one durable transaction, in order. An operation whose precondition does not hold is
+   * refused alone. When anything else goes wrong the whole batch is rolled back; then the operations are tried one by
+   * one, so that only the guilty one fails, unless the store itself does not work.
+   */
+  run(operations: readonly Operation[]): readonly OperationOutcome[];
+}
+
+/** Turns operations into rows on the one connection that writes. Synchronous. */
+export function createBatchExecutor(connection: Connection, settings: BatchSettings): BatchExecutor {
+  const apply = operationApplier(connection, settings.maximumRequests);
+
+  function attempt(operation: Operation): OperationOutcome {
+    try {
+      return { kind: "done", answer: apply.apply(operation) };
+    } catch (error) {
+      if (isStatusError(error)) return refused(error);
+      throw error;
+    }
+  }
+
+  function commit(operations: readonly Operation[]): readonly OperationOutcome[] {
+    connection.exec("BEGIN IMMEDIATE");
+    try {
+      const outcomes = operations.map(attempt);
+      settings.beforeCommit?.();
+      connection.exec("COMMIT");
+      return outcomes;
+    } catch (error) {
+      if (connection.inTransaction) connection.exec("ROLLBACK");
+      apply.reload();
+      throw error;
+    }
+  }
+
+  function run(operations: readonly Operation[]): readonly OperationOutcome[] {
+    try {
+      return commit(operations);
+    } catch (error) {
+      if (operations.length === 1 || isStorageFailure(error)) {
+        const outcome = refused(asStatusError(error));
+        return operations.map(() => outcome);
+      }
+      return operations.flatMap((operation) => run([operation]));
+    }
+  }
+
+  return { run };
+}
+
+function refused(error: StatusError): OperationOutcome {
+  return { kind: "refused", refusal: toRefusal(error) };
+}
+
+function operationApplier(connection: Connection, maximumRequests: number) {
+  const audit = auditWrites(connection);
+  const requests = requestWrites(connection, audit, maximumRequests);
+  const administrative = administrativeWrites(connection, audit);
+  const meta = metaTable(connection);
+
+  function apply(operation: Operation): Answers[Operation["kind"]] {
+    switch (operation.kind) {
+      case "createRequest":
+        return requests.create(operation);
+      case "updateRequest":
+        return requests.update(operation);
+      case "removeRequest":
+        return requests.remove(operation);
+      case "compactChanges":
+        return requests.compact(operation);
+      case "recordDecision":
+        return void audit.recordDecision(operation.decision);
+      case "recordCertificate":
+        audit.requireNewCertificate(operation.certificate);
+        return void audit.recordCertificate(operation.certificate);
+      case "appendAudit":
+        return void audit.append(operation.payload);
+      case "recordIssuer":
+        return administrative.recordIssuer(operation);
+      case "createToken":
+        return administrative.createToken(operation);
+      case "removeToken":
+        return administrative.removeToken(operation);
+      case "removeExpiredTokens":
+        return administrative.removeExpiredTokens(operation);
+      case "checkWrite":
+        return void meta.set("checked_ms", operation.atMilliseconds);
+      default:
+        operation satisfies never;
+        throw new TypeError("unknown ledger operation");
+    }
+  }
+
+  return {
+    apply,
+    reload() {
+      audit.reload();
+      requests.reload();
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logging.ts";
+import type {
+  AuditTrail,
+  BootstrapTokens,
+  CertificateRequests,
+  Certificates,
+  Decisions,
+  Issuers,
+  LedgerMaintenance,
+} from "../domain/ports.ts";
+import { startBatchWriter } from "./batch-writer.ts";
+import { createChangeHub } from "./change-hub.ts";
+import { createChangeLog } from "./change-log.ts";
+import { openForReading, openForWriting } from "./connection.ts";
+import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
+import { MIGRATIONS } from "./migrations/all.ts";
+import { migrate } from "./migrations/migrate.ts";
+import { createObjectCache } from "./object-cache.ts";
+import {
+  storedAuditTrail,
+  storedBootstrapTokens,
+  storedCertificates,
+  storedDecisions,
+  storedIssuers,
+} from "./stored-records.ts";
+import { storedRequests } from "./stored-requests.ts";
+import { acquireWriterLock } from "./writer-lock.ts";
+
+export interface LedgerLimits {
+  /** CertificateSigningRequests stored at a time; more are refused with TooManyRequests. */
+  readonly maximumRequests: number;
+  /** Entries of the change log kept, whatever their age. */
+  readonly maximumChanges: number;
+  /** The file never grows beyond this; 0 for no bound. Writes that need more are refused with ServiceUnavailable. */
+  readonly maximumBytes: number;
+  /** Operations in one transaction. */
+  readonly maximumBatch: number;
+  /** Operations that may wait for the writer; more are refused with TooManyRequests. */
+  readonly maximumQueuedOperations: number;
+  /** Octets of objects that may wait for the writer. */
+  readonly maximumQueuedBytes: number;
+  /** Octets of JSON whose parsed objects are kept in memory. */
+  readonly maximumCachedBytes: number;
+}
+
+const DEFAULT_LIMITS: LedgerLimits = {
+  maximumRequests: 50_000,
+  maximumChanges: 200_000,
+  maximumBytes: 0,
+  maximumBatch: 256,
+  maximumQueuedOperations: 20_000,
+  maximumQueuedBytes: 64 * 1024 * 1024,
+  maximumCachedBytes: 64 * 1024 * 1024,
+};
+
+/** Changes kept in memory for watches that start a little late. */
+const RECENT_CHANGES = { maximumEntries: 4_096, maximumBytes: 16 * 1024 * 1024 };
+const DEFAULT_COMPACTION_WINDOW_SECONDS = 600;
+
+export interface LedgerOptions {
+  /** Made, mode 0600, when absent; its directory must exist. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long a change stays in the log for watches to start after; 600 when absent. */
+  readonly compactionWindowSeconds?: number;
+  readonly limits?: Partial<LedgerLimits>;
+  /** For measuring only: how long the writer waits before each COMMIT, as a slower disk would. */
+  readonly commitDelayMilliseconds?: number;
+}
+
+export interface Ledger {
+  readonly requests: CertificateRequests;
+  readonly certificates: Certificates;
+  readonly decisions: Decisions;
+  readonly issuers: Issuers;
+  readonly tokens: BootstrapTokens;
+  readonly audit: AuditTrail;
+  readonly maintenance: LedgerMaintenance;
+  /** Finishes the writes that were accepted, refuses later ones, ends subscriptions and releases the file. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the ledger in `file` for this process alone and brings its schema up to date.
+ *
+ * @throws {LedgerOpenError} when another process has it, the file is no ledger, its migrations are not ours, or the
+ *   file system does not take the durability settings.
+ */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const lock = acquireWriterLock(options.file);
+  try {
+    prepareFile(options);
+    return await assemble(options, () => lock.release());
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function prepareFile({ file, clock, logger }: LedgerOptions): void {
+  const connection = openForWriting(file);
+  try {
+    const applied = migrate(connection, MIGRATIONS, file, clock.now());
+    if (applied.length > 0) logger.info({ file, migrations: applied }, "the ledger's schema was brought up to date");
+  } finally {
+    connection.close();
+  }
+}
+
+async function assemble(options: LedgerOptions, release: () => void): Promise<Ledger> {
+  const { file, clock, logger, commitDelayMilliseconds = 0 } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { maximumRequests, maximumBytes, maximumChanges } = limits;
+  const settings = { file, maximumRequests, maximumBytes, commitDelayMilliseconds };
+  const writer = await startBatchWriter(settings, limits, () => hub.flush(), logger);
+  const reader = openForReading(file);
+  const log = createChangeLog(reader);
+  const hub = createChangeHub(log, RECENT_CHANGES, logger);
+  const maintenance = ledgerMaintenance({ file, writer, hub, clock, maximumChanges });
+  const windowSeconds = options.compactionWindowSeconds ?? DEFAULT_COMPACTION_WINDOW_SECONDS;
+  const compaction = startCompaction(maintenance, { windowSeconds, clock, logger });
+  const cache = createObjectCache(limits.maximumCachedBytes);
+  const records = { reader, writer, clock };
+  return {
+    requests: storedRequests({ ...records, log, hub, cache }),
+    certificates: storedCertificates(records),
+    decisions: storedDecisions(records),
+    issuers: storedIssuers(records),
+    tokens: storedBootstrapTokens(records),
+    audit: storedAuditTrail(records),
+    maintenance,
+    async close() {
+      compaction.stop();
+      await writer.drain();
+      hub.close();
+      // Before the writer: the last connection to close folds the log back into the file, and must be able to write.
+      reader.close();
+      await writer.end();
+      release();
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { resolve } from "node:path";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/logging.ts";
+import { StatusError } from "../../shared/status-error.ts";
+import type { LedgerMaintenance } from "../domain/ports.ts";
+import type { BackupResult } from "./backup.ts";
+import type { BackupTask } from "./backup-worker.ts";
+import type { BatchWriter } from "./batch-writer.ts";
+import type { ChangeHub } from "./change-hub.ts";
+import { runTask, TaskError } from "./thread-task.ts";
+import { verifyLedgerFile } from "./verify-ledger-file.ts";
+
+export interface MaintenanceDependencies {
+  readonly file: string;
+  readonly writer: BatchWriter;
+  readonly hub: ChangeHub;
+  readonly clock: Clock;
+  readonly maximumChanges: number;
+}
+
+const SMALL_BYTES = 64;
+
+/** Upkeep of the ledger; whatever takes long runs in a thread of its own. */
+export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges }: MaintenanceDependencies) {
+  const maintenance: LedgerMaintenance = {
+    async backup(path) {
+      const task: BackupTask = { file, target: resolve(path) };
+      return runTask<BackupResult>("backup", task).catch(explainBackup);
+    },
+    verify: () => verifyLedgerFile(file),
+    async compact(before) {
+      const operation = { kind: "compactChanges", beforeMilliseconds: before.getTime(), maximumChanges } as const;
+      // Step by step, so that other writes get in between.
+      for (let isDone = false; !isDone; ) {
+        isDone = await writer.submit(operation, SMALL_BYTES, (answer) => {
+          hub.noteCompaction(answer.compactedRevision);
+          return answer.isDone;
+        });
+      }
+    },
+    async check() {
+      const operation = { kind: "checkWrite", atMilliseconds: clock.now().getTime() } as const;
+      await writer.submit(operation, SMALL_BYTES, () => undefined);
+    },
+  };
+  return maintenance;
+}
+
+function explainBackup(error: unknown): never {
+  if (!(error instanceof TaskError)) throw error;
+  if (error.code === "EEXIST") throw new StatusError("AlreadyExists", error.message, { cause: error });
+  throw new StatusError("InternalError", `the backup failed: ${error.message}`, { cause: error });
+}
+
+/** Compacts on a schedule until stopped. */
+export function startCompaction(
+  maintenance: LedgerMaintenance,
+  { windowSeconds, clock, logger }: { readonly windowSeconds: number; readonly clock: Clock; readonly logger: Logger },
+): { stop(): void } {
+  const windowMilliseconds = windowSeconds * 1_000;
+  const periodMilliseconds = Math.min(Math.max(windowMilliseconds / 10, 1_000), 60_000);
+  const timer = setInterval(() => {
+    const before = new Date(clock.now().getTime() - windowMilliseconds);
+    maintenance.compact(before).catch((error: unknown) => {
+      logger.warn({ err: error }, "compacting the change log failed; it is tried again");
+    });
+  }, periodMilliseconds);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}

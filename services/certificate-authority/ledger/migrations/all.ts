@@ -1,0 +1,15 @@
+import { requestsMigration } from "./0001-requests.ts";
+import { auditMigration } from "./0002-audit.ts";
+import { decisionsMigration } from "./0003-decisions.ts";
+import { certificatesMigration } from "./0004-certificates.ts";
+import { bootstrapTokensMigration } from "./0005-bootstrap-tokens.ts";
+import type { Migration } from "./migration.ts";
+
+/** Every migration, in the order in which they are applied. New ones go to the end. */
+export const MIGRATIONS: readonly Migration[] = [
+  requestsMigration,
+  auditMigration,
+  decisionsMigration,
+  certificatesMigration,
+  bootstrapTokensMigration,
+];

@@ -1,0 +1,140 @@
+import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
+import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
+import type { CertificateRow } from "./tables/certificate-row.ts";
+import type { DecisionRow } from "./tables/decisions-table.ts";
+import type { IssuerRow } from "./tables/issuers-table.ts";
+import type { RequestState } from "./tables/requests-table.ts";
+
+export interface CreateRequest {
+  readonly kind: "createRequest";
+  readonly name: string;
+  readonly uid: string;
+  readonly state: RequestState;
+  readonly createdMilliseconds: number;
+  readonly atMilliseconds: number;
+  /** JSON with an empty resourceVersion: made once on the front thread, stored as it is. */
+  readonly object: string;
+}
+
+export interface UpdateRequest {
+  readonly kind: "updateRequest";
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly state: RequestState;
+  readonly atMilliseconds: number;
+  readonly object: string;
+  readonly decision?: DecisionRow;
+  readonly certificate?: CertificateRow;
+}
+
+export interface RemoveRequest {
+  readonly kind: "removeRequest";
+  readonly name: string;
+  readonly uid: string | undefined;
+  readonly resourceVersion: string | undefined;
+  readonly atMilliseconds: number;
+}
+
+export interface RecordDecision {
+  readonly kind: "recordDecision";
+  readonly decision: DecisionRow;
+}
+
+export interface RecordCertificate {
+  readonly kind: "recordCertificate";
+  readonly certificate: CertificateRow;
+}
+
+export interface RecordIssuer {
+  readonly kind: "recordIssuer";
+  readonly issuer: IssuerRow;
+  readonly atMilliseconds: number;
+}
+
+export interface CreateToken {
+  readonly kind: "createToken";
+  readonly token: BootstrapTokenRow;
+}
+
+export interface RemoveToken {
+  readonly kind: "removeToken";
+  readonly id: string;
+  readonly actor: string;
+  readonly atMilliseconds: number;
+}
+
+export interface RemoveExpiredTokens {
+  readonly kind: "removeExpiredTokens";
+  readonly beforeMilliseconds: number;
+  readonly actor: string;
+}
+
+export interface AppendAudit {
+  readonly kind: "appendAudit";
+  /** Canonical JSON of the entry. */
+  readonly payload: string;
+}
+
+/** Drops a bounded number of the oldest changes: those older than the instant, or beyond the count. */
+export interface CompactChanges {
+  readonly kind: "compactChanges";
+  readonly beforeMilliseconds: number;
+  readonly maximumChanges: number;
+}
+
+export interface CheckWrite {
+  readonly kind: "checkWrite";
+  readonly atMilliseconds: number;
+}
+
+/** What the writer thread can be asked to do; plain data, so that it can be posted. */
+export type Operation =
+  | CreateRequest
+  | UpdateRequest
+  | RemoveRequest
+  | RecordDecision
+  | RecordCertificate
+  | RecordIssuer
+  | CreateToken
+  | RemoveToken
+  | RemoveExpiredTokens
+  | AppendAudit
+  | CompactChanges
+  | CheckWrite;
+
+export interface Revised {
+  readonly revision: number;
+  /** The revision of the object that was replaced or removed. */
+  readonly previousRevision: number;
+}
+
+/** What each operation answers once it is durable: no more than the front thread does not know already. */
+export interface Answers {
+  readonly createRequest: { readonly revision: number };
+  readonly updateRequest: Revised;
+  readonly removeRequest: Revised;
+  readonly recordDecision: undefined;
+  readonly recordCertificate: undefined;
+  readonly recordIssuer: undefined;
+  readonly createToken: undefined;
+  readonly removeToken: boolean;
+  readonly removeExpiredTokens: readonly string[];
+  readonly appendAudit: undefined;
+  readonly compactChanges: { readonly compactedRevision: number; readonly isDone: boolean };
+  readonly checkWrite: undefined;
+}
+
+export type AnswerTo<O extends Operation> = Answers[O["kind"]];
+
+/** A StatusError as it crosses threads; `cause` is for the log only. */
+export interface Refusal {
+  readonly reason: StatusReason;
+  readonly message: string;
+  readonly details: StatusDetails | undefined;
+  readonly cause: string | undefined;
+}
+
+export type OperationOutcome =
+  | { readonly kind: "done"; readonly answer: Answers[Operation["kind"]] }
+  | { readonly kind: "refused"; readonly refusal: Refusal };

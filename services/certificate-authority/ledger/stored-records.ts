@@ -1,0 +1,102 @@
+import type { Clock } from "../../shared/clock.ts";
+import type { AuditTrail, BootstrapTokens, Certificates, Decisions, Issuers } from "../domain/ports.ts";
+import { auditPayload } from "./audit-chain.ts";
+import { OURSELVES } from "./audited-writes.ts";
+import type { BatchWriter } from "./batch-writer.ts";
+import type { Connection } from "./connection.ts";
+import { certificateFinder } from "./find-certificates.ts";
+import { bootstrapTokensReader, toBootstrapTokenRecord, toBootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
+import { toCertificateRecord, toCertificateRow } from "./tables/certificate-row.ts";
+import { certificatesReader } from "./tables/certificates-table.ts";
+import { decisionsReader, toDecisionRecord } from "./tables/decisions-table.ts";
+import { issuersReader, toIssuerRecord, toIssuerRow } from "./tables/issuers-table.ts";
+
+export interface StoredRecordsDependencies {
+  readonly reader: Connection;
+  readonly writer: BatchWriter;
+  readonly clock: Clock;
+}
+
+/** Stands for a record in the queue's bound; none is much larger. */
+const RECORD_BYTES = 2_048;
+const END_OF_TIME_MILLISECONDS = Number.MAX_SAFE_INTEGER;
+
+/** The certificates of the ledger. */
+export function storedCertificates({ reader, writer, clock }: StoredRecordsDependencies): Certificates {
+  const table = certificatesReader(reader);
+  const find = certificateFinder(reader, () => clock.now());
+  return {
+    find,
+    async get(id) {
+      const row = table.byFingerprint(id) ?? table.bySerial(id)[0];
+      return row && toCertificateRecord(row);
+    },
+    async latestOf(nodeName, signerName) {
+      const row = table.latest(nodeName, signerName);
+      return row && toCertificateRecord(row);
+    },
+    async record(certificate) {
+      const operation = { kind: "recordCertificate", certificate: toCertificateRow(certificate) } as const;
+      await writer.submit(operation, RECORD_BYTES, () => undefined);
+    },
+    async countByExpiry(now, bounds) {
+      const from = now.getTime();
+      const counts = bounds.map((bound) => table.countExpiring(from, bound.getTime()));
+      return { counts, valid: table.countExpiring(from, END_OF_TIME_MILLISECONDS) };
+    },
+  };
+}
+
+/** The decisions of the ledger. */
+export function storedDecisions({ reader }: Pick<StoredRecordsDependencies, "reader">): Decisions {
+  const table = decisionsReader(reader);
+  return { ofRequest: async (name) => table.ofRequest(name).map(toDecisionRecord) };
+}
+
+/** The issuers of the ledger; recording one again moves it to the slot given. */
+export function storedIssuers({ reader, writer, clock }: StoredRecordsDependencies): Issuers {
+  const table = issuersReader(reader);
+  return {
+    list: async () => table.all().map(toIssuerRecord),
+    async record(issuer) {
+      const atMilliseconds = clock.now().getTime();
+      const operation = { kind: "recordIssuer", issuer: toIssuerRow(issuer), atMilliseconds } as const;
+      await writer.submit(operation, RECORD_BYTES, () => undefined);
+    },
+  };
+}
+
+/** The bootstrap tokens of the ledger. */
+export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDependencies): BootstrapTokens {
+  const table = bootstrapTokensReader(reader);
+  return {
+    async create(token, secretHash) {
+      const operation = { kind: "createToken", token: toBootstrapTokenRow(token, secretHash) } as const;
+      await writer.submit(operation, RECORD_BYTES, () => undefined);
+    },
+    list: async () => table.all().map(toBootstrapTokenRecord),
+    find(id) {
+      const row = table.byId(id);
+      return row && { token: toBootstrapTokenRecord(row), secretHash: row.secretHash };
+    },
+    async remove(id, removedBy = OURSELVES) {
+      const atMilliseconds = clock.now().getTime();
+      const operation = { kind: "removeToken", id, actor: removedBy, atMilliseconds } as const;
+      return writer.submit(operation, RECORD_BYTES, (wasRemoved) => wasRemoved);
+    },
+    async removeExpired(now) {
+      const operation = { kind: "removeExpiredTokens", beforeMilliseconds: now.getTime(), actor: OURSELVES } as const;
+      return writer.submit(operation, RECORD_BYTES, (ids) => ids);
+    },
+  };
+}
+
+/** Entries of other rooms in the ledger's hash chain. */
+export function storedAuditTrail({ writer }: Pick<StoredRecordsDependencies, "writer">): AuditTrail {
+  return {
+    async append(entry) {
+      const payload = auditPayload(entry);
+      await writer.submit({ kind: "appendAudit", payload }, payload.length, () => undefined);
+    },
+  };
+}

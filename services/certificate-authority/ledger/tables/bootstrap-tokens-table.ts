@@ -1,0 +1,92 @@
+import type { BootstrapTokenRecord } from "../../domain/bootstrap-token.ts";
+import { type ColumnValue, contentHash } from "../audit-chain.ts";
+import type { Connection } from "../connection.ts";
+
+/** A token in the shape of its columns; hashed in the order of `columnsOf`. */
+export interface BootstrapTokenRow {
+  readonly id: string;
+  readonly description: string;
+  /** JSON list of strings. */
+  readonly extraGroups: string;
+  readonly nodeName: string | null;
+  readonly createdMilliseconds: number;
+  readonly expiresMilliseconds: number | null;
+  readonly createdBy: string;
+  readonly secretHash: Uint8Array;
+}
+
+const COLUMNS =
+  "id, description, extra_groups AS extraGroups, node_name AS nodeName, created_ms AS createdMilliseconds, " +
+  "expires_ms AS expiresMilliseconds, created_by AS createdBy, secret_hash AS secretHash, " +
+  "audit_sequence AS auditSequence";
+
+export const bootstrapTokensSql = {
+  byId: `SELECT ${COLUMNS} FROM bootstrap_tokens WHERE id = ?`,
+  all: `SELECT ${COLUMNS} FROM bootstrap_tokens WHERE id > ? ORDER BY id`,
+  insert:
+    "INSERT INTO bootstrap_tokens (id, description, extra_groups, node_name, created_ms, expires_ms, created_by, " +
+    "secret_hash, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  remove: "DELETE FROM bootstrap_tokens WHERE id = ?",
+  expired:
+    "SELECT id FROM bootstrap_tokens INDEXED BY bootstrap_tokens_by_expiry " +
+    "WHERE expires_ms IS NOT NULL AND expires_ms < ? ORDER BY expires_ms, id",
+} as const;
+
+function columnsOf(row: BootstrapTokenRow): ColumnValue[] {
+  return [
+    ...[row.id, row.description, row.extraGroups, row.nodeName],
+    ...[row.createdMilliseconds, row.expiresMilliseconds, row.createdBy, row.secretHash],
+  ];
+}
+
+export function bootstrapTokenContent(row: BootstrapTokenRow): string {
+  return contentHash(columnsOf(row));
+}
+
+export function toBootstrapTokenRow(token: BootstrapTokenRecord, secretHash: Uint8Array): BootstrapTokenRow {
+  const { id, description, createdBy } = token;
+  return {
+    ...{ id, description, createdBy, secretHash },
+    extraGroups: JSON.stringify(token.extraGroups),
+    nodeName: token.nodeName ?? null,
+    createdMilliseconds: token.createdAt.getTime(),
+    expiresMilliseconds: token.expiresAt?.getTime() ?? null,
+  };
+}
+
+export function toBootstrapTokenRecord(row: BootstrapTokenRow): BootstrapTokenRecord {
+  const { id, description, createdBy } = row;
+  return {
+    ...{ id, description, createdBy },
+    extraGroups: JSON.parse(row.extraGroups) as string[],
+    nodeName: row.nodeName ?? undefined,
+    createdAt: new Date(row.createdMilliseconds),
+    expiresAt: row.expiresMilliseconds === null ? undefined : new Date(row.expiresMilliseconds),
+  };
+}
+
+export type StoredBootstrapTokenRow = BootstrapTokenRow & { readonly auditSequence: number };
+
+/** Reads the live tokens. */
+export function bootstrapTokensReader(connection: Connection) {
+  const byId = connection.prepare<[string], StoredBootstrapTokenRow>(bootstrapTokensSql.byId);
+  const all = connection.prepare<[string], StoredBootstrapTokenRow>(bootstrapTokensSql.all);
+  return {
+    byId: (id: string): StoredBootstrapTokenRow | undefined => byId.get(id),
+    all: (): readonly StoredBootstrapTokenRow[] => all.all(""),
+  };
+}
+
+/** Writes and removes tokens. */
+export function bootstrapTokensWriter(connection: Connection) {
+  const byId = connection.prepare<[string], StoredBootstrapTokenRow>(bootstrapTokensSql.byId);
+  const insert = connection.prepare(bootstrapTokensSql.insert);
+  const remove = connection.prepare<[string]>(bootstrapTokensSql.remove);
+  const expired = connection.prepare<[number], string>(bootstrapTokensSql.expired).pluck();
+  return {
+    has: (id: string): boolean => byId.get(id) !== undefined,
+    insert: (row: BootstrapTokenRow, auditSequence: number): void => void insert.run(...columnsOf(row), auditSequence),
+    remove: (id: string): boolean => remove.run(id).changes === 1,
+    expired: (beforeMilliseconds: number): readonly string[] => expired.all(beforeMilliseconds),
+  };
+}

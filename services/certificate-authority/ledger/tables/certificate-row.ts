@@ -1,0 +1,86 @@
+import type { CertificateRecord, CertificateState } from "../../domain/certificate.ts";
+import type { SubjectAltNames } from "../../domain/csr-facts.ts";
+import { type ColumnValue, contentHash } from "../audit-chain.ts";
+
+/** A certificate in the shape of its columns. */
+export interface CertificateRow {
+  readonly serial: string;
+  readonly fingerprint: string;
+  readonly issuerId: string;
+  readonly signerName: string;
+  readonly nodeName: string | null;
+  readonly commonName: string;
+  /** JSON list of strings. */
+  readonly organizations: string;
+  /** JSON of SubjectAltNames. */
+  readonly sans: string;
+  readonly spkiSha256: string;
+  readonly notBeforeMilliseconds: number;
+  readonly notAfterMilliseconds: number;
+  readonly issuedMilliseconds: number;
+  readonly state: CertificateState;
+  readonly requestUid: string | null;
+  readonly requestName: string | null;
+  readonly requester: string | null;
+  readonly predecessor: string | null;
+  readonly der: Uint8Array;
+}
+
+export const CERTIFICATE_COLUMNS =
+  "serial, fingerprint, issuer_id AS issuerId, signer_name AS signerName, node_name AS nodeName, " +
+  "common_name AS commonName, organizations, sans, spki_sha256 AS spkiSha256, " +
+  "not_before_ms AS notBeforeMilliseconds, not_after_ms AS notAfterMilliseconds, issued_ms AS issuedMilliseconds, " +
+  "state, request_uid AS requestUid, request_name AS requestName, requester, predecessor, der";
+
+/** The columns of the INSERT, in the order of `certificateColumns`, before `audit_sequence`. */
+export const CERTIFICATE_INSERT_COLUMNS =
+  "serial, fingerprint, issuer_id, signer_name, node_name, common_name, organizations, sans, spki_sha256, " +
+  "not_before_ms, not_after_ms, issued_ms, state, request_uid, request_name, requester, predecessor, der";
+
+export function certificateColumns(row: CertificateRow): ColumnValue[] {
+  return [
+    ...[row.serial, row.fingerprint, row.issuerId, row.signerName, row.nodeName, row.commonName],
+    ...[row.organizations, row.sans, row.spkiSha256],
+    ...[row.notBeforeMilliseconds, row.notAfterMilliseconds, row.issuedMilliseconds, row.state],
+    ...[row.requestUid, row.requestName, row.requester, row.predecessor, row.der],
+  ];
+}
+
+export function certificateContent(row: CertificateRow): string {
+  return contentHash(certificateColumns(row));
+}
+
+export function toCertificateRow(record: CertificateRecord): CertificateRow {
+  const { serial, fingerprint, issuerId, signerName, commonName, spkiSha256, state, der } = record;
+  return {
+    ...{ serial, fingerprint, issuerId, signerName, commonName, spkiSha256, state, der },
+    nodeName: record.nodeName ?? null,
+    organizations: JSON.stringify(record.organizations),
+    sans: JSON.stringify(record.sans),
+    notBeforeMilliseconds: record.notBefore.getTime(),
+    notAfterMilliseconds: record.notAfter.getTime(),
+    issuedMilliseconds: record.issuedAt.getTime(),
+    requestUid: record.requestUid ?? null,
+    requestName: record.requestName ?? null,
+    requester: record.requester ?? null,
+    predecessor: record.predecessor ?? null,
+  };
+}
+
+export function toCertificateRecord(row: CertificateRow): CertificateRecord {
+  const { serial, fingerprint, issuerId, signerName, commonName, spkiSha256, state } = row;
+  return {
+    ...{ serial, fingerprint, issuerId, signerName, commonName, spkiSha256, state },
+    nodeName: row.nodeName ?? undefined,
+    organizations: JSON.parse(row.organizations) as string[],
+    sans: JSON.parse(row.sans) as SubjectAltNames,
+    notBefore: new Date(row.notBeforeMilliseconds),
+    notAfter: new Date(row.notAfterMilliseconds),
+    issuedAt: new Date(row.issuedMilliseconds),
+    requestUid: row.requestUid ?? undefined,
+    requestName: row.requestName ?? undefined,
+    requester: row.requester ?? undefined,
+    predecessor: row.predecessor ?? undefined,
+    der: row.der,
+  };
+}

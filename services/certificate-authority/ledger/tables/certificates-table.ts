@@ -1,0 +1,84 @@
+import type { Connection } from "../connection.ts";
+import {
+  CERTIFICATE_COLUMNS,
+  CERTIFICATE_INSERT_COLUMNS,
+  type CertificateRow,
+  certificateColumns,
+} from "./certificate-row.ts";
+
+export type StoredCertificateRow = CertificateRow & { readonly id: number; readonly auditSequence: number };
+
+const COLUMNS = `id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS}`;
+const NEWEST_FIRST = "AND id < @beforeId ORDER BY id DESC LIMIT @limit";
+const LATEST_FIRST = "ORDER BY not_before_ms DESC, id DESC LIMIT 1";
+const OF_NODE_AND_SIGNER = "FROM certificates INDEXED BY certificates_by_node WHERE node_name = ? AND signer_name = ?";
+
+export const certificatesSql = {
+  byFingerprint: `SELECT ${COLUMNS} FROM certificates WHERE fingerprint = ?`,
+  bySerial: `SELECT ${COLUMNS} FROM certificates WHERE serial = ? ORDER BY id DESC`,
+  latest: `SELECT ${COLUMNS} ${OF_NODE_AND_SIGNER} ${LATEST_FIRST}`,
+  predecessor: `SELECT fingerprint ${OF_NODE_AND_SIGNER} AND not_before_ms <= ? ${LATEST_FIRST}`,
+  serialTaken: "SELECT 1 FROM certificates WHERE serial = ? AND issuer_id = ?",
+  fingerprintTaken: "SELECT 1 FROM certificates WHERE fingerprint = ?",
+  newest: `SELECT ${COLUMNS} FROM certificates WHERE id < @beforeId ORDER BY id DESC LIMIT @limit`,
+  newestOfNode:
+    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_node ` +
+    `WHERE node_name = @nodeName ${NEWEST_FIRST}`,
+  newestOfNodeAndSigner:
+    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_node ` +
+    `WHERE node_name = @nodeName AND signer_name = @signerName ${NEWEST_FIRST}`,
+  newestOfSigner:
+    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_signer ` +
+    `WHERE signer_name = @signerName ${NEWEST_FIRST}`,
+  newestOfRequest:
+    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_request ` +
+    `WHERE request_name = @requestName ${NEWEST_FIRST}`,
+  newestRevoked: `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_revoked WHERE state = 'revoked' ${NEWEST_FIRST}`,
+  expiring:
+    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_expiry ` +
+    "WHERE not_after_ms >= @fromMilliseconds AND not_after_ms < @toMilliseconds " +
+    "AND (not_after_ms > @fromMilliseconds OR id > @afterId) ORDER BY not_after_ms, id LIMIT @limit",
+  countExpiring:
+    "SELECT count(*) FROM certificates INDEXED BY certificates_by_expiry " +
+    "WHERE not_after_ms >= ? AND not_after_ms < ? AND state = 'issued'",
+  insert:
+    `INSERT INTO certificates (${CERTIFICATE_INSERT_COLUMNS}, audit_sequence) ` +
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+} as const;
+
+/** Looks certificates up; `find-certificates.ts` pages through them. */
+export function certificatesReader(connection: Connection) {
+  const byFingerprint = connection.prepare<[string], StoredCertificateRow>(certificatesSql.byFingerprint);
+  const bySerial = connection.prepare<[string], StoredCertificateRow>(certificatesSql.bySerial);
+  const latest = connection.prepare<[string, string], StoredCertificateRow>(certificatesSql.latest);
+  const countExpiring = connection.prepare<[number, number], number>(certificatesSql.countExpiring).pluck();
+  return {
+    byFingerprint: (fingerprint: string): StoredCertificateRow | undefined => byFingerprint.get(fingerprint),
+    /** Newest first: issuers may have given the same serial. */
+    bySerial: (serial: string): readonly StoredCertificateRow[] => bySerial.all(serial),
+    latest: (nodeName: string, signerName: string): StoredCertificateRow | undefined =>
+      latest.get(nodeName, signerName),
+    /** How many that were not revoked expire at `from` or later, and before `before`. */
+    countExpiring: (fromMilliseconds: number, beforeMilliseconds: number): number =>
+      countExpiring.get(fromMilliseconds, beforeMilliseconds) ?? 0,
+  };
+}
+
+/** Records certificates; preconditions are the caller's. */
+export function certificatesWriter(connection: Connection) {
+  const serialTaken = connection.prepare<[string, string]>(certificatesSql.serialTaken);
+  const fingerprintTaken = connection.prepare<[string]>(certificatesSql.fingerprintTaken);
+  const predecessor = connection.prepare<[string, string, number], string>(certificatesSql.predecessor).pluck();
+  const insert = connection.prepare(certificatesSql.insert);
+  return {
+    hasSerial: (serial: string, issuerId: string): boolean => serialTaken.get(serial, issuerId) !== undefined,
+    hasFingerprint: (fingerprint: string): boolean => fingerprintTaken.get(fingerprint) !== undefined,
+    /** Fingerprint of the newest certificate of the same node and signer that does not begin later. */
+    predecessorOf({ nodeName, signerName, notBeforeMilliseconds }: CertificateRow): string | null {
+      if (nodeName === null) return null;
+      return predecessor.get(nodeName, signerName, notBeforeMilliseconds) ?? null;
+    },
+    insert: (row: CertificateRow, auditSequence: number): void =>
+      void insert.run(...certificateColumns(row), auditSequence),
+  };
+}

@@ -1,0 +1,19 @@
+import type { Connection } from "../connection.ts";
+
+export const metaSql = {
+  get: "SELECT value FROM meta WHERE name = ?",
+  set: "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+} as const;
+
+/** `compacted_revision`: the oldest revision a watch may start after. `checked_ms`: when a write was last tried out. */
+export type MetaName = "compacted_revision" | "checked_ms";
+
+/** A handful of numbers about the ledger itself. */
+export function metaTable(connection: Connection) {
+  const get = connection.prepare<[string], number>(metaSql.get).pluck();
+  const set = connection.prepare<[string, number]>(metaSql.set);
+  return {
+    get: (name: MetaName): number | undefined => get.get(name),
+    set: (name: MetaName, value: number): void => void set.run(name, value),
+  };
+}

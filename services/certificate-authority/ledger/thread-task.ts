@@ -1,0 +1,35 @@
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+
+/** What a short-lived thread answers: results as they are, failures as text, for the classes do not cross. */
+export type TaskAnswer<T> =
+  | { readonly kind: "done"; readonly result: T }
+  | { readonly kind: "failed"; readonly message: string; readonly code: string | undefined };
+
+/** A failure of a thread's task. `code` is the code of the error it threw there, e.g. `EEXIST`. */
+export class TaskError extends Error {
+  override readonly name = "TaskError";
+  readonly code: string | undefined;
+
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * Runs the worker module of that name (`<name>-worker`, beside this file) once, in its own thread, and resolves with
+ * its answer.
+ */
+export function runTask<T>(name: "backup" | "verify", workerData: unknown): Promise<T> {
+  const file = new URL(`./${name}-worker${extname(import.meta.filename)}`, import.meta.url);
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(file, { workerData });
+    worker.once("message", (answer: TaskAnswer<T>) => {
+      if (answer.kind === "done") resolve(answer.result);
+      else reject(new TaskError(answer.message, answer.code));
+    });
+    worker.once("error", reject);
+    worker.once("exit", () => reject(new TaskError(`the ${name} thread ended without an answer`, undefined)));
+  });
+}

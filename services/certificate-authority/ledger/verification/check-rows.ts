@@ -1,0 +1,85 @@
+import { sha256Hex } from "../audit-chain.ts";
+import type { Connection } from "../connection.ts";
+import { auditSql } from "../tables/audit-table.ts";
+import {
+  bootstrapTokenContent,
+  bootstrapTokensSql,
+  type StoredBootstrapTokenRow,
+} from "../tables/bootstrap-tokens-table.ts";
+import { CERTIFICATE_COLUMNS, certificateContent } from "../tables/certificate-row.ts";
+import { certificatesSql, type StoredCertificateRow } from "../tables/certificates-table.ts";
+import { DECISION_COLUMNS, type DecisionRow, decisionContent } from "../tables/decisions-table.ts";
+import { issuerContent, issuersSql, type StoredIssuerRow } from "../tables/issuers-table.ts";
+import { readEntry } from "./audit-entry.ts";
+import type { Problems } from "./problems.ts";
+
+export const rowsSql = {
+  certificates: `SELECT id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS} FROM certificates WHERE id > ? ORDER BY id`,
+  decisions: `SELECT id, ${DECISION_COLUMNS} FROM decisions WHERE id > ? ORDER BY id`,
+  repeatedSerials:
+    "SELECT serial, issuer_id AS issuerId FROM certificates INDEXED BY certificates_by_serial WHERE serial > '' " +
+    "GROUP BY serial, issuer_id HAVING count(*) > 1",
+} as const;
+
+/** Each certificate against its own encoding, its audit entry, its issuer and its predecessor; returns their number. */
+export function checkCertificates(connection: Connection, problems: Problems): number {
+  const isVouchedFor = voucher(connection);
+  const byFingerprint = connection.prepare<[string]>(certificatesSql.byFingerprint);
+  const issuer = connection.prepare<[string]>(issuersSql.byId);
+  let count = 0;
+  for (const row of connection.prepare<[number], StoredCertificateRow>(rowsSql.certificates).iterate(0)) {
+    const name = `certificate ${row.fingerprint}`;
+    if (sha256Hex(row.der) !== row.fingerprint) problems.add(`${name}: its encoding has another fingerprint`);
+    if (!isVouchedFor(row.auditSequence, "certificate", row.fingerprint, certificateContent(row))) {
+      problems.add(`${name}: no audit entry records it as it is stored`);
+    }
+    if (issuer.get(row.issuerId) === undefined) problems.add(`${name}: its issuer ${row.issuerId} is not on record`);
+    if (row.predecessor !== null && byFingerprint.get(row.predecessor) === undefined) {
+      problems.add(`${name}: its predecessor ${row.predecessor} is not on record`);
+    }
+    count += 1;
+  }
+  const repeated = connection.prepare<[], { serial: string; issuerId: string }>(rowsSql.repeatedSerials).all();
+  for (const { serial, issuerId } of repeated) problems.add(`issuer ${issuerId} used serial ${serial} more than once`);
+  return count;
+}
+
+/** Each decision against its audit entry; returns their number. */
+export function checkDecisions(connection: Connection, problems: Problems): number {
+  const isVouchedFor = voucher(connection);
+  let count = 0;
+  for (const row of connection.prepare<[number], DecisionRow & { id: number }>(rowsSql.decisions).iterate(0)) {
+    if (!isVouchedFor(row.id, "decision", row.requestName, decisionContent(row))) {
+      problems.add(`decision ${row.id} on ${row.requestName}: no audit entry records it as it is stored`);
+    }
+    count += 1;
+  }
+  return count;
+}
+
+/** Each issuer and each live token against its audit entry, and issuers against their own encoding. */
+export function checkAdministrativeRows(connection: Connection, problems: Problems): undefined {
+  const isVouchedFor = voucher(connection);
+  for (const row of connection.prepare<[string], StoredIssuerRow>(issuersSql.all).iterate("")) {
+    if (sha256Hex(row.certificateDer) !== row.id)
+      problems.add(`issuer ${row.id}: its encoding has another fingerprint`);
+    if (!isVouchedFor(row.auditSequence, "issuer", row.id, issuerContent(row))) {
+      problems.add(`issuer ${row.id}: no audit entry records it as it is stored`);
+    }
+  }
+  for (const row of connection.prepare<[string], StoredBootstrapTokenRow>(bootstrapTokensSql.all).iterate("")) {
+    if (!isVouchedFor(row.auditSequence, "token", row.id, bootstrapTokenContent(row))) {
+      problems.add(`bootstrap token ${row.id}: no audit entry records it as it is stored`);
+    }
+  }
+}
+
+/** Whether the entry of that sequence is of that noun and subject and states that content. */
+function voucher(connection: Connection) {
+  const bySequence = connection.prepare<[number], { payload: string }>(auditSql.bySequence);
+  return (sequence: number, noun: string, subject: string, content: string): boolean => {
+    const row = bySequence.get(sequence);
+    const entry = row && readEntry(row.payload);
+    return entry?.kind.startsWith(`${noun}.`) === true && entry.subject === subject && entry.content === content;
+  };
+}
