@@ -77,8 +77,9 @@ const configurationSchema = z.strictObject({
   rbac: z.strictObject({ files: z.array(z.string().min(1)).default([]) }).prefault({}),
   limits: z
     .strictObject({
-      requestsPerSecondPerIdentity: z.number().positive().max(1_000_000).default(500),
-      requestsPerSecondPerAddress: z.number().positive().max(1_000_000).default(20_000),
+      /** Bursts of ten times as much are let through. A bootstrap token that a whole herd shares is one identity. */
+      requestsPerSecondPerIdentity: z.number().positive().max(1_000_000).default(5000),
+      requestsPerSecondPerAddress: z.number().positive().max(1_000_000).default(5000),
       failedAuthenticationsPerMinutePerAddress: z.number().positive().max(1_000_000).default(300),
       maxStoredRequests: z.int().min(100).max(10_000_000).default(200_000),
     })

@@ -1,10 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { stringify } from "yaml";
-import { writeFileAtomically } from "../shared/atomic-file.ts";
 import type { Clock } from "../shared/clock.ts";
-import type { Logger } from "../shared/logging.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
 import type { Subject, SubjectAltNames } from "./domain/csr-facts.ts";
 import type { CertificateSigner, Certificates } from "./domain/ports.ts";
@@ -26,7 +22,6 @@ export interface OwnCertificate {
 
 export interface KeyPair {
   readonly spkiDer: Uint8Array;
-  readonly spkiSha256: string;
   pkcs8Pem(): string;
 }
 
@@ -105,14 +100,15 @@ function wholeSeconds(epochMilliseconds: number): Date {
 function recordOf(
   signed: SignedCertificate,
   intent: CertificateIntent,
-  { spkiSha256 }: KeyPair,
+  { spkiDer }: KeyPair,
   signerName: string,
   issuedAt: Date,
 ): CertificateRecord {
   const { serial, fingerprint, issuerId, notBefore, notAfter, der } = signed;
   const { commonName, organization } = intent.subject;
   return {
-    ...{ serial, fingerprint, issuerId, notBefore, notAfter, der, signerName, commonName, spkiSha256, issuedAt },
+    ...{ serial, fingerprint, issuerId, notBefore, notAfter, der, signerName, commonName, issuedAt },
+    spkiSha256: createHash("sha256").update(spkiDer).digest("hex"),
     organizations: organization,
     sans: intent.sans,
     nodeName: undefined,
@@ -135,37 +131,4 @@ export function servingNames(listenHost: string, configured: readonly string[]):
     ipAddresses: all.filter(isAddress),
     uris: [],
   };
-}
-
-type KubeconfigUser =
-  | { readonly token: string }
-  | { readonly "client-certificate-data": string; readonly "client-key-data": string };
-
-/** A kubeconfig with one cluster, one user and one context, everything embedded. */
-export function kubeconfig(serverUrl: string, caPem: string, userName: string, user: KubeconfigUser): string {
-  return stringify({
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "gatehouse", cluster: { server: serverUrl, "certificate-authority-data": base64(caPem) } }],
-    users: [{ name: userName, user }],
-    contexts: [{ name: "gatehouse", context: { cluster: "gatehouse", user: userName } }],
-    "current-context": "gatehouse",
-  });
-}
-
-export function clientCertificateUser({ certificatePem, privateKeyPem }: OwnCertificate): KubeconfigUser {
-  return { "client-certificate-data": base64(certificatePem), "client-key-data": base64(privateKeyPem) };
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString("base64");
-}
-
-/** Writes a file that only its owner may read, whole or not at all. */
-export function writeSecretFile(directory: string, name: string, text: string, logger: Logger): string {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, name);
-  writeFileAtomically(path, text, 0o600);
-  logger.info({ path }, `wrote ${name}`);
-  return path;
 }

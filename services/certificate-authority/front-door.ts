@@ -1,0 +1,195 @@
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/logging.ts";
+import { VERSION } from "../shared/version.ts";
+import type { Access } from "./access/access.ts";
+import type { createRateLimiter } from "./access/rate-limiter.ts";
+import type { Configuration } from "./configuration.ts";
+import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
+import * as accessReviews from "./http/access-reviews/routes.ts";
+import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open-api.ts";
+import * as adminApi from "./http/admin-api/routes.ts";
+import * as description from "./http/description/routes.ts";
+import { createEdge } from "./http/edge.ts";
+import { healthRoutes } from "./http/health.ts";
+import * as kubernetesApi from "./http/kubernetes-api/routes.ts";
+import type { Metrics } from "./http/metrics.ts";
+import {
+  createApp,
+  createHttpsServer,
+  dispatchAhead,
+  listen,
+  replaceServingCertificate,
+  shutDown,
+} from "./http/server.ts";
+import type { Issuance } from "./issuance/issuance.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import { type OwnCertificate, type ownIdentity, servingNames } from "./own-identity.ts";
+
+const MAX_BODY_BYTES = 3 * 1024 * 1024;
+const MAX_WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
+const SHUTDOWN_GRACE_MILLISECONDS = 20_000;
+const CSR_PATH = `/apis/certificates.k8s.io/v1/${CSR_RESOURCE}`;
+
+export interface FrontDoorDependencies {
+  readonly configuration: Configuration;
+  readonly ledger: Ledger;
+  readonly access: Access;
+  readonly issuance: Issuance;
+  readonly metrics: Metrics;
+  readonly identity: ReturnType<typeof ownIdentity>;
+  readonly rateLimiter: ReturnType<typeof createRateLimiter>;
+  readonly caPem: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The listeners and everything that answers on them. */
+export interface FrontDoor {
+  /** `https://HOST:PORT` that clients on this machine reach; goes into the kubeconfigs. */
+  readonly url: string;
+  /** Makes a new serving certificate when less than a third of the old one's life is left. */
+  renewServingCertificate(): Promise<void>;
+  /** Stops accepting, ends watches and lets what is in flight finish. */
+  close(): Promise<void>;
+}
+
+export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontDoor> {
+  const { server: settings } = deps.configuration;
+  const watches = kubernetesApi.createWatchRegistry({
+    maxWatches: settings.maxWatches,
+    maxBufferBytes: MAX_WATCH_BUFFER_BYTES,
+  });
+  attachMetricSources(deps, () => watches.size);
+  const listener = requestListener(deps, watches);
+  const serving = new ServingCertificates(deps);
+  const open = async (address: string, requestClientCertificate: boolean) => {
+    const { maxConnections } = settings;
+    const options = {
+      serving: await serving.current(),
+      clientCaPem: deps.caPem,
+      requestClientCertificate,
+      maxConnections,
+    };
+    const server = createHttpsServer(options, listener);
+    const bound = await listen(server, address);
+    deps.logger.info({ address: bound.address, port: bound.port, requestClientCertificate }, "listening");
+    return { server, bound };
+  };
+  const main = await open(settings.listen, true);
+  const bootstrap = settings.bootstrapListen === undefined ? undefined : await open(settings.bootstrapListen, false);
+  const servers = [main, ...(bootstrap === undefined ? [] : [bootstrap])].map(({ server }) => server);
+  return {
+    url: urlOf(settings, main.bound),
+    renewServingCertificate: async () => {
+      const renewed = await serving.renewWhenDue();
+      if (renewed === undefined) return;
+      for (const server of servers) replaceServingCertificate(server, { serving: renewed, clientCaPem: deps.caPem });
+    },
+    close: async () => {
+      watches.closeAll();
+      await Promise.all(servers.map((server) => shutDown(server, SHUTDOWN_GRACE_MILLISECONDS)));
+    },
+  };
+}
+
+function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.WatchRegistry) {
+  const { access, ledger, issuance, clock, logger, metrics, rateLimiter, configuration } = deps;
+  const edge = createEdge({
+    authenticate: access.authenticate,
+    authorizer: access.authorizer,
+    rateLimiter,
+    metrics,
+    logger,
+    clock,
+    maxBodyBytes: MAX_BODY_BYTES,
+  });
+  const adminApiDescription = { path: ADMIN_OPEN_API_PATH, document: adminOpenApiDocument(VERSION) };
+  const csrDependencies = { requests: ledger.requests, issuance, watches, clock, logger };
+  const app = createApp(edge, [
+    ...kubernetesApi.routes(csrDependencies),
+    ...accessReviews.routes({ authorizer: access.authorizer, clock }),
+    ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
+    ...adminApi.routes({
+      certificates: ledger.certificates,
+      decisions: ledger.decisions,
+      requests: ledger.requests,
+      issuers: ledger.issuers,
+      maintenance: ledger.maintenance,
+      tokens: access.tokenAdministration,
+      backupDirectory: join(configuration.dataDirectory, "backups"),
+      clock,
+    }),
+    ...healthRoutes({ readinessChecks: { ledger: () => ledger.maintenance.check() }, metrics }),
+  ]);
+  const hot = edge.listener(kubernetesApi.csrHandler(csrDependencies));
+  return dispatchAhead(app, hot, isForCsrs);
+}
+
+/** Requests on CertificateSigningRequests are all but all of the traffic; Express would cost each of them some 50 µs. */
+function isForCsrs({ url = "" }: IncomingMessage): boolean {
+  if (!url.startsWith(CSR_PATH)) return false;
+  const next = url[CSR_PATH.length];
+  return next === undefined || next === "?" || next === "/";
+}
+
+function attachMetricSources({ metrics, ledger, issuance, clock }: FrontDoorDependencies, watches: () => number): void {
+  const { requests, certificates, issuers } = ledger;
+  metrics.attach({
+    pending: async () => {
+      const names = await requests.unfinished();
+      const oldest = names[0] === undefined ? undefined : await requests.get(names[0]);
+      return { count: names.length, oldest: oldest && new Date(oldest.metadata.creationTimestamp) };
+    },
+    certificatesExpiringBefore: (bounds) => certificates.countByExpiry(clock.now(), bounds),
+    issuers: () => issuers.list(),
+    queueDepth: () => issuance.depth,
+    watches,
+    revision: () => requests.revision(),
+    now: () => clock.now(),
+  });
+}
+
+/** The serving certificate: its key lives in memory only, so every start and every renewal makes a new pair. */
+class ServingCertificates {
+  readonly #deps: FrontDoorDependencies;
+  #current: (OwnCertificate & { readonly renewAt: number }) | undefined;
+
+  constructor(deps: FrontDoorDependencies) {
+    this.#deps = deps;
+  }
+
+  async current(): Promise<OwnCertificate> {
+    return this.#current ?? this.#renew();
+  }
+
+  /** @returns the new pair, or undefined when more than a third of the old one's life is left. */
+  async renewWhenDue(): Promise<OwnCertificate | undefined> {
+    const isDue = this.#current === undefined || this.#deps.clock.now().getTime() >= this.#current.renewAt;
+    return isDue ? this.#renew() : undefined;
+  }
+
+  async #renew(): Promise<OwnCertificate> {
+    const { identity, configuration, clock, logger } = this.#deps;
+    const { listen: address, names } = configuration.server;
+    const made = await identity.serving(servingNames(hostOf(address), names));
+    const now = clock.now().getTime();
+    this.#current = { ...made, renewAt: now + ((made.notAfter.getTime() - now) * 2) / 3 };
+    logger.info({ notAfter: made.notAfter }, "made a serving certificate");
+    return made;
+  }
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+/** An address that is bound on all interfaces is reached by the first configured name, else on loopback. */
+function urlOf({ listen: address, names }: Configuration["server"], { port }: AddressInfo): string {
+  const host = hostOf(address);
+  const isWildcard = host === "0.0.0.0" || host === "::";
+  const reachable = isWildcard ? (names[0] ?? "127.0.0.1") : host;
+  return `https://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,270 @@
+import { randomInt, randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import closeWithGrace from "close-with-grace";
+import { writeFileAtomically } from "../shared/atomic-file.ts";
+import { systemClock } from "../shared/clock.ts";
+import { createLogger, type Logger } from "../shared/logging.ts";
+import { type Access, createAccess } from "./access/access.ts";
+import { createRateLimiter } from "./access/rate-limiter.ts";
+import { readRbacFiles } from "./access/rbac/read-objects.ts";
+import { type ChainLink, createChain } from "./approval/chain.ts";
+import { kubeletClientHook } from "./approval/hooks/kubelet-client.ts";
+import { manualHook } from "./approval/hooks/manual.ts";
+import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
+import { type Custody, openCustody } from "./custody/custody.ts";
+import type { EncryptionSource } from "./custody/encryption-key.ts";
+import { generateKeyPair } from "./custody/key-pair.ts";
+import { type FrontDoor, openFrontDoor } from "./front-door.ts";
+import { createMetrics, type Metrics } from "./http/metrics.ts";
+import { createCleaner } from "./issuance/cleaner.ts";
+import { createIssuance, type Issuance } from "./issuance/issuance.ts";
+import { selectIssuer } from "./issuer-selection.ts";
+import { type Job, startJobs } from "./jobs.ts";
+import { type Ledger, openLedger } from "./ledger/ledger.ts";
+import { ownIdentity } from "./own-identity.ts";
+import { leaveKubeconfigs } from "./own-kubeconfigs.ts";
+import { createSigner, type Signer } from "./signer/signer.ts";
+
+export { ConfigurationError } from "./configuration.ts";
+export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
+
+const clock = systemClock;
+const TOKEN_TTL_SECONDS = 86_400;
+const NAME_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
+const MINUTE_SECONDS = 60;
+const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
+
+/**
+ * Starts the standalone certificate authority and resolves when it accepts connections, having printed
+ * `gatehouse ready https://HOST:PORT` on standard output; logs go to standard error. SIGINT and SIGTERM stop it.
+ *
+ * @throws {ConfigurationError} and the errors of the rooms that refuse to start, each naming its way out.
+ */
+export async function serve(overrides: ConfigurationOverrides): Promise<void> {
+  const configuration = loadConfiguration(overrides);
+  const logger = createLogger({ level: configuration.log.level });
+  nameLessSafeChoices(configuration, logger);
+  mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
+  const authority = await openAuthority(configuration, logger);
+  const door = await openFrontDoor({ ...authority, configuration, clock, logger });
+  await leaveFiles(configuration, authority, door, logger);
+  const jobs = startJobs(scheduledJobs(configuration, authority, door, logger), logger);
+  authority.issuance.start();
+  closeWithGrace({ delay: SHUTDOWN_LIMIT_MILLISECONDS }, async ({ err, signal }) => {
+    if (err === undefined) logger.info({ signal }, "stopping: no new connections, finishing what was accepted");
+    else logger.fatal({ err }, "unexpected error, stopping");
+    jobs.stop();
+    await door.close();
+    await authority.close();
+    logger.info("stopped");
+  });
+  process.stdout.write(`gatehouse ready ${door.url}\n`);
+}
+
+/** Everything behind the listeners. */
+interface Authority {
+  readonly ledger: Ledger;
+  readonly signer: Signer;
+  readonly access: Access;
+  readonly issuance: Issuance;
+  readonly metrics: Metrics;
+  readonly identity: ReturnType<typeof ownIdentity>;
+  readonly rateLimiter: ReturnType<typeof createRateLimiter>;
+  readonly caPem: string;
+  close(): Promise<void>;
+}
+
+async function openAuthority(configuration: Configuration, logger: Logger): Promise<Authority> {
+  const { dataDirectory } = configuration;
+  const rbacObjects = readRbacFiles(configuration.rbac.files);
+  const ledger = await openLedger({
+    file: join(dataDirectory, "gatehouse.db"),
+    clock,
+    logger,
+    compactionWindowSeconds: configuration.ledger.compactionWindowSeconds,
+    commitDelayMilliseconds: configuration.ledger.commitDelayMilliseconds,
+    limits: { maximumRequests: configuration.limits.maxStoredRequests },
+  });
+  const custody = await openConfiguredCustody(configuration, logger);
+  const issuer = await selectIssuer(configuration.issuer, custody, ledger.issuers, clock, logger);
+  const workers = configuration.signing.workers ?? availableParallelism();
+  const { description, privateKey } = issuer;
+  const signer = createSigner({
+    issuer: { certificateDer: description.certificateDer, privateKey },
+    workers,
+    clock,
+    logger,
+  });
+  const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
+  const access = createAccess({
+    tokens: ledger.tokens,
+    tokenHashKey: custody.deriveKey("bootstrap-token-hash"),
+    readCertificate: signer.readCertificate,
+    rbacObjects,
+    clock,
+    logger,
+    rateLimiter,
+  });
+  const metrics = createMetrics();
+  const issuance = composeIssuance(configuration, { ledger, signer, access, metrics, logger });
+  const { certificates } = ledger;
+  const identity = ownIdentity({
+    signer: signer.signer,
+    certificates,
+    generateKeyPair: () => generateKeyPair("ecdsa-p256"),
+    clock,
+  });
+  return {
+    ...{ ledger, signer, access, issuance, metrics, identity, rateLimiter },
+    caPem: description.certificatePem,
+    close: async () => {
+      await issuance.stop();
+      await signer.close();
+      await ledger.close();
+    },
+  };
+}
+
+function openConfiguredCustody({ dataDirectory, encryption }: Configuration, logger: Logger): Promise<Custody> {
+  const directory = join(dataDirectory, "keys");
+  return openCustody({ directory, encryption: encryptionSource(encryption), logger });
+}
+
+/** The key is taken out of the environment, so that no child process and no crash report sees it. */
+function encryptionSource(encryption: Configuration["encryption"]): EncryptionSource {
+  if (encryption === undefined || "keyFile" in encryption) return encryption ?? {};
+  const variable = encryption.keyEnvironment;
+  const value = process.env[variable];
+  delete process.env[variable];
+  return { environmentKey: { variable, value } };
+}
+
+function rateLimits(limits: Configuration["limits"]) {
+  const rate = (perSecond: number) => ({ perSecond, burst: perSecond * 10 });
+  const failuresPerMinute = limits.failedAuthenticationsPerMinutePerAddress;
+  return {
+    perIdentity: rate(limits.requestsPerSecondPerIdentity),
+    perAddress: rate(limits.requestsPerSecondPerAddress),
+    failedAuthentications: { perSecond: failuresPerMinute / MINUTE_SECONDS, burst: failuresPerMinute },
+    maxTracked: 50_000,
+  };
+}
+
+interface IssuanceParts {
+  readonly ledger: Ledger;
+  readonly signer: Signer;
+  readonly access: Access;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+function composeIssuance(
+  configuration: Configuration,
+  { ledger, signer, access, metrics, logger }: IssuanceParts,
+): Issuance {
+  return createIssuance({
+    requests: ledger.requests,
+    certificates: ledger.certificates,
+    decisions: ledger.decisions,
+    decoder: signer.decoder,
+    inspector: signer.inspector,
+    signer: signer.signer,
+    chain: createChain({ hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)) }),
+    authorizer: access.authorizer,
+    clock,
+    logger,
+    newUid: randomUUID,
+    newNameSuffix: () =>
+      Array.from({ length: 5 }, () => NAME_SUFFIX_ALPHABET[randomInt(NAME_SUFFIX_ALPHABET.length)]).join(""),
+    settings: {
+      maximumLifetimeSeconds: configuration.signing.maxDurationSeconds,
+      concurrency: 256,
+      queueLimit: configuration.limits.maxStoredRequests,
+    },
+    observe: {
+      phase: metrics.issuancePhase,
+      decided: metrics.decided,
+      issued: metrics.issued,
+      rejected: metrics.rejected,
+      failed: metrics.retried,
+    },
+  });
+}
+
+function chainLink(hook: Configuration["approval"]["hooks"][number], { authorizer }: Access): ChainLink {
+  if ("manual" in hook) return { hook: manualHook(), required: hook.manual.required };
+  return { hook: kubeletClientHook(authorizer), required: hook["kubelet-client"].required };
+}
+
+/** `ca.crt` and the kubeconfigs: what people and kubelets start from. */
+async function leaveFiles(
+  configuration: Configuration,
+  authority: Authority,
+  door: FrontDoor,
+  logger: Logger,
+): Promise<void> {
+  const { identity, access, caPem } = authority;
+  const directory = configuration.dataDirectory;
+  writeFileAtomically(join(directory, "ca.crt"), caPem, 0o644);
+  await leaveKubeconfigs({
+    directory,
+    serverUrl: door.url,
+    caPem,
+    clock,
+    logger,
+    newAdministratorCertificate: identity.administrator,
+    newBootstrapToken: async () => {
+      const wanted = {
+        description: "made at first start",
+        ttlSeconds: TOKEN_TTL_SECONDS,
+        groups: [],
+        id: undefined,
+        nodeName: undefined,
+      };
+      return (await access.tokenAdministration.create(wanted, "gatehouse")).token;
+    },
+  });
+}
+
+function scheduledJobs(
+  configuration: Configuration,
+  authority: Authority,
+  door: FrontDoor,
+  logger: Logger,
+): readonly Job[] {
+  const { ledger, access } = authority;
+  const cleaner = createCleaner({ requests: ledger.requests, inspector: authority.signer.inspector, clock, logger });
+  const { compactionWindowSeconds } = configuration.ledger;
+  return [
+    {
+      name: "clean-requests",
+      intervalSeconds: configuration.cleaner.intervalSeconds,
+      run: async () => void (await cleaner.run()),
+    },
+    {
+      name: "expire-tokens",
+      intervalSeconds: MINUTE_SECONDS,
+      run: async () => void (await access.tokenAdministration.removeExpired()),
+    },
+    {
+      name: "compact-changes",
+      intervalSeconds: MINUTE_SECONDS,
+      run: () => ledger.maintenance.compact(new Date(clock.now().getTime() - compactionWindowSeconds * 1000)),
+    },
+    { name: "renew-serving-certificate", intervalSeconds: 60 * MINUTE_SECONDS, run: door.renewServingCertificate },
+  ];
+}
+
+/** Each way to be less safe says so at every start. */
+function nameLessSafeChoices({ server, ledger }: Configuration, logger: Logger): void {
+  const isLoopback = /^(127\.|\[::1\]|localhost:)/.test(server.listen);
+  if (!isLoopback)
+    logger.warn(
+      { listen: server.listen },
+      "listening beyond loopback: everybody who reaches this address may try to log in",
+    );
+  if (ledger.commitDelayMilliseconds > 0)
+    logger.warn("ledger.commitDelayMilliseconds is set: every commit is slowed down on purpose");
+}
