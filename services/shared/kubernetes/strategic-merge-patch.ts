@@ -121,7 +121,10 @@ function removeFrom(merged: JsonObject, field: string, list: readonly unknown[],
   else setOwn(merged, field, rest);
 }
 
-/** The wanted order for the elements it names; each other one stays before the element it stood before. */
+/**
+ * The wanted order for the elements it names. The others keep their order and stand before the first named element that
+ * they stood before.
+ */
 function ordered(
   list: readonly unknown[],
   order: readonly unknown[],
@@ -137,10 +140,9 @@ function ordered(
   const result: unknown[] = [];
   let next = 0;
   for (const item of named) {
-    const itemPosition = position.get(idOf(item)) ?? Number.POSITIVE_INFINITY;
-    while (next < others.length && (position.get(idOf(others[next])) ?? Number.POSITIVE_INFINITY) < itemPosition) {
-      result.push(others[next++]);
-    }
+    // A new element stood nowhere: none of the others goes before it.
+    const itemPosition = position.get(idOf(item)) ?? -1;
+    while (next < others.length && (position.get(idOf(others[next])) ?? 0) < itemPosition) result.push(others[next++]);
     result.push(item);
   }
   return [...result, ...others.slice(next)];

@@ -2,8 +2,8 @@ import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from "yaml"
 import { StatusError } from "../status-error.ts";
 import { MAX_DEPTH, type ParsedText } from "./json-text.ts";
 
-/** YAML takes far longer to read than JSON, so less of it is read. */
-export const MAX_YAML_BYTES = 512 * 1024;
+/** YAML takes a thousand times longer to read than JSON, so less of it is read. */
+export const MAX_YAML_BYTES = 128 * 1024;
 const MAX_ALIASES = 100;
 const MAX_DUPLICATES = 100;
 
@@ -20,12 +20,12 @@ export function parseYamlText(text: string): ParsedText {
   requireShallow(text);
   try {
     // The parser's own search for duplicate keys takes quadratic time.
-    const document = parseDocument(text, { uniqueKeys: false, logLevel: "silent", prettyErrors: false });
+    const document = parseDocument(text, { uniqueKeys: false, logLevel: "error", prettyErrors: false });
     const [error] = document.errors;
     if (error !== undefined) throw error;
-    const duplicates: string[] = [];
-    noteDuplicates(document.contents, "", 0, duplicates);
-    return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown, duplicates };
+    const walk: Walk = { duplicates: [], aliases: 0 };
+    visitNode(document.contents, "", 0, walk);
+    return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) as unknown, duplicates: walk.duplicates };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : "unreadable";
     throw new StatusError("BadRequest", `the body is not valid YAML: ${reason}`, { cause });
@@ -44,10 +44,17 @@ function requireShallow(text: string): void {
   if (deepest > 4 * MAX_DEPTH) throw new StatusError("BadRequest", "the body is nested too deeply");
 }
 
-function noteDuplicates(node: Node | null, path: string, depth: number, duplicates: string[]): void {
+interface Walk {
+  readonly duplicates: string[];
+  aliases: number;
+}
+
+function visitNode(node: Node | null, path: string, depth: number, walk: Walk): void {
   if (depth > MAX_DEPTH) throw new Error("nested too deeply");
+  // The library searches the whole document for the anchor of each alias.
+  if (isAlias(node) && ++walk.aliases > MAX_ALIASES) throw new Error("too many aliases");
   if (isSeq<Node>(node)) {
-    for (const item of node.items) noteDuplicates(item, path, depth + 1, duplicates);
+    for (const item of node.items) visitNode(item, path, depth + 1, walk);
     return;
   }
   if (!isMap<Node, Node | null>(node)) return;
@@ -55,9 +62,9 @@ function noteDuplicates(node: Node | null, path: string, depth: number, duplicat
   for (const { key, value } of node.items) {
     const name = keyOf(key);
     const fieldPath = path === "" ? name : `${path}.${name}`;
-    if (keys.has(name) && duplicates.length < MAX_DUPLICATES) duplicates.push(fieldPath);
+    if (keys.has(name) && walk.duplicates.length < MAX_DUPLICATES) walk.duplicates.push(fieldPath);
     keys.add(name);
-    noteDuplicates(value, fieldPath, depth + 1, duplicates);
+    visitNode(value, fieldPath, depth + 1, walk);
   }
 }
 
