@@ -142,12 +142,12 @@ function encryptionSource(encryption: Configuration["encryption"]): EncryptionSo
 }
 
 function rateLimits(limits: Configuration["limits"]) {
-  const rate = (perSecond: number) => ({ perSecond, burst: perSecond * 10 });
+  const rate = (perSecond: number) => ({ perSecond, burst: Math.max(1, perSecond * 10) });
   const failuresPerMinute = limits.failedAuthenticationsPerMinutePerAddress;
   return {
     perIdentity: rate(limits.requestsPerSecondPerIdentity),
     perAddress: rate(limits.requestsPerSecondPerAddress),
-    failedAuthentications: { perSecond: failuresPerMinute / MINUTE_SECONDS, burst: failuresPerMinute },
+    failedAuthentications: { perSecond: failuresPerMinute / MINUTE_SECONDS, burst: Math.max(1, failuresPerMinute) },
     maxTracked: 50_000,
   };
 }

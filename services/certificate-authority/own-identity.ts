@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
+import { ADMINISTRATORS_GROUP } from "./access/rbac/stock-objects.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
 import type { Subject, SubjectAltNames } from "./domain/csr-facts.ts";
 import type { CertificateSigner, Certificates } from "./domain/ports.ts";
@@ -10,8 +11,7 @@ const BACKDATE_MILLISECONDS = 300_000;
 const LIFETIME_DAYS = 365;
 const DIGITAL_SIGNATURE = 1;
 
-export const ADMINISTRATOR_NAME = "gatehouse-admin";
-export const ADMINISTRATORS_GROUP = "gatehouse:administrators";
+const ADMINISTRATOR_NAME = "gatehouse-admin";
 
 /** A new key pair and the certificate for it, as PEM. */
 export interface OwnCertificate {

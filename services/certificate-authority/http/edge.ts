@@ -112,10 +112,9 @@ class Exchange {
     this.#info = info;
     const address = request.socket.remoteAddress ?? "";
     deps.rateLimiter.takeForAddress(address);
-    this.#user = (await this.#authenticate(address)).user;
-    deps.rateLimiter.takeForIdentity(
-      this.#user.username === ANONYMOUS.username ? `address ${address}` : this.#user.username,
-    );
+    const { user, authenticated } = await this.#authenticate(address);
+    this.#user = user;
+    deps.rateLimiter.takeForIdentity(isAnonymous(authenticated) ? `address ${address}` : authenticated.username);
     await this.#authorize(info);
     // A watch may be silent for as long as it likes; everything else may not.
     if (info.verb === "watch") request.socket.setTimeout(0);
@@ -149,7 +148,7 @@ class Exchange {
     const user = this.#user;
     const { allowed } = await this.#deps.authorizer.authorize(user, attributesOf(info));
     if (allowed) return;
-    if (user.username === ANONYMOUS.username && user.groups.includes("system:unauthenticated")) {
+    if (isAnonymous(user)) {
       throw new StatusError("Unauthorized", "Unauthorized");
     }
     throw forbidden(user, info);
@@ -188,6 +187,10 @@ class Exchange {
       "request",
     );
   }
+}
+
+function isAnonymous({ username, groups }: UserInfo): boolean {
+  return username === ANONYMOUS.username && groups.includes("system:unauthenticated");
 }
 
 /** The caller's own id when it is harmless in a log line, else a new one. */

@@ -13,31 +13,39 @@ const EXTRA_PREFIX = "impersonate-extra-";
 const MAX_VALUES = 256;
 
 /**
+ * Extra keys are percent-decoded; one that is not valid percent-encoding is taken as it stands. Values are UTF-8.
+ *
  * @returns undefined when there is no such header.
- * @throws {StatusError} BadRequest when an extra key is not valid percent-encoding or there are too many values.
+ * @throws {StatusError} BadRequest when there are too many values.
+ * Source: kubernetes staging/src/k8s.io/apiserver/pkg/endpoints/filters/impersonation.go.
  */
 export function impersonationOf(request: IncomingMessage): Impersonation | undefined {
   const names = Object.keys(request.headers).filter((name) => name.startsWith("impersonate-"));
   if (names.length === 0) return undefined;
   // Only `headersDistinct` keeps repeated headers apart: a group's name may contain a comma.
-  const headers = request.headersDistinct;
+  const valuesOf = (name: string): string[] => (request.headersDistinct[name] ?? []).map(utf8Of);
   const extra: Record<string, string[]> = Object.create(null);
   let count = 0;
   for (const name of names) {
-    const values = headers[name] ?? [];
+    const values = valuesOf(name);
     count += values.length;
     if (count > MAX_VALUES) throw new StatusError("BadRequest", `more than ${MAX_VALUES} impersonation headers`);
     if (name.startsWith(EXTRA_PREFIX)) extra[decodeKey(name.slice(EXTRA_PREFIX.length))] = values;
   }
-  const [user] = headers["impersonate-user"] ?? [];
-  const [uid] = headers["impersonate-uid"] ?? [];
-  return { user, uid, groups: headers["impersonate-group"] ?? [], extra };
+  const [user] = valuesOf("impersonate-user");
+  const [uid] = valuesOf("impersonate-uid");
+  return { user, uid, groups: valuesOf("impersonate-group"), extra };
+}
+
+/** Node hands header values over as one character an octet. */
+function utf8Of(value: string): string {
+  return Buffer.from(value, "latin1").toString("utf8");
 }
 
 function decodeKey(encoded: string): string {
   try {
-    return decodeURIComponent(encoded).toLowerCase();
-  } catch (cause) {
-    throw new StatusError("BadRequest", `header Impersonate-Extra-${encoded} is not valid percent-encoding`, { cause });
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
   }
 }

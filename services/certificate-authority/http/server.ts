@@ -30,6 +30,9 @@ export function createApp(edge: Edge, routes: readonly Route[]): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
+  // Authorization judges paths literally, so routing must not be more generous.
+  app.enable("case sensitive routing");
+  app.enable("strict routing");
   app.use(helmet());
   for (const { method, path, handler } of routes) {
     const listener = edge.listener(handler);

@@ -177,7 +177,7 @@ test("impersonation headers reach the authenticator apart", async () => {
     .get("/echo")
     .set("Impersonate-User", "bob")
     .set("Impersonate-Group", ["a,b", "c"] as unknown as string)
-    .set("Impersonate-Extra-Example.com%2FTeam", "x");
+    .set("Impersonate-Extra-Example.com%2Fteam", "x");
   expect(seen?.impersonation).toEqual({
     user: "bob",
     uid: undefined,
@@ -188,11 +188,34 @@ test("impersonation headers reach the authenticator apart", async () => {
   expect(seen?.impersonation).toBeUndefined();
 });
 
-test("an impersonation header with broken percent-encoding answers 400", async () => {
-  const { status } = await supertest(appOf([echo]))
-    .get("/echo")
-    .set("Impersonate-Extra-%zz", "x");
-  expect(status).toBe(400);
+test("an impersonation key that is no percent-encoding is taken as it stands, values are UTF-8", async () => {
+  let seen: Credentials | undefined;
+  const app = appOf([echo], {
+    authenticate: async (credentials) => {
+      seen = credentials;
+      return { user: ADMINISTRATOR, authenticated: ADMINISTRATOR };
+    },
+  });
+  const user = Buffer.from("jörg").toString("latin1");
+  await supertest(app).get("/echo").set("Impersonate-User", user).set("Impersonate-Extra-a%zz", "x");
+  expect(seen?.impersonation).toMatchObject({ user: "jörg", extra: { "a%zz": ["x"] } });
+});
+
+test("an impersonator is limited under its own name", async () => {
+  const keys: string[] = [];
+  const rateLimiter = {
+    takeForAddress() {},
+    takeForIdentity: (key: string) => void keys.push(key),
+    noteFailedAuthentication() {},
+  };
+  const authenticate = async () => ({ user: { ...ADMINISTRATOR, username: "bob" }, authenticated: ADMINISTRATOR });
+  expect((await supertest(appOf([echo], { rateLimiter, authenticate })).get("/echo")).text).toBe("bob:0");
+  expect(keys).toEqual(["alice"]);
+});
+
+test("paths are matched literally, as authorization reads them", async () => {
+  expect((await supertest(appOf([echo])).get("/ECHO")).status).toBe(404);
+  expect((await supertest(appOf([echo])).get("/echo/")).status).toBe(404);
 });
 
 test("metrics count by closed label sets", async () => {

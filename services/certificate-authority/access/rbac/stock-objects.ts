@@ -1,7 +1,7 @@
 import { type BindingObject, objectKey, type PolicyRule, type RbacObject, type RoleObject } from "./objects.ts";
 
 /** Whoever runs this Gatehouse; the administrator's certificate made at first start is in it. */
-const ADMINISTRATORS_GROUP = "gatehouse:administrators";
+export const ADMINISTRATORS_GROUP = "gatehouse:administrators";
 
 const CSR_GROUP = "certificates.k8s.io";
 const SIGNERS = [
