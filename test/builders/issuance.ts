@@ -29,8 +29,8 @@ export interface IssuanceHarness {
   /** What the observer was told, as words. */
   readonly observed: readonly string[];
   /** Resolves when nothing waits or is being worked on; retries do not count. */
-  settled(): Promise<void>;
-  stored(name?: string): Promise<CertificateSigningRequest | undefined>;
+  readonly settled: () => Promise<void>;
+  readonly stored: (name?: string) => Promise<CertificateSigningRequest | undefined>;
 }
 
 export interface IssuanceArguments {
@@ -89,7 +89,7 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
     lines,
     observed,
     stored: (name = "csr-1") => requests.get(name),
-    async settled() {
+    settled: async () => {
       do await new Promise((resolve) => setImmediate(resolve));
       while (issuance.depth > 0);
     },

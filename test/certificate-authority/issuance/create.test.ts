@@ -104,18 +104,28 @@ test("dry run: a uid, no resourceVersion, nothing stored, nothing worked on", as
   expect(requests.decisions).toEqual([]);
 });
 
-test("a full queue refuses before anything is done", async () => {
-  const { issuance, decoder, settled } = buildIssuance({ settings: { queueLimit: 1, concurrency: 1 } });
+test("a full queue refuses before anything is done, and takes requests again when it has room", async () => {
+  let finish = () => {};
+  const held = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const chain = {
+    async review() {
+      await held;
+      return { outcome: "pending" as const, hook: undefined, reason: "Pending", message: "", trace: [] };
+    },
+  };
+  const settings = { queueLimit: 2, concurrency: 1 };
+  const { issuance, decoder, settled } = buildIssuance({ settings, overrides: { chain } });
   issuance.start();
   const create = (name: string) => issuance.create(bootstrapper(), draft({ metadata: { name } }), REAL);
-  const outcomes = await Promise.allSettled([create("a"), create("b"), create("c")]);
-  expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
-  await settled();
-  const full = buildIssuance({ settings: { queueLimit: 0 } });
-  await expect(full.issuance.create(bootstrapper(), draft(), REAL)).rejects.toMatchObject({
+  for (const name of ["being-worked-on", "waits-1", "waits-2"]) await create(name);
+  await expect(create("one-more")).rejects.toMatchObject({
     reason: "TooManyRequests",
     details: { retryAfterSeconds: 1 },
   });
-  expect(full.decoder.decoded).toEqual([]);
   expect(decoder.decoded).toHaveLength(3);
+  finish();
+  await settled();
+  await expect(create("one-more")).resolves.toBeDefined();
 });

@@ -55,4 +55,14 @@ test("a write in between is looked at again, unless a resourceVersion was asked 
   requests.failNext("remove", conflict());
   await expect(issuance.remove(ALICE, "csr-1", {}, REAL)).resolves.toMatchObject({ removed: true });
   expect(requests.calls.get("remove")).toBe(2);
+
+  const other = buildIssuance({ initial: [request()] });
+  const remove = other.requests.remove.bind(other.requests);
+  other.requests.remove = async (...args) => {
+    await other.requests.update(request({ metadata: { labels: { a: "b" } } }));
+    other.requests.remove = remove;
+    return remove(...args);
+  };
+  const removal = other.issuance.remove(ALICE, "csr-1", { resourceVersion: "1" }, REAL);
+  await expect(removal).rejects.toMatchObject({ reason: "Conflict" });
 });
