@@ -253,7 +253,14 @@ function scheduledJobs(
       intervalSeconds: MINUTE_SECONDS,
       run: () => ledger.maintenance.compact(new Date(clock.now().getTime() - compactionWindowSeconds * 1000)),
     },
-    { name: "renew-serving-certificate", intervalSeconds: 60 * MINUTE_SECONDS, run: door.renewServingCertificate },
+    {
+      name: "renew-own-certificates",
+      intervalSeconds: 60 * MINUTE_SECONDS,
+      run: async () => {
+        await door.renewServingCertificate();
+        await leaveFiles(configuration, authority, door, logger);
+      },
+    },
   ];
 }
 

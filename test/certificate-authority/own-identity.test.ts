@@ -1,0 +1,161 @@
+import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { parse } from "yaml";
+import { generateKeyPair } from "../../services/certificate-authority/custody/key-pair.ts";
+import { ownIdentity, servingNames } from "../../services/certificate-authority/own-identity.ts";
+import { leaveKubeconfigs } from "../../services/certificate-authority/own-kubeconfigs.ts";
+import { createSigner, type Signer } from "../../services/certificate-authority/signer/signer.ts";
+import { createLogger } from "../../services/shared/logging.ts";
+import { buildIssuer } from "../builders/issuer.ts";
+import { openTestLedger } from "../builders/ledger.ts";
+import { SettableClock } from "../fakes/settable-clock.ts";
+
+const DAY_SECONDS = 86_400;
+const logger = createLogger({ level: "silent" });
+const issuer = buildIssuer("ecdsa-p256");
+let opened: Awaited<ReturnType<typeof openTestLedger>>;
+let signer: Signer;
+let clock: SettableClock;
+let directory: string;
+
+beforeAll(async () => {
+  opened = await openTestLedger();
+});
+afterAll(() => opened.close());
+beforeEach(() => {
+  clock = new SettableClock(new Date());
+  signer = createSigner({ issuer, workers: 1, clock, logger });
+  directory = mkdtempSync(join(tmpdir(), "gatehouse-identity-"));
+});
+afterEach(async () => {
+  await signer.close();
+  rmSync(directory, { recursive: true });
+});
+
+function identity() {
+  const { certificates } = opened.ledger;
+  return ownIdentity({
+    signer: signer.signer,
+    certificates,
+    generateKeyPair: () => generateKeyPair("ecdsa-p256"),
+    clock,
+  });
+}
+
+function verify(certificatePem: string, purpose: string): string {
+  writeFileSync(join(directory, "leaf.crt"), certificatePem);
+  writeFileSync(join(directory, "verify-ca.crt"), issuer.certificatePem);
+  return execFileSync("openssl", ["verify", "-purpose", purpose, "-CAfile", "verify-ca.crt", "leaf.crt"], {
+    cwd: directory,
+    encoding: "utf8",
+  });
+}
+
+test("a serving certificate is good for the names of this host and is on record", async () => {
+  const { certificatePem, privateKeyPem } = await identity().serving(
+    servingNames("127.0.0.1", ["ca.example", "10.1.2.3"]),
+  );
+  const certificate = new X509Certificate(certificatePem);
+  expect(verify(certificatePem, "sslserver")).toBe("leaf.crt: OK\n");
+  for (const name of ["localhost", "ca.example"]) expect(certificate.checkHost(name)).toBe(name);
+  for (const address of ["127.0.0.1", "::1", "10.1.2.3"]) expect(certificate.checkIP(address)).toBeDefined();
+  expect(privateKeyPem).toContain("BEGIN PRIVATE KEY");
+  const fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+  expect(await opened.ledger.certificates.get(fingerprint)).toMatchObject({
+    signerName: "gatehouse.dev/serving",
+    commonName: "gatehouse",
+    requestUid: undefined,
+  });
+});
+
+test("an administrator's certificate is a client's, of our own group", async () => {
+  const { certificatePem } = await identity().administrator();
+  expect(verify(certificatePem, "sslclient")).toBe("leaf.crt: OK\n");
+  expect(new X509Certificate(certificatePem).subject).toBe("O=gatehouse:administrators\nCN=gatehouse-admin");
+});
+
+test("no own certificate outlives the issuer", async () => {
+  clock.advance(3640 * DAY_SECONDS);
+  const { notAfter } = await identity().administrator();
+  expect(notAfter).toEqual(new X509Certificate(issuer.certificatePem).validToDate);
+});
+
+test.each([
+  { host: "0.0.0.0", dns: [], addresses: ["127.0.0.1", "::1"] },
+  { host: "gate.example", dns: ["gate.example"], addresses: ["127.0.0.1", "::1"] },
+  { host: "10.9.8.7", dns: [], addresses: ["127.0.0.1", "::1", "10.9.8.7"] },
+])("servingNames: listening on $host", ({ host, dns, addresses }) => {
+  const { dnsNames, ipAddresses } = servingNames(host, []);
+  expect(dnsNames).toEqual(expect.arrayContaining(["localhost", ...dns]));
+  expect(ipAddresses).toEqual(addresses);
+});
+
+function leave(overrides: { serverUrl?: string; caPem?: string } = {}) {
+  return leaveKubeconfigs({
+    directory,
+    serverUrl: "https://127.0.0.1:9443",
+    caPem: issuer.certificatePem,
+    clock,
+    logger,
+    newAdministratorCertificate: identity().administrator,
+    newBootstrapToken: async () => `abcdef.${Math.random().toString(36).slice(2, 18).padEnd(16, "0")}`,
+    ...overrides,
+  });
+}
+
+const read = (name: string): string => readFileSync(join(directory, name), "utf8");
+const userOf = (name: string): unknown => parse(read(name)).users[0].user;
+
+test("kubeconfigs are left for the owner alone and stay when nothing changed", async () => {
+  await leave();
+  const admin = read("admin.kubeconfig");
+  const bootstrap = read("bootstrap.kubeconfig");
+  expect(statSync(join(directory, "admin.kubeconfig")).mode & 0o777).toBe(0o600);
+  expect(statSync(join(directory, "bootstrap.kubeconfig")).mode & 0o777).toBe(0o600);
+  await leave();
+  expect([read("admin.kubeconfig"), read("bootstrap.kubeconfig")]).toEqual([admin, bootstrap]);
+});
+
+test("another port keeps the credentials", async () => {
+  await leave();
+  const users = [userOf("admin.kubeconfig"), userOf("bootstrap.kubeconfig")];
+  await leave({ serverUrl: "https://127.0.0.1:1" });
+  expect([userOf("admin.kubeconfig"), userOf("bootstrap.kubeconfig")]).toEqual(users);
+  expect(parse(read("bootstrap.kubeconfig")).clusters[0].cluster.server).toBe("https://127.0.0.1:1");
+});
+
+test("an administrator's certificate is replaced with a third of its life left, not before", async () => {
+  await leave();
+  const first = userOf("admin.kubeconfig");
+  clock.advance(240 * DAY_SECONDS);
+  await leave();
+  expect(userOf("admin.kubeconfig")).toEqual(first);
+  clock.advance(10 * DAY_SECONDS);
+  await leave();
+  expect(userOf("admin.kubeconfig")).not.toEqual(first);
+});
+
+test("an administrator's certificate of another CA, or a damaged file, is replaced", async () => {
+  await leave();
+  const first = userOf("admin.kubeconfig");
+  await leave({ caPem: buildIssuer("ecdsa-p256").certificatePem });
+  expect(userOf("admin.kubeconfig")).not.toEqual(first);
+  writeFileSync(join(directory, "admin.kubeconfig"), "garbage: [");
+  await leave();
+  expect(userOf("admin.kubeconfig")).toHaveProperty("client-key-data");
+});
+
+test("a bootstrap kubeconfig is made once: removing its token is not undone", async () => {
+  await leave();
+  const token = userOf("bootstrap.kubeconfig");
+  await leave();
+  expect(userOf("bootstrap.kubeconfig")).toEqual(token);
+  rmSync(join(directory, "bootstrap.kubeconfig"));
+  await leave();
+  expect(existsSync(join(directory, "bootstrap.kubeconfig"))).toBe(true);
+  expect(userOf("bootstrap.kubeconfig")).not.toEqual(token);
+});
