@@ -233,6 +233,13 @@ test("emptying the finalizers of an object that is being deleted deletes it", as
   expect(requests.changes.map(({ type }) => type)).toEqual(["ADDED", "DELETED"]);
 });
 
+test("an object that is being deleted stays while a finalizer is left", async () => {
+  const metadata = { deletionTimestamp: "2026-01-01T00:00:00Z", finalizers: ["a.b/c", "a.b/d"] };
+  const { issuance, requests } = buildIssuance({ initial: [request({ metadata })] });
+  await issuance.update(ALICE, "csr-1", "main", () => draft({ metadata: { finalizers: ["a.b/d"] } }), REAL);
+  expect(requests.changes.map(({ type }) => type)).toEqual(["ADDED", "MODIFIED"]);
+});
+
 test("emptying the finalizers of another object keeps it", async () => {
   const { issuance, requests } = buildIssuance({ initial: [request({ metadata: { finalizers: ["a.b/c"] } })] });
   await issuance.update(ALICE, "csr-1", "main", () => draft(), REAL);

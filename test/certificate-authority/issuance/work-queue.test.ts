@@ -172,6 +172,21 @@ test("an add does not wait for the back-off, and replaces it", async () => {
   expect(names()).toEqual(["a", "a"]);
 });
 
+test("a retry that comes due while its item waits anyway does not take its hint", async () => {
+  const { queue, begun, finish } = harness(undefined, 1);
+  queue.add("a");
+  await finish("a", new Error("broken"));
+  queue.add("busy");
+  queue.add("a", 5);
+  await pass(1000);
+  await finish("busy");
+  expect(begun.map(({ name, hint }) => [name, hint])).toEqual([
+    ["a", undefined],
+    ["busy", undefined],
+    ["a", 5],
+  ]);
+});
+
 test("forget drops what waits and what would be tried again", async () => {
   const { queue, names } = harness((name) => (name === "bad" ? new Error("broken") : "done"), 1);
   queue.add("bad");
