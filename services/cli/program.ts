@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { VERSION } from "../shared/version.ts";
 import { type LoadCertificateAuthority, loadCertificateAuthority } from "./certificate-authority.ts";
 import { CommandError, EXIT_FAILURE, EXIT_USAGE, messageOf } from "./command-error.ts";
 import { addBench, type BenchmarkPlace, benchmarkPlace } from "./commands/bench.ts";
@@ -15,7 +16,7 @@ import { addServe } from "./commands/serve.ts";
 import { addTokenCreate } from "./commands/token-create.ts";
 import { addTokenDelete } from "./commands/token-delete.ts";
 import { addTokenList } from "./commands/token-list.ts";
-import { addVersion, ownVersion } from "./commands/version.ts";
+import { addVersion } from "./commands/version.ts";
 import { withExamples } from "./options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -29,7 +30,7 @@ export interface ProgramDependencies {
 function createProgram({ terminal, loadCertificateAuthority: load, benchmark }: ProgramDependencies): Command {
   const program = new Command("gatehouse")
     .description("Certificate authority for the nodes of a Kubernetes cluster.")
-    .version(ownVersion(), "-V, --version", "print the version of this command")
+    .version(VERSION, "-V, --version", "print the version of this command")
     .helpOption("-h, --help", "show help")
     .helpCommand(true)
     .showHelpAfterError(false)

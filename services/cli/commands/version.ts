@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
+import { VERSION } from "../../shared/version.ts";
 import { CommandError } from "../command-error.ts";
 import {
   type ConnectionOptions,
@@ -21,12 +21,6 @@ interface Versions {
   readonly server?: { readonly gitVersion?: string };
 }
 
-/** The version in package.json, which lies two levels above both the sources and what is built of them. */
-export function ownVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
-  return (manifest as { readonly version: string }).version;
-}
-
 export function addVersion(parent: Command, terminal: Terminal): void {
   const command = parent
     .command("version")
@@ -38,7 +32,7 @@ export function addVersion(parent: Command, terminal: Terminal): void {
 
 async function version(options: Options, terminal: Terminal): Promise<void> {
   const platform = `${process.platform}/${process.arch}`;
-  const client = { version: ownVersion(), nodeVersion: process.versions.node, platform };
+  const client = { version: VERSION, nodeVersion: process.versions.node, platform };
   const server = options.client ? undefined : await serverVersion(options, terminal);
   const versions: Versions = { client, ...(server && { server }) };
   writeObject(terminal.stdout, options.format, versions, () => describe(versions, options.client));
