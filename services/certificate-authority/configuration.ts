@@ -92,7 +92,13 @@ const configurationSchema = z.strictObject({
     })
     .prefault({}),
   cleaner: z.strictObject({ intervalSeconds: z.int().min(1).max(DAY_SECONDS).default(3600) }).prefault({}),
-  log: z.strictObject({ level: z.enum(["silent", "error", "warn", "info", "debug"]).default("info") }).prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(["silent", "error", "warn", "info", "debug"]).default("info"),
+      /** `auto` is text at a terminal and JSON everywhere else. */
+      format: z.enum(["auto", "json", "text"]).default("auto"),
+    })
+    .prefault({}),
 });
 
 export type Configuration = z.infer<typeof configurationSchema>;

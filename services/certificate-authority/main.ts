@@ -24,7 +24,7 @@ import { selectIssuer } from "./issuer-selection.ts";
 import { type Job, startJobs } from "./jobs.ts";
 import { type Ledger, openLedger } from "./ledger/ledger.ts";
 import { ownIdentity } from "./own-identity.ts";
-import { leaveKubeconfigs } from "./own-kubeconfigs.ts";
+import { ADMIN_KUBECONFIG, leaveKubeconfigs } from "./own-kubeconfigs.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
 
 export { ConfigurationError } from "./configuration.ts";
@@ -44,7 +44,7 @@ const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
  */
 export async function serve(overrides: ConfigurationOverrides): Promise<void> {
   const configuration = loadConfiguration(overrides);
-  const logger = createLogger({ level: configuration.log.level });
+  const logger = createLogger({ level: configuration.log.level, format: logFormat(configuration.log.format) });
   nameLessSafeChoices(configuration, logger);
   mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
   const authority = await openAuthority(configuration, logger);
@@ -61,6 +61,19 @@ export async function serve(overrides: ConfigurationOverrides): Promise<void> {
     logger.info("stopped");
   });
   process.stdout.write(`gatehouse ready ${door.url}\n`);
+  sayWhatNext(configuration.dataDirectory);
+}
+
+function logFormat(configured: Configuration["log"]["format"]): "json" | "text" {
+  if (configured !== "auto") return configured;
+  return process.stderr.isTTY ? "text" : "json";
+}
+
+/** Where a person goes from here; a program that waits for the ready line never sees it. */
+function sayWhatNext(directory: string): void {
+  if (!process.stdout.isTTY) return;
+  const kubeconfig = join(directory, ADMIN_KUBECONFIG);
+  process.stdout.write(`  kubectl --kubeconfig ${kubeconfig} get csr\n  scripts/gatehouse token create --help\n`);
 }
 
 /** Everything behind the listeners. */

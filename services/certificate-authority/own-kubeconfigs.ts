@@ -9,7 +9,7 @@ import type { Logger } from "../shared/logging.ts";
 import type { OwnCertificate } from "./own-identity.ts";
 
 export const ADMIN_KUBECONFIG = "admin.kubeconfig";
-export const BOOTSTRAP_KUBECONFIG = "bootstrap.kubeconfig";
+const BOOTSTRAP_KUBECONFIG = "bootstrap.kubeconfig";
 
 type KubeconfigUser =
   | { readonly token: string }
