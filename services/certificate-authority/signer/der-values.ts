@@ -19,8 +19,9 @@ export function readObjectIdentifier(reader: DerReader, what: string): string {
 /** Two's complement content octets, in their shortest form. */
 export function readInteger(reader: DerReader, what: string): Buffer {
   const content = contentOf(reader.read(TAG.integer, what));
-  const [first = 0, second] = content;
-  if (content.length === 0) throw new DerError(`${what}: empty integer`);
+  const first = content[0];
+  const second = content[1];
+  if (first === undefined) throw new DerError(`${what}: empty integer`);
   const isPadded = second !== undefined && ((first === 0x00 && second < 0x80) || (first === 0xff && second >= 0x80));
   if (isPadded) throw new DerError(`${what}: integer is not minimal`);
   return content;
@@ -74,8 +75,9 @@ export function readNamedBits(reader: DerReader, what: string): number {
   return bits;
 }
 
-const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
-const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+const UTC_TIME_OCTETS = 13;
+const GENERALIZED_TIME_OCTETS = 15;
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 /**
  * UTCTime or GeneralizedTime, always in whole seconds and UTC.
@@ -83,18 +85,40 @@ const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
  */
 export function readTime(reader: DerReader, what: string): Date {
   const { bytes, tag, contentStart, end } = reader.readAny(what);
-  if (tag !== TAG.utcTime && tag !== TAG.generalizedTime) throw new DerError(`${what}: not a time`);
-  const text = bytes.toString("latin1", contentStart, end);
-  const [, year = "", ...rest] = (tag === TAG.utcTime ? UTC_TIME : GENERALIZED_TIME).exec(text) ?? [];
-  const [month, day, hour, minute, second] = rest;
-  const century = tag === TAG.generalizedTime ? "" : Number(year) < 50 ? "20" : "19";
-  const iso = `${century}${year}-${month}-${day}T${hour}:${minute}:${second}`;
-  const instant = new Date(`${iso}Z`);
-  // Date turns 30 February into 2 March and hour 24 into the next day; a calendar date prints as it was written.
-  if (Number.isNaN(instant.getTime()) || instant.toISOString().slice(0, 19) !== iso) {
-    throw new DerError(`${what}: not a valid time`);
-  }
+  const isShort = tag === TAG.utcTime;
+  if (!isShort && tag !== TAG.generalizedTime) throw new DerError(`${what}: not a time`);
+  const isWellFormed =
+    end - contentStart === (isShort ? UTC_TIME_OCTETS : GENERALIZED_TIME_OCTETS) && bytes[end - 1] === 0x5a;
+  const century = isShort ? undefined : twoDigits(bytes, contentStart);
+  const at = isShort ? contentStart : contentStart + 2;
+  const yearOfCentury = twoDigits(bytes, at);
+  const year = (century ?? (yearOfCentury < 50 ? 20 : 19)) * 100 + yearOfCentury;
+  const month = twoDigits(bytes, at + 2);
+  const day = twoDigits(bytes, at + 4);
+  const hour = twoDigits(bytes, at + 6);
+  const minute = twoDigits(bytes, at + 8);
+  const second = twoDigits(bytes, at + 10);
+  // Written so that NaN, the value of anything but two digits, fails.
+  const isValid = day >= 1 && day <= daysIn(year, month) && hour < 24 && minute < 60 && second < 60;
+  if (!isWellFormed || !isValid) throw new DerError(`${what}: not a valid time`);
+  const instant = new Date(0);
+  // Date.UTC would take the years 0 to 99 for those of the 20th century.
+  instant.setUTCFullYear(year, month - 1, day);
+  instant.setUTCHours(hour, minute, second);
   return instant;
+}
+
+function twoDigits(bytes: Buffer, at: number): number {
+  const tens = (bytes[at] ?? 0) - 0x30;
+  const units = (bytes[at + 1] ?? 0) - 0x30;
+  const areDigits = tens >= 0 && tens <= 9 && units >= 0 && units <= 9;
+  return areDigits ? tens * 10 + units : Number.NaN;
+}
+
+/** NaN, which no day is at most, for what is no month. */
+function daysIn(year: number, month: number): number {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return month === 2 && isLeap ? 29 : (DAYS[month - 1] ?? Number.NaN);
 }
 
 /** Whether two byte ranges are equal. */

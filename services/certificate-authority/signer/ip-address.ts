@@ -1,6 +1,9 @@
 /** IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2); Go treats such an address as the IPv4 address it holds. */
 const MAPPED_PREFIX = Buffer.from("00000000000000000000ffff", "hex");
 
+const DECIMAL_OCTET = /^(?:0|[1-9]\d{0,2})$/;
+const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
+
 /**
  * Canonical text of 4 or 16 octets: dotted decimal, or RFC 5952. A mapped address is written as IPv4.
  * @returns undefined for any other number of octets.
@@ -8,13 +11,27 @@ const MAPPED_PREFIX = Buffer.from("00000000000000000000ffff", "hex");
 export function formatIpAddress(octets: Buffer): string | undefined {
   if (octets.length === 4) return octets.join(".");
   if (octets.length !== 16) return undefined;
-  if (octets.subarray(0, 12).equals(MAPPED_PREFIX)) return octets.subarray(12).join(".");
-  const groups: number[] = [];
-  for (let at = 0; at < 16; at += 2) groups.push(octets.readUInt16BE(at));
-  const { start, length } = longestZeroRun(groups);
-  const hex = groups.map((group) => group.toString(16));
-  if (length < 2) return hex.join(":");
-  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+  if (isMapped(octets)) return octets.subarray(12).join(".");
+  let best = { start: 0, length: 1 };
+  for (let start = 0, length = 0; start + length < 8; ) {
+    if (octets.readUInt16BE(2 * (start + length)) !== 0) {
+      start += length + 1;
+      length = 0;
+    } else {
+      length += 1;
+      if (length > best.length) best = { start, length };
+    }
+  }
+  if (best.length === 1) return hexGroups(octets, 0, 8);
+  return `${hexGroups(octets, 0, best.start)}::${hexGroups(octets, best.start + best.length, 8)}`;
+}
+
+function hexGroups(octets: Buffer, from: number, to: number): string {
+  let text = "";
+  for (let group = from; group < to; group += 1) {
+    text += `${group === from ? "" : ":"}${octets.readUInt16BE(2 * group).toString(16)}`;
+  }
+  return text;
 }
 
 /**
@@ -27,44 +44,46 @@ export function parseIpAddress(text: string): Buffer | undefined {
 
 function parseIpv4(text: string): Buffer | undefined {
   const parts = text.split(".");
-  const isWellFormed =
-    parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256);
-  return isWellFormed ? Buffer.from(parts.map(Number)) : undefined;
+  if (parts.length !== 4) return undefined;
+  const octets = Buffer.allocUnsafe(4);
+  for (let index = 0; index < 4; index += 1) {
+    const part = parts[index] ?? "";
+    if (!DECIMAL_OCTET.test(part) || Number(part) > 255) return undefined;
+    octets[index] = Number(part);
+  }
+  return octets;
 }
 
 function parseIpv6(text: string): Buffer | undefined {
-  const [head = "", tail, ...rest] = text.split("::");
-  if (rest.length > 0) return undefined;
-  const before = groupsOf(head);
-  const after = groupsOf(tail ?? "");
+  const gap = text.indexOf("::");
+  const before = gap < 0 ? groupsOf(text, true) : groupsOf(text.slice(0, gap), false);
+  const after = gap < 0 ? [] : groupsOf(text.slice(gap + 2), true);
   if (before === undefined || after === undefined) return undefined;
   const missing = 8 - before.length - after.length;
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  if (gap < 0 ? missing !== 0 : missing < 1) return undefined;
   const octets = Buffer.alloc(16);
-  before.forEach((group, index) => void octets.writeUInt16BE(group, index * 2));
-  after.forEach((group, index) => void octets.writeUInt16BE(group, (before.length + missing + index) * 2));
-  return octets.subarray(0, 12).equals(MAPPED_PREFIX) ? octets.subarray(12) : octets;
+  for (let index = 0; index < before.length; index += 1) octets.writeUInt16BE(before[index] ?? 0, index * 2);
+  const afterStart = 8 - after.length;
+  for (let index = 0; index < after.length; index += 1)
+    octets.writeUInt16BE(after[index] ?? 0, (afterStart + index) * 2);
+  return isMapped(octets) ? octets.subarray(12) : octets;
 }
 
-/** The 16-bit groups of one side of `::`; a last part in dotted decimal counts as two. */
-function groupsOf(side: string): readonly number[] | undefined {
+/** The 16-bit groups of one side of `::`; at the address's end a last part in dotted decimal counts as two. */
+function groupsOf(side: string, isEnd: boolean): readonly number[] | undefined {
   if (side === "") return [];
+  const groups: number[] = [];
   const parts = side.split(":");
-  const last = parts.at(-1) ?? "";
-  const dotted = last.includes(".") ? parseIpv4(last) : undefined;
-  if (last.includes(".") && dotted === undefined) return undefined;
-  const hex = dotted === undefined ? parts : parts.slice(0, -1);
-  if (!hex.every((part) => /^[0-9a-fA-F]{1,4}$/.test(part))) return undefined;
-  const groups = hex.map((part) => Number.parseInt(part, 16));
-  return dotted === undefined ? groups : [...groups, dotted.readUInt16BE(0), dotted.readUInt16BE(2)];
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts[index] ?? "";
+    const dotted = isEnd && index === parts.length - 1 && part.includes(".") ? parseIpv4(part) : undefined;
+    if (dotted !== undefined) groups.push(dotted.readUInt16BE(0), dotted.readUInt16BE(2));
+    else if (HEX_GROUP.test(part)) groups.push(Number.parseInt(part, 16));
+    else return undefined;
+  }
+  return groups;
 }
 
-function longestZeroRun(groups: readonly number[]): { readonly start: number; readonly length: number } {
-  let best = { start: 0, length: 0 };
-  let start = 0;
-  groups.forEach((group, index) => {
-    if (group !== 0) start = index + 1;
-    else if (index + 1 - start > best.length) best = { start, length: index + 1 - start };
-  });
-  return best;
+function isMapped(octets: Buffer): boolean {
+  return octets.compare(MAPPED_PREFIX, 0, 12, 0, 12) === 0;
 }
