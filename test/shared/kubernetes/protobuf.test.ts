@@ -205,7 +205,7 @@ describe("properties", () => {
           ...chunks,
         ]);
         const { object } = decodeProtobuf(Buffer.concat(list));
-        const bare = items.map(({ apiVersion: _, kind: __, ...item }) => item);
+        const bare = items.map((item) => ({ metadata: item["metadata"], spec: item["spec"], status: item["status"] }));
         expect(object["metadata"]).toEqual({ resourceVersion: "7" });
         expect(object["items"] ?? []).toEqual(bare);
       }),

@@ -12,7 +12,11 @@ export { createWatchRegistry, type WatchRegistry } from "./watch-registry.ts";
 
 const BASE = `/apis/${CSR_GROUP}/${CSR_VERSION}/${CSR_RESOURCE}`;
 const COLLECTION_SEGMENTS = 4;
-const TARGETS: Readonly<Record<string, UpdateTarget>> = { "": "main", approval: "approval", status: "status" };
+const TARGETS: ReadonlyMap<string, UpdateTarget> = new Map([
+  ["", "main"],
+  ["approval", "approval"],
+  ["status", "status"],
+]);
 
 /** Where Express mounts the resource. */
 export function routes(deps: CsrApiDependencies): readonly Route[] {
@@ -34,7 +38,7 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
       case "create":
         return isCollection(call) ? createCsr(call, deps) : refuseMethod(call);
     }
-    const target = TARGETS[subresource];
+    const target = TARGETS.get(subresource);
     if (target === undefined) throw unknownSubresource(name, subresource);
     if (isCollection(call)) return refuseMethod(call);
     switch (verb) {

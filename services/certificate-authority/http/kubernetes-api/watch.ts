@@ -22,6 +22,8 @@ interface Watch {
   readonly events: WatchEvents;
   readonly selection: Selection;
   readonly options: WatchOptions;
+  /** Every change up to here was delivered. */
+  delivered: number;
 }
 
 /**
@@ -39,7 +41,8 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
   requireReached(options.resourceVersion, deps.requests.revision());
   const contentType = CONTENT_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
   const stream = deps.watches.open(call.response, contentType);
-  const watch = { deps, stream, events: watchEvents({ ...output, includeObject }, deps.clock), selection, options };
+  const events = watchEvents({ ...output, includeObject }, deps.clock);
+  const watch: Watch = { deps, stream, events, selection, options, delivered: 0 };
   stream.onClose(() => {
     if (stream.isTooSlow) deps.logger.info({ requestId: call.requestId }, "a watch was cut: its reader fell behind");
   });
@@ -99,25 +102,29 @@ function follow(watch: Watch, afterRevision: number): void {
     return;
   }
   stream.onClose(() => subscription.close());
-  if (options.allowBookmarks) sendBookmarks(watch, afterRevision);
+  watch.delivered = afterRevision;
+  if (options.allowBookmarks) sendBookmarks(watch);
 }
 
 /**
  * A bookmark names a revision up to which everything was delivered. Deliveries may trail the newest revision by a few
- * turns of the event loop, so each bookmark carries the revision that the one before it saw.
+ * turns of the event loop, so a bookmark goes no further than the newest revision at the time of the one before it.
  */
-function sendBookmarks({ deps, stream, events }: Watch, afterRevision: number): void {
-  let delivered = afterRevision;
+function sendBookmarks(watch: Watch): void {
+  const { deps, stream, events } = watch;
+  let settled = deps.requests.revision();
   const timer = setInterval(() => {
-    stream.send(events.bookmark(delivered, false));
-    delivered = Math.max(delivered, deps.requests.revision());
+    watch.delivered = Math.max(watch.delivered, settled);
+    stream.send(events.bookmark(watch.delivered, false));
+    settled = deps.requests.revision();
   }, BOOKMARK_MILLISECONDS);
-  delivered = Math.max(delivered, deps.requests.revision());
   stream.onClose(() => clearInterval(timer));
 }
 
-function sendChanges({ stream, events, selection }: Watch, changes: readonly Change[]): void {
+function sendChanges(watch: Watch, changes: readonly Change[]): void {
+  const { stream, events, selection } = watch;
   for (const change of changes) {
+    watch.delivered = change.revision;
     const event = eventOf(change, selection, events);
     if (event !== undefined) stream.send(event);
   }
@@ -144,8 +151,6 @@ function fail({ deps, stream, events }: Watch, error: unknown): void {
   const isPublic = isStatusError(error);
   if (!isPublic) deps.logger.error({ err: error }, "a watch failed");
   const status = isPublic ? error : new StatusError("InternalError", "internal error");
-  if (stream.isClosed) return;
-  stream.start();
   stream.send(events.error(status.toStatus()));
   stream.end();
 }
