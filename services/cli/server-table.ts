@@ -7,31 +7,30 @@ export function isTable(value: { readonly kind?: string }): value is ServerTable
 }
 
 /**
- * Prints the server's Tables as one that grows: the header once, rows that come later under the columns of the first.
- * Columns of a priority above 0 are for wide output and left out, as kubectl does.
+ * Prints the server's Tables as one that grows: the header with the first rows, rows that come later under their
+ * columns. Columns of a priority above 0 are for wide output and left out, as kubectl does.
  */
 export class TableWriter {
   readonly #sink: Sink;
-  #columns: readonly number[] | undefined;
-  #widths: readonly number[] = [];
+  #columns: readonly { readonly index: number; readonly name: string }[] = [];
+  #widths: readonly number[] | undefined;
 
   constructor(sink: Sink) {
     this.#sink = sink;
   }
 
-  write(table: ServerTable): void {
-    const header = this.#columns === undefined ? this.#begin(table) : [];
-    const columns = this.#columns ?? [];
-    const rows = (table.rows ?? []).map((row) => columns.map((column) => toText(row.cells[column])));
-    if (header.length > 0) this.#widths = columnWidths([...header, ...rows]);
-    this.#sink.write(formatRows([...header, ...rows], this.#widths));
-  }
-
-  #begin(table: ServerTable): readonly (readonly string[])[] {
-    const shown = [...(table.columnDefinitions ?? []).entries()].filter(([, { priority }]) => !priority);
-    if (shown.length === 0) return [];
-    this.#columns = shown.map(([index]) => index);
-    return [shown.map(([, { name }]) => name.toUpperCase())];
+  write({ columnDefinitions, rows }: ServerTable): void {
+    if (columnDefinitions?.length) {
+      const columns = columnDefinitions.map(({ name, priority }, index) => ({ index, name, priority }));
+      this.#columns = columns.filter(({ priority }) => !priority);
+    }
+    const lines = (rows ?? []).map(({ cells }) => this.#columns.map(({ index }) => toText(cells[index])));
+    if (lines.length === 0) return;
+    if (this.#widths === undefined) {
+      lines.unshift(this.#columns.map(({ name }) => name.toUpperCase()));
+      this.#widths = columnWidths(lines);
+    }
+    this.#sink.write(formatRows(lines, this.#widths));
   }
 }
 

@@ -335,3 +335,38 @@ test("approve -o json shows what was decided", async () => {
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toEqual({ ...list(state.object), metadata: {} });
 });
+
+test("show does not hide that decisions could not be read", async () => {
+  answer = ({ url }, response) =>
+    url.startsWith("/v1/")
+      ? sendStatus(response, 500, "InternalError", "broken")
+      : sendJson(response, request("csr-a"));
+  expect(await csr("show", ["csr-a"])).toEqual({ code: 1, stdout: "", stderr: "error: broken\n" });
+});
+
+test("an event that is no JSON ends a watch", async () => {
+  answer = ({ url }, response) => {
+    if (url.includes("watch=true")) response.end("<html>\n");
+    else sendJson(response, table([]));
+  };
+  const { code, stderr } = await csr("list", ["--watch"]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: "error: the server sent a watch event that is not JSON\n" });
+});
+
+test("a watch whose connection breaks is taken up where it broke", async () => {
+  const abort = new AbortController();
+  const event = { type: "ADDED", object: table([tableRow("csr-a", "0s", "Pending", "9")], "", null) };
+  answer = ({ url }, response) => {
+    if (!url.includes("watch=true")) return sendJson(response, table([]));
+    if (url.includes("resourceVersion=9")) return abort.abort();
+    response.write(`${JSON.stringify(event)}\n`);
+    setTimeout(() => response.destroy(), 20);
+  };
+  const { code, stdout, stderr } = await csr("list", ["--watch"], { signal: abort.signal });
+  expect({ code, stdout, stderr }).toEqual({
+    code: 0,
+    stdout: "NAME    AGE   CONDITION\ncsr-a   0s    Pending\n",
+    stderr: "",
+  });
+  expect(watchesSeen()).toEqual(["7", "9"]);
+});

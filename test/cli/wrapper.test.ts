@@ -16,7 +16,7 @@ function checkout({ machine, carried }: { machine: "real" | "old" | "missing"; c
   for (const folder of ["scripts", "dist/cli", "node_modules/.bin", "path"])
     mkdirSync(join(root, folder), { recursive: true });
   copyFileSync(WRAPPER, join(root, "scripts", "gatehouse"));
-  writeFileSync(join(root, "scripts", "prepare.mjs"), 'process.stderr.write("prepared\\n");\n');
+  writeFileSync(join(root, "scripts", "prepare.mjs"), 'process.stdout.write("prepared\\n");\n');
   const program =
     "console.log(JSON.stringify({ args: process.argv.slice(2), carried: process.env.CARRIED ?? null }));\n";
   writeFileSync(join(root, "dist/cli/gatehouse.js"), program);

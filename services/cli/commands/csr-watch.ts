@@ -69,16 +69,19 @@ async function follow(
   const query = { ...request.query, watch: "true", resourceVersion: from, allowWatchBookmarks: "true" };
   const stream = await client.stream({ ...request, query }, { signal, isEndless: true });
   let revision = from;
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line === "") continue;
-    const { type, object } = parseEvent(line);
-    if (type === "ERROR") throw watchError(object as Status, client, request);
-    const watched = object as Watched;
-    if (type !== "BOOKMARK") presenter.event({ type, object: watched });
-    revision = revisionOf(watched) ?? revision;
+  try {
+    for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+      if (line === "") continue;
+      const { type, object } = parseEvent(line);
+      if (type === "ERROR") throw watchError(object as Status, client, request);
+      const watched = object as Watched;
+      if (type !== "BOOKMARK") presenter.event({ type, object: watched });
+      revision = revisionOf(watched) ?? revision;
+    }
+  } catch (error) {
+    // A connection that broke is taken up like one that ended; the next one tells when the server is gone.
+    if ((error as NodeJS.ErrnoException).code !== "ECONNRESET") throw error;
   }
-  // A stream that broke off ends the lines without an error of its own.
-  if (stream.errored !== null && !signal.aborted) throw stream.errored;
   return revision;
 }
 
