@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Logger } from "../../shared/logging.ts";
 import type { IssuerDescription } from "../domain/issuer.ts";
 import { CustodyError } from "./custody-error.ts";
@@ -32,7 +32,10 @@ export interface LoadedIssuer {
 export interface Custody {
   /** 32 octets for one purpose, such as hashing tokens; the same as long as the encryption key is the same. */
   deriveKey(purpose: string): Buffer;
-  /** Ids of the issuers whose keys are here, sorted. */
+  /**
+   * Ids of the issuers that are here with key and certificate, sorted. A key alone is what a crash in the middle of
+   * making an issuer leaves; nobody ever heard of that issuer.
+   */
   issuerIds(): Promise<readonly string[]>;
   /**
    * Makes a self-signed CA. Its key is durable before its certificate is known to anyone.
@@ -82,8 +85,9 @@ class EncryptedFileCustody implements Custody {
   }
 
   async issuerIds(): Promise<readonly string[]> {
-    const names = await readdir(this.#directory);
-    return names.flatMap((name) => /^issuer-([0-9a-f]{64})\.sealed$/.exec(name)?.slice(1) ?? []).toSorted();
+    const names = new Set(await readdir(this.#directory));
+    const ids = [...names].flatMap((name) => /^issuer-([0-9a-f]{64})\.sealed$/.exec(name)?.slice(1) ?? []);
+    return ids.filter((id) => names.has(basename(this.#certificatePath(id)))).toSorted();
   }
 
   async createIssuer(wish: Partial<IssuerWish> & Pick<IssuerWish, "now">): Promise<LoadedIssuer> {

@@ -136,6 +136,17 @@ test.each(["sealed", "crt"])("a known issuer whose .%s is missing is told by its
   });
 });
 
+test("a key whose certificate a crash prevented counts as no issuer, until it is imported again", async () => {
+  const { description, privateKey } = await custody.createIssuer({ now: NOW });
+  const files = { certificateFile: join(home.path, "crash.crt"), keyFile: join(home.path, "crash.key") };
+  writeFileSync(files.certificateFile, description.certificatePem);
+  writeFileSync(files.keyFile, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
+  rmSync(join(home.path, "keys", `issuer-${description.id}.crt`));
+  expect(await custody.issuerIds()).not.toContain(description.id);
+  expect((await custody.importIssuer({ ...files, now: NOW })).description).toEqual(description);
+  expect(await custody.issuerIds()).toContain(description.id);
+});
+
 test("a certificate that was put in another's place is refused", async () => {
   const one = await custody.createIssuer({ now: NOW });
   const two = await custody.createIssuer({ now: NOW });
