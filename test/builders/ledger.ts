@@ -6,8 +6,11 @@ import { systemClock } from "../../services/shared/clock.ts";
 import { createLogger } from "../../services/shared/logging.ts";
 
 export interface TestLedger {
+  /** The ledger that is open now. */
   readonly ledger: Ledger;
   readonly file: string;
+  /** Closes the ledger and opens its file anew, as a restart does. */
+  reopen(): Promise<void>;
   /** Closes the ledger and removes its directory. */
   close(): Promise<void>;
 }
@@ -17,10 +20,17 @@ export async function openTestLedger(overrides: Partial<LedgerOptions> = {}): Pr
   const directory = mkdtempSync(join(tmpdir(), "gatehouse-ledger-"));
   const file = join(directory, "gatehouse.db");
   const logger = createLogger({ level: "silent" });
-  const ledger = await openLedger({ file, clock: systemClock, logger, ...overrides });
+  const open = () => openLedger({ file, clock: systemClock, logger, ...overrides });
+  let ledger = await open();
   return {
-    ledger,
+    get ledger() {
+      return ledger;
+    },
     file,
+    async reopen() {
+      await ledger.close();
+      ledger = await open();
+    },
     async close() {
       await ledger.close();
       rmSync(directory, { recursive: true, force: true });

@@ -23,7 +23,7 @@ export function auditWrites(connection: Connection) {
     /** To be called after every rollback. */
     reload: () => audit.reload(),
 
-    recordDecision(decision: DecisionRow): void {
+    recordDecision(decision: DecisionRow): undefined {
       const sequence = audit.append(decisionPayload(decision));
       decisions.insert(decision, sequence);
     },
@@ -39,7 +39,7 @@ export function auditWrites(connection: Connection) {
     },
 
     /** Call `requireNewCertificate` first. */
-    recordCertificate(given: CertificateRow): void {
+    recordCertificate(given: CertificateRow): undefined {
       const row = { ...given, predecessor: given.predecessor ?? certificates.predecessorOf(given) };
       const sequence = audit.append(certificatePayload(row));
       certificates.insert(row, sequence);

@@ -87,12 +87,13 @@ function operationApplier(connection: Connection, maximumRequests: number) {
       case "compactChanges":
         return requests.compact(operation);
       case "recordDecision":
-        return void audit.recordDecision(operation.decision);
+        return audit.recordDecision(operation.decision);
       case "recordCertificate":
         audit.requireNewCertificate(operation.certificate);
-        return void audit.recordCertificate(operation.certificate);
+        return audit.recordCertificate(operation.certificate);
       case "appendAudit":
-        return void audit.append(operation.payload);
+        audit.append(operation.payload);
+        return undefined;
       case "recordIssuer":
         return administrative.recordIssuer(operation);
       case "createToken":
@@ -102,7 +103,8 @@ function operationApplier(connection: Connection, maximumRequests: number) {
       case "removeExpiredTokens":
         return administrative.removeExpiredTokens(operation);
       case "checkWrite":
-        return void meta.set("checked_ms", operation.atMilliseconds);
+        meta.set("checked_ms", operation.atMilliseconds);
+        return undefined;
       default:
         operation satisfies never;
         throw new TypeError("unknown ledger operation");

@@ -1,10 +1,9 @@
-import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
-import type { MessageFromWriter, MessageToWriter, WriterSettings } from "./ledger-writer-worker.ts";
+import type { MessageFromWriter, WriterSettings } from "./ledger-writer-worker.ts";
 import type { AnswerTo, Operation, OperationOutcome } from "./operations.ts";
 import { fromRefusal, ledgerClosed, queueFull } from "./refusals.ts";
+import { endWriterThread, postToWriter, startWriterThread } from "./writer-thread.ts";
 
 export interface QueueLimits {
   /** Operations in one transaction. */
@@ -51,7 +50,7 @@ export async function startBatchWriter(
   onBatch: () => void,
   logger: Logger,
 ): Promise<BatchWriter> {
-  const worker = await startWorker(settings);
+  const worker = await startWriterThread(settings);
   const queue: Pending[] = [];
   let queuedBytes = 0;
   let inFlight: readonly Pending[] = [];
@@ -72,7 +71,7 @@ export async function startBatchWriter(
     if (queue.length === 0) return;
     inFlight = queue.splice(0, limits.maximumBatch);
     for (const { bytes } of inFlight) queuedBytes -= bytes;
-    post(worker, { kind: "batch", operations: inFlight.map(({ operation }) => operation) });
+    postToWriter(worker, { kind: "batch", operations: inFlight.map(({ operation }) => operation) });
   }
 
   function receive({ outcomes }: Extract<MessageFromWriter, { kind: "outcomes" }>): void {
@@ -132,7 +131,7 @@ export async function startBatchWriter(
 
     async end() {
       isEnding = true;
-      if (failure === undefined) await endWorker(worker);
+      if (failure === undefined) await endWriterThread(worker);
     },
   };
 }
@@ -148,27 +147,4 @@ function logFailures(outcomes: readonly OperationOutcome[], logger: Logger): voi
   const unexpected = failures.find(({ cause }) => cause !== undefined);
   if (unexpected === undefined) return;
   logger.error({ cause: unexpected.cause, operations: failures.length }, unexpected.message);
-}
-
-function startWorker(settings: WriterSettings): Promise<Worker> {
-  const file = new URL(`./ledger-writer-worker${extname(import.meta.filename)}`, import.meta.url);
-  const worker = new Worker(file, { workerData: settings });
-  return new Promise((resolve, reject) => {
-    worker.once("error", reject);
-    worker.once("message", () => {
-      worker.off("error", reject);
-      resolve(worker);
-    });
-  });
-}
-
-function endWorker(worker: Worker): Promise<void> {
-  return new Promise((resolve) => {
-    worker.once("exit", () => resolve());
-    post(worker, { kind: "close" });
-  });
-}
-
-function post(worker: Worker, message: MessageToWriter): void {
-  worker.postMessage(message);
 }

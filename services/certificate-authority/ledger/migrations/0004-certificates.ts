@@ -50,7 +50,7 @@ export const certificatesMigration: Migration = {
       WHERE node_name IS NOT NULL;
     CREATE INDEX certificates_by_signer ON certificates (signer_name);
     CREATE INDEX certificates_by_request ON certificates (request_name) WHERE request_name IS NOT NULL;
-    CREATE INDEX certificates_by_expiry ON certificates (not_after_ms, state);
+    CREATE INDEX certificates_by_expiry ON certificates (not_after_ms, id, state);
     CREATE INDEX certificates_revoked ON certificates (state) WHERE state = 'revoked';
   `,
 };

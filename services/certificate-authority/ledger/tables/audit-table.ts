@@ -8,7 +8,7 @@ export interface AuditRow {
 }
 
 export const auditSql = {
-  head: "SELECT sequence, payload, hash FROM audit ORDER BY sequence DESC LIMIT 1",
+  head: "SELECT sequence, payload, hash FROM audit WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1",
   insert: "INSERT INTO audit (sequence, payload, hash) VALUES (?, ?, ?)",
   bySequence: "SELECT sequence, payload, hash FROM audit WHERE sequence = ?",
   after: "SELECT sequence, payload, hash FROM audit WHERE sequence > ? ORDER BY sequence",

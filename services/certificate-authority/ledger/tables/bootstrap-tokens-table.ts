@@ -29,7 +29,7 @@ export const bootstrapTokensSql = {
   remove: "DELETE FROM bootstrap_tokens WHERE id = ?",
   expired:
     "SELECT id FROM bootstrap_tokens INDEXED BY bootstrap_tokens_by_expiry " +
-    "WHERE expires_ms IS NOT NULL AND expires_ms < ? ORDER BY expires_ms, id",
+    "WHERE expires_ms IS NOT NULL AND expires_ms < ? ORDER BY expires_ms",
 } as const;
 
 function columnsOf(row: BootstrapTokenRow): ColumnValue[] {

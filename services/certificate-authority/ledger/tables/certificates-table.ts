@@ -36,8 +36,8 @@ export const certificatesSql = {
   newestRevoked: `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_revoked WHERE state = 'revoked' ${NEWEST_FIRST}`,
   expiring:
     `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_expiry ` +
-    "WHERE not_after_ms >= @fromMilliseconds AND not_after_ms < @toMilliseconds " +
-    "AND (not_after_ms > @fromMilliseconds OR id > @afterId) ORDER BY not_after_ms, id LIMIT @limit",
+    "WHERE (not_after_ms, id) > (@fromMilliseconds, @afterId) AND not_after_ms < @toMilliseconds " +
+    "ORDER BY not_after_ms, id LIMIT @limit",
   countExpiring:
     "SELECT count(*) FROM certificates INDEXED BY certificates_by_expiry " +
     "WHERE not_after_ms >= ? AND not_after_ms < ? AND state = 'issued'",

@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { CertificateRecord } from "../../../services/certificate-authority/domain/certificate.ts";
+import type { CertificateQuery } from "../../../services/certificate-authority/domain/ports.ts";
+import type { Clock } from "../../../services/shared/clock.ts";
+import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
+import { certificateRecord } from "../../builders/records.ts";
+
+const NOW = new Date("2026-01-15T12:00:00Z");
+const clock: Clock = { now: () => NOW };
+const SERVING = "kubernetes.io/kubelet-serving";
+const CLIENT = "kubernetes.io/kube-apiserver-client-kubelet";
+const DAY_MILLISECONDS = 86_400_000;
+
+const inDays = (days: number) => new Date(NOW.getTime() + days * DAY_MILLISECONDS);
+
+/** `00` to `09`: what each is, is said by its overrides. */
+const RECORDS: readonly CertificateRecord[] = [
+  certificateRecord({ serial: "00", notAfter: inDays(-1), notBefore: inDays(-30) }),
+  certificateRecord({ serial: "01", notAfter: new Date(NOW.getTime() - 1), notBefore: inDays(-20) }),
+  certificateRecord({ serial: "02", notAfter: NOW, notBefore: inDays(-10) }),
+  certificateRecord({ serial: "03", notAfter: inDays(3), notBefore: inDays(-5), signerName: SERVING }),
+  certificateRecord({ serial: "04", notAfter: inDays(2), nodeName: "node-2", requestName: "csr-two" }),
+  certificateRecord({ serial: "05", notAfter: inDays(2), nodeName: "node-2", state: "revoked" }),
+  certificateRecord({ serial: "06", notAfter: inDays(9), nodeName: undefined, requestUid: undefined }),
+  certificateRecord({ serial: "07", notAfter: inDays(9), nodeName: "node-1", notBefore: inDays(-6) }),
+  certificateRecord({ serial: "08", notAfter: inDays(1), nodeName: "node-3", signerName: SERVING }),
+  certificateRecord({ serial: "08", notAfter: inDays(5), issuerId: "33".repeat(32), der: Buffer.from("other issuer") }),
+];
+
+let opened: TestLedger;
+
+beforeAll(async () => {
+  opened = await openTestLedger({ clock });
+  for (const record of RECORDS) await opened.ledger.certificates.record(record);
+});
+
+afterAll(() => opened.close());
+
+const find = (query: Partial<CertificateQuery>) => opened.ledger.certificates.find({ limit: 100, ...query });
+const label = ({ serial, issuerId }: CertificateRecord) => (issuerId.startsWith("33") ? `${serial}'` : serial);
+
+const QUERIES: readonly { name: string; query: Partial<CertificateQuery>; expected: readonly string[] }[] = [
+  { name: "everything", query: {}, expected: ["08'", "08", "07", "06", "05", "04", "03", "02", "01", "00"] },
+  { name: "a node", query: { nodeName: "node-2" }, expected: ["05", "04"] },
+  { name: "a node and signer", query: { nodeName: "node-1", signerName: SERVING }, expected: ["03"] },
+  { name: "a signer", query: { signerName: SERVING }, expected: ["08", "03"] },
+  { name: "a request", query: { requestName: "csr-two" }, expected: ["04"] },
+  { name: "a serial that two issuers used", query: { id: "08" }, expected: ["08'", "08"] },
+  { name: "a fingerprint", query: { id: RECORDS[9]?.fingerprint ?? "" }, expected: ["08'"] },
+  { name: "an id of another node", query: { id: "00", nodeName: "node-2" }, expected: [] },
+  { name: "valid", query: { state: "valid" }, expected: ["08'", "08", "07", "06", "04", "03", "02"] },
+  { name: "expired", query: { state: "expired" }, expected: ["01", "00"] },
+  { name: "revoked", query: { state: "revoked" }, expected: ["05"] },
+  { name: "valid of a signer", query: { state: "valid", signerName: SERVING }, expected: ["08", "03"] },
+  { name: "expired of a node", query: { state: "expired", nodeName: "node-1" }, expected: ["01", "00"] },
+  {
+    name: "expiring before an instant, which is excluded",
+    query: { expiresBefore: inDays(3) },
+    expected: ["00", "01", "02", "08", "04", "05"],
+  },
+  {
+    name: "valid and expiring",
+    query: { expiresBefore: inDays(9), state: "valid" },
+    expected: ["02", "08", "04", "03", "08'"],
+  },
+  {
+    name: "of a node and expiring, soonest first",
+    query: { expiresBefore: inDays(10), state: "valid", nodeName: "node-1" },
+    expected: ["02", "03", "08'", "07"],
+  },
+  {
+    name: "of a signer and expiring",
+    query: { expiresBefore: inDays(10), signerName: SERVING },
+    expected: ["08", "03"],
+  },
+  { name: "an unknown node", query: { nodeName: "node-9" }, expected: [] },
+];
+
+test.each(QUERIES)("find: $name", async ({ query, expected }) => {
+  const { items, continueToken } = await find(query);
+  expect(items.map(label)).toEqual(expected);
+  expect(continueToken).toBeUndefined();
+});
+
+test.each(QUERIES)("find in pages of any size gives the same: $name", async ({ query, expected }) => {
+  for (const limit of [1, 2, 3, 7]) {
+    const found: string[] = [];
+    let continueToken: string | undefined;
+    do {
+      const page = await find({ ...query, limit, ...(continueToken !== undefined && { continueToken }) });
+      expect(page.items.length).toBeLessThanOrEqual(limit);
+      found.push(...page.items.map(label));
+      continueToken = page.continueToken;
+    } while (continueToken !== undefined);
+    expect(found).toEqual(expected);
+  }
+});
+
+test("a full page that is also the last has no token", async () => {
+  expect(await find({ nodeName: "node-2", limit: 2 })).toMatchObject({ continueToken: undefined });
+  expect((await find({ nodeName: "node-2", limit: 1 })).continueToken).toEqual(expect.any(String));
+});
+
+test("a record is read back as it was given", async () => {
+  const [first] = RECORDS;
+  expect(await opened.ledger.certificates.get(first?.fingerprint ?? "")).toEqual(first);
+  expect(await opened.ledger.certificates.get("00")).toEqual(first);
+  expect(await opened.ledger.certificates.get("ff")).toBeUndefined();
+});
+
+test.each([
+  { name: "limit 0", query: { limit: 0 } },
+  { name: "limit 1001", query: { limit: 1_001 } },
+  { name: "a limit that is no whole number", query: { limit: 1.5 } },
+  { name: "a token that is not ours", query: { continueToken: "!!" } },
+  { name: "a token of another shape", query: { continueToken: Buffer.from("[1]").toString("base64url") } },
+  { name: "a token of other types", query: { continueToken: Buffer.from('["1",2]').toString("base64url") } },
+])("find refuses $name", async ({ query }) => {
+  await expect(find(query)).rejects.toMatchObject({ reason: "BadRequest" });
+});
+
+test("limits of 1 and 1000 are taken", async () => {
+  expect((await find({ limit: 1 })).items).toHaveLength(1);
+  expect((await find({ limit: 1_000 })).items).toHaveLength(10);
+});
+
+test("the latest of a node and signer is the one that began last", async () => {
+  const { certificates } = opened.ledger;
+  expect(await certificates.latestOf("node-1", CLIENT)).toMatchObject({ serial: "07" });
+  expect(await certificates.latestOf("node-1", SERVING)).toMatchObject({ serial: "03" });
+  expect(await certificates.latestOf("node-2", SERVING)).toBeUndefined();
+});
+
+test("valid certificates are counted by when they expire", async () => {
+  const bounds = [inDays(0), new Date(NOW.getTime() + 1), inDays(2), inDays(3), inDays(100)];
+  expect(await opened.ledger.certificates.countByExpiry(NOW, bounds)).toEqual({
+    counts: [0, 1, 2, 3, 7],
+    valid: 7,
+  });
+});
+
+test("a certificate's predecessor is the newest of its node and signer that does not begin later", async () => {
+  const other = await openTestLedger();
+  const { ledger } = other;
+  const record = async (serial: string, overrides: Partial<CertificateRecord>) => {
+    await ledger.certificates.record(certificateRecord({ serial, ...overrides }));
+    return (await ledger.certificates.get(serial))?.predecessor;
+  };
+  const fingerprint = (serial: string) => certificateRecord({ serial }).fingerprint;
+  const at = (day: number) => ({ notBefore: inDays(day) });
+  expect(await record("01", at(1))).toBeUndefined();
+  expect(await record("02", at(2))).toBe(fingerprint("01"));
+  expect(await record("03", at(2))).toBe(fingerprint("02"));
+  expect(await record("04", { ...at(3), signerName: SERVING })).toBeUndefined();
+  expect(await record("05", { ...at(3), nodeName: "node-2" })).toBeUndefined();
+  expect(await record("06", { ...at(3), nodeName: undefined })).toBeUndefined();
+  expect(await record("07", at(1.5))).toBe(fingerprint("01"));
+  expect(await record("08", { ...at(4), predecessor: fingerprint("01") })).toBe(fingerprint("01"));
+  await other.close();
+});
+
+test.each([
+  { name: "the same serial of the same issuer", overrides: { der: Buffer.from("other") } },
+  { name: "the same encoding under another serial", overrides: { serial: "77", der: RECORDS[0]?.der ?? Buffer.of() } },
+])("a certificate is refused with $name", async ({ overrides }) => {
+  const attempt = opened.ledger.certificates.record(certificateRecord({ serial: "00", ...overrides }));
+  await expect(attempt).rejects.toMatchObject({ reason: "Conflict" });
+});
+
+test("a rare match among many is found, and the event loop is not held meanwhile", async () => {
+  const other = await openTestLedger({ clock });
+  const { ledger } = other;
+  const serials = Array.from({ length: 3_500 }, (_, index) => index.toString(16).padStart(4, "0"));
+  const records = serials.map((serial) => certificateRecord({ serial, notAfter: inDays(serial === "0000" ? -1 : 1) }));
+  await Promise.all(records.map((record) => ledger.certificates.record(record)));
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const { items, continueToken } = await ledger.certificates.find({ state: "expired", limit: 5 });
+  clearInterval(timer);
+  expect(items.map(label)).toEqual(["0000"]);
+  expect(continueToken).toBeUndefined();
+  expect(turns).toBeGreaterThan(0);
+  await other.close();
+});

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
+import { migrationsSql } from "../../../services/certificate-authority/ledger/migrations/migrate.ts";
+import { auditSql } from "../../../services/certificate-authority/ledger/tables/audit-table.ts";
+import { bootstrapTokensSql } from "../../../services/certificate-authority/ledger/tables/bootstrap-tokens-table.ts";
+import { certificatesSql } from "../../../services/certificate-authority/ledger/tables/certificates-table.ts";
+import { changesSql } from "../../../services/certificate-authority/ledger/tables/changes-table.ts";
+import { decisionsSql } from "../../../services/certificate-authority/ledger/tables/decisions-table.ts";
+import { issuersSql } from "../../../services/certificate-authority/ledger/tables/issuers-table.ts";
+import { metaSql } from "../../../services/certificate-authority/ledger/tables/meta-table.ts";
+import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
+import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
+import { requestChecksSql } from "../../../services/certificate-authority/ledger/verification/check-requests.ts";
+import { rowsSql } from "../../../services/certificate-authority/ledger/verification/check-rows.ts";
+import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
+
+const TABLES = {
+  ...{ auditSql, bootstrapTokensSql, certificatesSql, changesSql, decisionsSql, issuersSql, metaSql, requestsSql },
+  ...{ subjectSql, requestChecksSql, rowsSql },
+  migrationsSql: { applied: migrationsSql.applied, record: migrationsSql.record },
+};
+
+const STATEMENTS = Object.entries(TABLES).flatMap(([table, statements]) =>
+  Object.entries<string>(statements).map(([name, sql]) => ({ name: `${table}.${name}`, sql })),
+);
+
+/** Few rows each: those of one node, and the issuers that gave one serial. */
+const SORTED_IN_MEMORY = [
+  "certificatesSql.bySerial",
+  "certificatesSql.newestOfNode",
+  "certificatesSql.newestOfNodeAndSigner",
+];
+
+let opened: TestLedger;
+let connection: Database.Database;
+
+beforeAll(async () => {
+  opened = await openTestLedger();
+  connection = new Database(opened.file, { readonly: true });
+});
+
+afterAll(async () => {
+  connection.close();
+  await opened.close();
+});
+
+function planOf(sql: string): readonly string[] {
+  const parameters = Object.fromEntries([...sql.matchAll(/@(\w+)/g)].map(([, name]) => [name, 1]));
+  const positional = Array.from(sql.matchAll(/\?/g), () => 1);
+  const isNamed = Object.keys(parameters).length > 0;
+  const rows = connection.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...(isNamed ? [parameters] : positional));
+  return (rows as readonly { readonly detail: string }[]).map(({ detail }) => detail);
+}
+
+test.each(STATEMENTS)("$name finds its rows by a key or an index", ({ name, sql }) => {
+  const plan = planOf(sql);
+  const isInsert = sql.startsWith("INSERT");
+  expect(plan.filter((detail) => detail.startsWith("SCAN") && detail !== "SCAN CONSTANT ROW")).toEqual([]);
+  if (!isInsert) expect(plan.some((detail) => detail.startsWith("SEARCH"))).toBe(true);
+  const sorts = plan.filter((detail) => detail.includes("TEMP B-TREE"));
+  expect(sorts).toHaveLength(SORTED_IN_MEMORY.includes(name) ? 1 : 0);
+});

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { BootstrapTokenRecord } from "../../../services/certificate-authority/domain/bootstrap-token.ts";
+import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
+import { decisionRecord, issuerRecord } from "../../builders/records.ts";
+
+let opened: TestLedger;
+
+beforeEach(async () => {
+  opened = await openTestLedger();
+});
+
+afterEach(() => opened.close());
+
+const TOKEN: BootstrapTokenRecord = {
+  id: "abcdef",
+  description: "first rack",
+  extraGroups: ["system:bootstrappers:rack-1"],
+  nodeName: "node-1",
+  createdAt: new Date("2026-01-01T00:00:00Z"),
+  expiresAt: new Date("2026-01-02T00:00:00Z"),
+  createdBy: "gatehouse-admin",
+};
+
+test("decisions on a name are read back whole, oldest first, those of former requests included", async () => {
+  const { requests, decisions } = opened.ledger;
+  const first = decisionRecord({ outcome: "pending", hook: undefined, requestUid: "first" });
+  const second = decisionRecord({ outcome: "denied", decidedBy: "alice", trace: [], requestUid: "second" });
+  await requests.recordDecision(first);
+  await requests.recordDecision(decisionRecord({ requestName: "other" }));
+  await requests.recordDecision(second);
+  expect(await decisions.ofRequest("csr-abcde")).toEqual([first, second]);
+  expect(await decisions.ofRequest("unknown")).toEqual([]);
+});
+
+test("a decision's evidence may be anything that JSON can say", async () => {
+  const { requests, decisions } = opened.ledger;
+  const [entry] = decisionRecord().trace;
+  if (entry === undefined) throw new Error("the builder gives a trace");
+  const evidence = { text: "ü\u2028\u0000", list: [1, { deep: null }], function: () => 1 };
+  await requests.recordDecision(decisionRecord({ trace: [{ ...entry, evidence }] }));
+  const [stored] = await decisions.ofRequest("csr-abcde");
+  expect(stored?.trace[0]?.evidence).toEqual({ text: "ü\u2028\u0000", list: [1, { deep: null }] });
+});
+
+test("recording an issuer again changes nothing; in another slot it moves there", async () => {
+  const { issuers, maintenance } = opened.ledger;
+  const issuer = issuerRecord();
+  await issuers.record(issuer);
+  await issuers.record(issuer);
+  expect(await issuers.list()).toEqual([issuer]);
+  expect((await maintenance.verify()).auditEntries).toBe(1);
+  await issuers.record({ ...issuer, slot: "old", commonName: "ignored" });
+  expect(await issuers.list()).toEqual([{ ...issuer, slot: "old" }]);
+  expect((await maintenance.verify()).auditEntries).toBe(2);
+});
+
+test("a token is found by its id, at once and after a restart, until it is removed", async () => {
+  await opened.ledger.tokens.create(TOKEN, new Uint8Array([1, 2, 3]));
+  const forever = { ...TOKEN, id: "zzzzzz", nodeName: undefined, expiresAt: undefined };
+  await opened.ledger.tokens.create(forever, new Uint8Array([4]));
+  await opened.reopen();
+  const { tokens } = opened.ledger;
+  expect(tokens.find("abcdef")).toEqual({ token: TOKEN, secretHash: Buffer.from([1, 2, 3]) });
+  expect(await tokens.list()).toEqual([TOKEN, forever]);
+  expect(await tokens.remove("abcdef", "alice")).toBe(true);
+  expect(await tokens.remove("abcdef")).toBe(false);
+  expect(tokens.find("abcdef")).toBeUndefined();
+  expect(await tokens.list()).toEqual([forever]);
+});
+
+test("a token's id is taken once at a time", async () => {
+  const { tokens } = opened.ledger;
+  await tokens.create(TOKEN, new Uint8Array([1]));
+  await expect(tokens.create(TOKEN, new Uint8Array([2]))).rejects.toMatchObject({ reason: "AlreadyExists" });
+  await tokens.remove(TOKEN.id);
+  await expect(tokens.create(TOKEN, new Uint8Array([2]))).resolves.toBeUndefined();
+});
+
+test.each([
+  { name: "before it expires", now: "2026-01-01T23:59:59.999Z", removed: [] },
+  { name: "in the instant it expires", now: "2026-01-02T00:00:00.000Z", removed: [] },
+  { name: "after it has expired", now: "2026-01-02T00:00:00.001Z", removed: ["abcdef"] },
+])("expired tokens are removed: $name", async ({ now, removed }) => {
+  const { tokens } = opened.ledger;
+  await tokens.create(TOKEN, new Uint8Array([1]));
+  await tokens.create({ ...TOKEN, id: "zzzzzz", expiresAt: undefined }, new Uint8Array([2]));
+  expect(await tokens.removeExpired(new Date(now))).toEqual(removed);
+  expect((await tokens.list()).map(({ id }) => id)).toEqual(["abcdef", "zzzzzz"].filter((id) => !removed.includes(id)));
+});
+
+test("a check is a write that counts as none", async () => {
+  const { maintenance, requests } = opened.ledger;
+  await maintenance.check();
+  await maintenance.check();
+  expect(requests.revision()).toBe(1);
+  expect(await maintenance.verify()).toMatchObject({ revision: 1, auditEntries: 0, problems: [] });
+});
