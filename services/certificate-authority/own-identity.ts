@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
-import { ADMINISTRATORS_GROUP } from "./access/rbac/stock-objects.ts";
+import { ADMINISTRATORS_GROUP } from "./domain/authorization.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
 import type { Subject, SubjectAltNames } from "./domain/csr-facts.ts";
 import type { CertificateSigner, Certificates } from "./domain/ports.ts";

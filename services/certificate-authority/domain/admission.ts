@@ -1,6 +1,6 @@
 import { NODE_USER_PREFIX, nodeNameOf } from "../../shared/node-identity.ts";
 import { BOUND_NODE_EXTRA, type UserInfo } from "../../shared/user-info.ts";
-import type { AccessAttributes } from "./authorization.ts";
+import { type AccessAttributes, ADMINISTRATORS_GROUP } from "./authorization.ts";
 import { CSR_GROUP, type CsrSpec } from "./certificate-signing-request.ts";
 import type { CsrFacts } from "./csr-facts.ts";
 import { permissionNamesOf } from "./signer-name.ts";
@@ -8,17 +8,20 @@ import { permissionNamesOf } from "./signer-name.ts";
 const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
 const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
 const KUBELET_SIGNERS = [KUBELET_CLIENT_SIGNER, "kubernetes.io/kubelet-serving"];
-const MASTERS_GROUP = "system:masters";
+/** Groups with every right, in a cluster and here: nobody gets a certificate for one by asking. */
+const ALL_POWERFUL_GROUPS = ["system:masters", ADMINISTRATORS_GROUP];
 
 /**
- * Why this requester may not create this request, or undefined when nothing speaks against it.
+ * Why this requester may not create this request, or undefined when nothing speaks against it. Kubernetes refuses
+ * `system:masters` alone; our own administrators are refused for the same reason.
  *
  * Source: kubernetes plugin/pkg/admission/certificates/subjectrestriction/admission.go and
  * plugin/pkg/admission/noderestriction/admission.go.
  */
 export function creationRefusal(requester: UserInfo, signerName: string, facts: CsrFacts): string | undefined {
-  if (signerName === CLIENT_SIGNER && facts.subject.organization.includes(MASTERS_GROUP)) {
-    return `signer ${CLIENT_SIGNER} issues no certificate for group ${MASTERS_GROUP}`;
+  const powerful = ALL_POWERFUL_GROUPS.find((group) => facts.subject.organization.includes(group));
+  if (signerName === CLIENT_SIGNER && powerful !== undefined) {
+    return `signer ${CLIENT_SIGNER} issues no certificate for group ${powerful}`;
   }
   const node = nodeNameOf(requester);
   if (node === undefined || !KUBELET_SIGNERS.includes(signerName)) return undefined;

@@ -1,5 +1,8 @@
 import type { UserInfo } from "../../shared/user-info.ts";
 
+/** Bound to `cluster-admin` by a stock binding: every right here, none in a cluster whose CA was imported. */
+export const ADMINISTRATORS_GROUP = "gatehouse:administrators";
+
 /** What a caller wants to do: an API resource, or a path that is none. */
 export type AccessAttributes =
   | {

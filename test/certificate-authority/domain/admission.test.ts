@@ -24,6 +24,13 @@ test.each<Row>([
     args: masters,
     refused: true,
   },
+  {
+    name: "our administrators, any client",
+    requester: user("alice"),
+    signer: CLIENT,
+    args: { subject: { organization: ["gatehouse:administrators"] } },
+    refused: true,
+  },
   { name: "masters, another signer", requester: user("alice"), signer: "a.b/c", args: masters, refused: false },
   {
     name: "a group that only starts so",

@@ -1,7 +1,5 @@
+import { ADMINISTRATORS_GROUP } from "../../domain/authorization.ts";
 import { type BindingObject, objectKey, type PolicyRule, type RbacObject, type RoleObject } from "./objects.ts";
-
-/** Whoever runs this Gatehouse; the administrator's certificate made at first start is in it. */
-export const ADMINISTRATORS_GROUP = "gatehouse:administrators";
 
 const CSR_GROUP = "certificates.k8s.io";
 const SIGNERS = [
