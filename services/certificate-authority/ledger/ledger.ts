@@ -114,7 +114,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { maximumRequests, maximumBytes, maximumChanges } = limits;
   const settings = { file, maximumRequests, maximumBytes, commitDelayMilliseconds };
-  const writer = await startBatchWriter(settings, limits, () => hub.flush(), logger);
+  const writer = await startBatchWriter(settings, { limits, onBatch: () => hub.flush(), logger });
   const reader = openForReading(file);
   const log = createChangeLog(reader);
   const hub = createChangeHub(log, RECENT_CHANGES, logger);

@@ -29,7 +29,8 @@ export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges }: 
     },
     verify: () => verifyLedgerFile(file),
     async compact(before) {
-      const operation = { kind: "compactChanges", beforeMilliseconds: before.getTime(), maximumChanges } as const;
+      const bounds = { beforeMilliseconds: before.getTime(), maximumChanges, upToRevision: hub.revision() };
+      const operation = { kind: "compactChanges", ...bounds } as const;
       // Step by step, so that other writes get in between.
       for (let isDone = false; !isDone; ) {
         isDone = await writer.submit(operation, SMALL_BYTES, (answer) => {

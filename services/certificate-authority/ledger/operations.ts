@@ -81,6 +81,8 @@ export interface CompactChanges {
   readonly kind: "compactChanges";
   readonly beforeMilliseconds: number;
   readonly maximumChanges: number;
+  /** What the front thread has taken in: it may still have to read what comes after. */
+  readonly upToRevision: number;
 }
 
 export interface CheckWrite {

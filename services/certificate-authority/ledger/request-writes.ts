@@ -71,11 +71,13 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
       return { revision, previousRevision };
     },
 
-    compact({ beforeMilliseconds, maximumChanges }: CompactChanges) {
+    compact({ beforeMilliseconds, maximumChanges, upToRevision }: CompactChanges) {
       const start = compactedRevision();
       const surplusEnd = state.revision - maximumChanges;
       const rows = log.oldest(start, COMPACTION_STEP);
-      const firstKept = rows.findIndex((row) => row.atMilliseconds >= beforeMilliseconds && row.revision > surplusEnd);
+      const isKept = ({ revision, atMilliseconds }: (typeof rows)[number]) =>
+        revision > upToRevision || (atMilliseconds >= beforeMilliseconds && revision > surplusEnd);
+      const firstKept = rows.findIndex(isKept);
       const dropped = firstKept === -1 ? rows : rows.slice(0, firstKept);
       const last = dropped.at(-1);
       if (last === undefined) return { compactedRevision: start, isDone: true };

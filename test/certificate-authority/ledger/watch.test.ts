@@ -153,6 +153,23 @@ test("the log keeps no more entries than its bound, however young", async () => 
   expect((await opened.ledger.requests.list()).items).toHaveLength(30);
 });
 
+test("compaction leaves what is being written, so that its watchers learn what it replaced", async () => {
+  await opened.close();
+  opened = await openTestLedger({ limits: { maximumCachedBytes: 1 } });
+  const { requests, maintenance } = opened.ledger;
+  const created = await requests.create(storedCsr("a"));
+  const { changes } = watch(opened.ledger, 2);
+  const everything = new Date(Date.now() + 1_000);
+  const updating = requests.update({ ...created, status: APPROVED });
+  const removing = requests.remove("a", {});
+  await Promise.all([updating, removing, maintenance.compact(everything)]);
+  expect(changes.map(({ type, previous }) => [type, previous])).toEqual([
+    ["MODIFIED", created],
+    ["DELETED", await updating],
+  ]);
+  expect(requests.compactedRevision()).toBe(2);
+});
+
 test("a subscriber that throws is closed with its error and disturbs no other", async () => {
   const { requests } = opened.ledger;
   const onChanges = jest.fn(() => {
