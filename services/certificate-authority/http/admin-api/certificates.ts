@@ -113,7 +113,7 @@ function noSuchCertificate(id: string): StatusError {
 }
 
 /** A record as `/v1` shows it, without its PEM. */
-export function describeCertificate(record: CertificateRecord, now: Date): CertificateResource {
+function describeCertificate(record: CertificateRecord, now: Date): CertificateResource {
   const { requestName, requestUid, requester } = record;
   return {
     apiVersion: API_VERSION,
