@@ -62,8 +62,9 @@ export function decodeBody(format: WireFormat, body: Buffer, expected: ExpectedT
   return decodeValue(value, duplicates, expected);
 }
 
-/** Reads an already parsed JSON value as the object an endpoint takes; as `decodeBody`. */
-export function decodeValue(value: unknown, duplicates: readonly string[], expected: ExpectedType): DecodedBody {
+/** Reads an already parsed JSON value as the object an endpoint takes; as `decodeBody`. `null` is an empty object. */
+export function decodeValue(given: unknown, duplicates: readonly string[], expected: ExpectedType): DecodedBody {
+  const value = given ?? {};
   if (!isJsonObject(value)) throw new StatusError("BadRequest", "the body is no object");
   requireType(value["apiVersion"], value["kind"], expected);
   const unknownFields: string[] = [];

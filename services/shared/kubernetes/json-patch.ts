@@ -19,7 +19,8 @@ export interface JsonPatch {
  * Checks the shape of a JSON patch (RFC 6902).
  *
  * @param bytes - the length of its text.
- * @throws {StatusError} BadRequest when it is none; RequestEntityTooLarge when it has too many operations.
+ * @throws {StatusError} BadRequest when it is no list; Invalid when an operation is none; RequestEntityTooLarge when it
+ *   has too many.
  */
 export function readJsonPatch(value: unknown, bytes: number): JsonPatch {
   if (!Array.isArray(value)) throw new StatusError("BadRequest", "a JSON patch is a list of operations");
@@ -34,7 +35,7 @@ function readOperation(value: unknown, index: number): jsonPatch.Operation {
   const { op, path, from } = operation as { op?: unknown; path?: unknown; from?: unknown };
   const needsFrom = op === "move" || op === "copy";
   if (!OPERATIONS.has(op) || !isPointer(path) || (needsFrom && !isPointer(from))) {
-    throw new StatusError("BadRequest", `operation ${index} of the JSON patch is not valid`);
+    throw new StatusError("Invalid", `operation ${index} of the JSON patch is not valid`);
   }
   return operation as unknown as jsonPatch.Operation;
 }
@@ -69,7 +70,15 @@ export function applyJsonPatch(document: JsonObject, patch: JsonPatch): unknown 
 
 function applyOne(document: unknown, operation: jsonPatch.Operation, index: number): unknown {
   // The operation is copied, since the library would put its value itself into the document and change it there.
-  return jsonPatch.applyOperation(document, structuredClone(operation), true, true, true, index).newDocument;
+  const own = { ...structuredClone(operation), op: lenientOperation(document, operation) } as jsonPatch.Operation;
+  return jsonPatch.applyOperation(document, own, true, true, true, index).newDocument;
+}
+
+/** `replace` of a key that an object lacks sets it, as in Kubernetes; RFC 6902 would refuse. */
+function lenientOperation(document: unknown, { op, path }: jsonPatch.Operation): string {
+  if (op !== "replace" || path === "") return op;
+  const parent: unknown = jsonPatch.getValueByPointer(document, path.slice(0, path.lastIndexOf("/")));
+  return isJsonObject(parent) ? "add" : op;
 }
 
 function copiedSize(document: unknown, from: string): number {

@@ -194,8 +194,13 @@ describe("strict errors", () => {
 });
 
 describe("JSON text", () => {
-  test.each(["", "{", "null", "[]", "1", '"a"', "{}{}", "{'a':1}", "\u0000"])("%j is refused", (text) => {
+  test.each(["", "{", "[]", "1", '"a"', "{}{}", "{'a':1}", "\u0000"])("%j is refused", (text) => {
     expect(() => decodeText(text)).toThrow(refusal(/./));
+  });
+
+  test("null is an empty object, in YAML nothing at all too", () => {
+    expect(decodeText("null").object).toEqual({});
+    expect(decodeText("", "yaml").object).toEqual({});
   });
 
   test("nesting is read to its limit and refused beyond", () => {
@@ -248,7 +253,6 @@ spec:
     `a0: &a0 [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: levels }, (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(9)}]`).join("\n")}\n`;
 
   test.each([
-    { name: "nothing", text: "" },
     { name: "a scalar", text: "hello" },
     { name: "two documents", text: "a: 1\n---\nb: 1\n" },
     { name: "an unclosed list", text: "a: [1" },

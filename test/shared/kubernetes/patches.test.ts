@@ -37,6 +37,16 @@ describe("JSON patch", () => {
       result: { ...document(), list: ["x", "y", "z"] },
     },
     { name: "replace", patch: [{ op: "replace", path: "/a", value: 3 }], result: { ...document(), a: 3 } },
+    {
+      name: "replace what is not there, as Kubernetes allows",
+      patch: [{ op: "replace", path: "/b", value: 3 }],
+      result: { ...document(), b: 3 },
+    },
+    {
+      name: "replace in a list",
+      patch: [{ op: "replace", path: "/list/1", value: "z" }],
+      result: { ...document(), list: ["x", "z"] },
+    },
     { name: "remove", patch: [{ op: "remove", path: "/list/0" }], result: { ...document(), list: ["y"] } },
     {
       name: "escaped pointers",
@@ -63,7 +73,8 @@ describe("JSON patch", () => {
   test.each([
     { name: "a test that does not hold", patch: [{ op: "test", path: "/a", value: 2 }] },
     { name: "a test of what is not there", patch: [{ op: "test", path: "/zz", value: 2 }] },
-    { name: "replacing what is not there", patch: [{ op: "replace", path: "/b", value: 1 }] },
+    { name: "replacing what a list lacks", patch: [{ op: "replace", path: "/list/2", value: 1 }] },
+    { name: "replacing below what is not there", patch: [{ op: "replace", path: "/b/c", value: 1 }] },
     { name: "removing what is not there", patch: [{ op: "remove", path: "/b" }] },
     { name: "adding below what is not there", patch: [{ op: "add", path: "/b/c", value: 1 }] },
     { name: "adding behind the end of a list", patch: [{ op: "add", path: "/list/3", value: 1 }] },
@@ -82,15 +93,17 @@ describe("JSON patch", () => {
   });
 
   test.each([
-    { name: "an object", patch: {} },
-    { name: "null", patch: null },
     { name: "an operation that is no object", patch: ["add"] },
     { name: "an unknown operation", patch: [{ op: "_get", path: "/a" }] },
     { name: "an inherited operation", patch: [{ op: "constructor", path: "/a" }] },
     { name: "no path", patch: [{ op: "remove" }] },
     { name: "a path without a slash", patch: [{ op: "remove", path: "a" }] },
     { name: "a copy without from", patch: [{ op: "copy", path: "/a" }] },
-  ])("$name is no patch", ({ patch }) => {
+  ])("$name is Invalid too", ({ patch }) => {
+    expect(() => jsonPatch(document(), patch)).toThrow(invalid);
+  });
+
+  test.each([{}, null, "add", 1])("%j is no patch", (patch) => {
     expect(() => jsonPatch(document(), patch)).toThrow(badRequest);
   });
 

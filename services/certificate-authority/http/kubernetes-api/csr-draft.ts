@@ -1,7 +1,6 @@
 import { type DecodedBody, decodeBody, decodeValue, type WireFormat } from "../../../shared/kubernetes/decode-body.ts";
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import type { OwnerReference } from "../../../shared/kubernetes/object-meta.ts";
-import { StatusError } from "../../../shared/status-error.ts";
 import { CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 import type { CsrDraft, DraftCondition, DraftMeta, DraftSpec, DraftStatus } from "../../domain/draft.ts";
 
@@ -11,9 +10,6 @@ export interface DecodedDraft {
 }
 
 const CSR_TYPE = { apiVersion: CSR_API_VERSION, kind: CSR_KIND };
-
-/** A namespace that old clients send for objects that have none; every other one is an error. */
-const TOLERATED_NAMESPACE = "default";
 
 /**
  * Reads a request body as a CertificateSigningRequest.
@@ -47,10 +43,6 @@ function toDraft({ object, strictErrors }: DecodedBody): DecodedDraft {
 }
 
 function draftMeta(metadata: Partial<DraftMeta>): DraftMeta {
-  const { namespace = "" } = metadata;
-  if (namespace !== "" && namespace !== TOLERATED_NAMESPACE) {
-    throw new StatusError("BadRequest", "metadata.namespace is not allowed: CertificateSigningRequests have none");
-  }
   return {
     name: metadata.name ?? "",
     generateName: metadata.generateName ?? "",

@@ -10,11 +10,16 @@ interface Encodings {
 /** Objects are immutable, so each is encoded once however many lists and watches carry it. */
 const encodings = new WeakMap<CertificateSigningRequest, Encodings>();
 
-/** The object as kube-apiserver writes it. */
-export function jsonOf(csr: CertificateSigningRequest): Buffer {
+/** The object as kube-apiserver writes it, a line of its own. */
+export function jsonLineOf(csr: CertificateSigningRequest): Buffer {
   const known = encodingsOf(csr);
-  known.json ??= Buffer.from(JSON.stringify(presentable(csr)));
+  known.json ??= Buffer.from(`${JSON.stringify(presentable(csr))}\n`);
   return known.json;
+}
+
+/** The same without the line's end, as lists and events carry it. */
+export function jsonOf(csr: CertificateSigningRequest): Buffer {
+  return jsonLineOf(csr).subarray(0, -1);
 }
 
 /** The protobuf message without envelope, as list items carry it. */

@@ -17,8 +17,8 @@ export interface WatchOptions {
   readonly timeoutSeconds: number | undefined;
 }
 
-/** A uint64 without leading zeros; what exceeds a safe integer is later than any revision we will ever have. */
-const REVISION = /^(?:0|[1-9]\d{0,19})$/;
+/** A uint64; what exceeds a safe integer is later than any revision we will ever have. */
+const REVISION = /^\d{1,20}$/;
 
 /**
  * `limit` is not honoured, which clients must allow for, so that no `continue` was ever handed out.

@@ -48,10 +48,13 @@ function patchFunction(type: PatchType, value: unknown, bytes: number): (documen
     const patch = readJsonPatch(value, bytes);
     return (document) => applyJsonPatch(document, patch);
   }
+  if (type === "strategic") {
+    const patch = value ?? {};
+    if (!isJsonObject(patch)) throw new StatusError("BadRequest", "the patch is no object");
+    return (document) => applyStrategicMergePatch(document, patch);
+  }
   if (!isJsonObject(value)) throw new StatusError("BadRequest", "the patch is no object");
-  return type === "merge"
-    ? (document) => applyMergePatch(document, value)
-    : (document) => applyStrategicMergePatch(document, value);
+  return (document) => applyMergePatch(document, value);
 }
 
 /** A patched object that cannot be read is the patch's fault. */

@@ -13,7 +13,7 @@ import {
 } from "../../../shared/kubernetes/protobuf.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 import { sendBytes } from "../call.ts";
-import { jsonOf, messageOf, presentable, protobufOf } from "./encoded-csr.ts";
+import { jsonLineOf, jsonOf, messageOf, presentable, protobufOf } from "./encoded-csr.ts";
 import { type IncludedObject, partialOf, tableOf } from "./table.ts";
 
 /** How one answer is written: what Accept asked for and the query options that go with it. */
@@ -29,7 +29,7 @@ export const CONTENT_TYPES: Readonly<Record<WireFormat, string>> = {
 
 const LIST_KIND = `${CSR_KIND}List`;
 const COMMA = Buffer.from(",");
-const LIST_END = Buffer.from("]}");
+const LIST_END = Buffer.from("]}\n");
 
 /** @throws {StatusError} NotAcceptable. */
 export const negotiateObject = outputNegotiator({ formats: ["json", "yaml", "protobuf"], conversions: true });
@@ -50,7 +50,7 @@ export function sendCsr(
 function renderCsr(csr: CertificateSigningRequest, rendering: Rendering, now: Date): Buffer {
   const { format, conversion, pretty } = rendering;
   if (conversion === "none" && format === "protobuf") return protobufOf(csr);
-  if (conversion === "none" && format === "json" && !pretty) return jsonOf(csr);
+  if (conversion === "none" && format === "json" && !pretty) return jsonLineOf(csr);
   return renderAny(convert(csr, rendering, now, true), rendering);
 }
 
@@ -79,7 +79,7 @@ export function convert(
 export function renderAny(object: TypedObject, { format, pretty }: Pick<OutputFormat, "format" | "pretty">): Buffer {
   switch (format) {
     case "json":
-      return Buffer.from(JSON.stringify(object, undefined, pretty ? 2 : undefined));
+      return Buffer.from(`${JSON.stringify(object, undefined, pretty ? 2 : undefined)}\n`);
     case "yaml":
       return Buffer.from(stringify(object, { aliasDuplicateObjects: false }));
     case "protobuf":

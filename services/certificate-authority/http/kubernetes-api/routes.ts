@@ -27,20 +27,21 @@ export function routes(deps: CsrApiDependencies): readonly Route[] {
 /** CertificateSigningRequests as kube-apiserver serves them: every verb, the object and its two subresources. */
 export function csrHandler(deps: CsrApiDependencies): Handler {
   return (call) => {
-    const { verb, subresource, name } = call.info;
+    const { verb, subresource } = call.info;
+    if (call.request.method === "HEAD") return refuseMethod();
     switch (verb) {
       case "watch":
-        return call.request.method === "HEAD" ? refuseMethod(call) : watchCsrs(call, deps);
+        return watchCsrs(call, deps);
       case "list":
         return listCsrs(call, deps);
       case "deletecollection":
         return deleteCsrs(call, deps);
       case "create":
-        return isCollection(call) ? createCsr(call, deps) : refuseMethod(call);
+        return isCollection(call) ? createCsr(call, deps) : refuseMethod();
     }
     const target = TARGETS.get(subresource);
-    if (target === undefined) throw unknownSubresource(name, subresource);
-    if (isCollection(call)) return refuseMethod(call);
+    if (target === undefined) throw new StatusError("NotFound", "the server could not find the requested resource");
+    if (isCollection(call)) return refuseMethod();
     switch (verb) {
       case "get":
         return getCsr(call, deps);
@@ -49,9 +50,9 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
       case "patch":
         return patchCsr(call, deps, target);
       case "delete":
-        return target === "main" ? deleteCsr(call, deps) : refuseMethod(call);
+        return target === "main" ? deleteCsr(call, deps) : refuseMethod();
       default:
-        return refuseMethod(call);
+        return refuseMethod();
     }
   };
 }
@@ -61,12 +62,6 @@ function isCollection(call: Call): boolean {
   return call.path.split("/").filter((segment) => segment !== "").length === COLLECTION_SEGMENTS;
 }
 
-function refuseMethod(call: Call): never {
-  const details = { group: CSR_GROUP, kind: CSR_RESOURCE, ...(call.info.name !== "" && { name: call.info.name }) };
-  throw new StatusError("MethodNotAllowed", `${call.request.method} is not supported here`, { details });
-}
-
-function unknownSubresource(name: string, subresource: string): StatusError {
-  const details = { name, group: CSR_GROUP, kind: CSR_RESOURCE };
-  return new StatusError("NotFound", `${CSR_RESOURCE} have no subresource ${JSON.stringify(subresource)}`, { details });
+function refuseMethod(): never {
+  throw new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource");
 }

@@ -5,7 +5,7 @@ import { type WatchEventType, watchFrame } from "../../../shared/kubernetes/watc
 import type { Status } from "../../../shared/status-error.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 import { jsonOf, protobufOf } from "./encoded-csr.ts";
-import { convert, type Rendering, renderAny } from "./rendering.ts";
+import { convert, type Rendering } from "./rendering.ts";
 
 /** On the bookmark that ends the initial events. Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go. */
 const INITIAL_EVENTS_END = { "k8s.io/initial-events-end": "true" };
@@ -27,12 +27,12 @@ export interface WatchEvents {
 export function watchEvents(rendering: Rendering, clock: Clock): WatchEvents {
   const frame = rendering.format === "protobuf" ? watchFrame : jsonLine;
   // A stream carries its objects unformatted whatever was asked: one event a line.
-  const plain = { format: rendering.format, pretty: false };
+  const encode = rendering.format === "protobuf" ? encodeProtobuf : encodeJson;
   let isFirst = true;
   const converted = (csr: CertificateSigningRequest): Buffer => {
     const object = convert(csr, rendering, clock.now(), isFirst);
     isFirst = false;
-    return renderAny(object, plain);
+    return encode(object);
   };
   const direct = rendering.format === "protobuf" ? protobufOf : jsonOf;
   const body = rendering.conversion === "none" ? direct : converted;
@@ -40,9 +40,9 @@ export function watchEvents(rendering: Rendering, clock: Clock): WatchEvents {
     event: (type, csr) => frame(type, body(csr)),
     bookmark(revision, endsInitialEvents) {
       const object = bookmarkObject(revision, endsInitialEvents);
-      return frame("BOOKMARK", rendering.conversion === "none" ? renderAny(object, plain) : converted(asCsr(object)));
+      return frame("BOOKMARK", rendering.conversion === "none" ? encode(object) : converted(asCsr(object)));
     },
-    error: (status) => frame("ERROR", rendering.format === "protobuf" ? statusBody(status) : statusJson(status)),
+    error: (status) => frame("ERROR", encode({ ...status })),
   };
 }
 
@@ -71,10 +71,6 @@ function asCsr({ metadata }: TypedObject): CertificateSigningRequest {
   };
 }
 
-function statusBody(status: Status): Buffer {
-  return encodeProtobuf({ ...status });
-}
-
-function statusJson(status: Status): Buffer {
-  return Buffer.from(JSON.stringify(status));
+function encodeJson(object: TypedObject): Buffer {
+  return Buffer.from(JSON.stringify(object));
 }
