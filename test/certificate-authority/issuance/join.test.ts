@@ -228,6 +228,18 @@ test("the chain approved what its profile refuses: both conditions and one decis
   ]);
 });
 
+test("the chain approves for somebody else's signer: stored with its decision, left for them to sign", async () => {
+  const decision = { outcome: "approved" as const, hook: "eager", reason: "Sure", message: "", trace: [] };
+  const harness = buildIssuance({ overrides: { chain: { review: async () => decision } } });
+  harness.issuance.start();
+  await harness.issuance.create(bootstrapper(), draft({ spec: { signerName: "a.b/c" } }), REAL);
+  await harness.settled();
+  expect(conditionsOf(await harness.stored())).toEqual(["Approved Sure"]);
+  expect((await harness.stored())?.status.certificate).toBeUndefined();
+  expect(harness.requests.decisions).toMatchObject([{ outcome: "approved", signerName: "a.b/c" }]);
+  expect(harness.signer.intents).toEqual([]);
+});
+
 test("somebody else's signer: decided, never signed", async () => {
   const foreign = request({ spec: { signerName: "a.b/c" }, status: { conditions: [condition("Approved")] } });
   const harness = buildIssuance({ initial: [foreign] });
