@@ -66,7 +66,11 @@ export function isUndecided(csr: CertificateSigningRequest): boolean {
   );
 }
 
-/** Approved, not denied, not failed and without a certificate: a signer should sign it (csr-api section 2). */
+/**
+ * Approved, not denied, not failed and without a certificate: a signer should sign it.
+ *
+ * Source: kubernetes pkg/controller/certificates/signer/signer.go.
+ */
 export function awaitsSignature(csr: CertificateSigningRequest): boolean {
   return (
     !csr.status.certificate &&

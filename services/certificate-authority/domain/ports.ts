@@ -185,7 +185,11 @@ export interface LedgerMaintenance {
   check(): Promise<void>;
 }
 
-/** Decodes `spec.request` (base64 of PEM) by the rules of csr-api section 1.3 and checks its self-signature. */
+/**
+ * Decodes `spec.request` (base64 of PEM) and checks its self-signature.
+ *
+ * Source: kubernetes pkg/apis/certificates/helpers.go (ParseCSR).
+ */
 export interface CsrDecoder {
   decode(requestBase64: string): Promise<CsrDecoding>;
 }

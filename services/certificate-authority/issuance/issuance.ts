@@ -8,17 +8,7 @@ import { submit } from "./submit.ts";
 import { withdraw } from "./withdraw.ts";
 import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
 
-export type {
-  Change,
-  Issuance,
-  IssuanceDependencies,
-  IssuanceObserver,
-  IssuanceSettings,
-  Phase,
-  Removal,
-  RemovePreconditions,
-  WriteOptions,
-} from "./contract.ts";
+export type { Issuance, IssuanceDependencies } from "./contract.ts";
 
 /** How long to wait before the backlog is read again when that failed, in milliseconds. */
 const BACKLOG_RETRY_MS = 5000;
