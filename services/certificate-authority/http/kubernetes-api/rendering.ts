@@ -28,6 +28,8 @@ export const CONTENT_TYPES: Readonly<Record<WireFormat, string>> = {
 };
 
 const LIST_KIND = `${CSR_KIND}List`;
+/** Kubernetes' readers speak YAML 1.1, to which an unquoted `yes` is true and an unquoted time is no text. */
+const YAML_OPTIONS = { version: "1.1", aliasDuplicateObjects: false } as const;
 const COMMA = Buffer.from(",");
 const LIST_END = Buffer.from("]}\n");
 
@@ -81,7 +83,7 @@ export function renderAny(object: TypedObject, { format, pretty }: Pick<OutputFo
     case "json":
       return Buffer.from(`${JSON.stringify(object, undefined, pretty ? 2 : undefined)}\n`);
     case "yaml":
-      return Buffer.from(stringify(object, { aliasDuplicateObjects: false }));
+      return Buffer.from(stringify(object, YAML_OPTIONS));
     case "protobuf":
       return encodeProtobuf(object);
     default:

@@ -42,12 +42,16 @@ describe("get", () => {
     expect(decodeProtobuf(response.body as Buffer).object).toEqual({ ...request(), status: {} });
   });
 
-  test("in YAML", async () => {
-    const { app } = csrApi({ initial: [request()] });
+  test("in YAML that readers of YAML 1.1 understand too", async () => {
+    const csr = request({ metadata: { labels: { answer: "yes" } } });
+    const { app } = csrApi({ initial: [csr] });
     const response = await raw(supertest(app).get(`${CSRS}/csr-1`))
       .set("accept", "application/yaml")
       .expect(200);
-    expect(parse((response.body as Buffer).toString())).toEqual(request());
+    const text = (response.body as Buffer).toString();
+    expect(parse(text)).toEqual(csr);
+    expect(text).toContain('answer: "yes"');
+    expect(text).toContain('creationTimestamp: "2026-01-01T00:00:00Z"');
   });
 
   test("only the metadata", async () => {
