@@ -26,7 +26,7 @@ export function applyFieldValidation(
 }
 
 /** Adds `Warning: 299` headers (RFC 7234 section 5.5), which kubectl prints. */
-export function addWarnings(response: ServerResponse, texts: readonly string[]): void {
+function addWarnings(response: ServerResponse, texts: readonly string[]): void {
   for (const text of texts.slice(0, MAX_WARNINGS)) {
     const printable = text.slice(0, MAX_WARNING_LENGTH).replaceAll(/[^\x20-\x7e]/g, "?");
     response.appendHeader("Warning", `299 - "${printable.replaceAll(/["\\]/g, String.raw`\$&`)}"`);

@@ -3,7 +3,7 @@ import { StatusError } from "../status-error.ts";
 import { MAX_DEPTH, type ParsedText } from "./json-text.ts";
 
 /** YAML takes a thousand times longer to read than JSON, so less of it is read. */
-export const MAX_YAML_BYTES = 128 * 1024;
+const MAX_YAML_BYTES = 128 * 1024;
 const MAX_ALIASES = 100;
 const MAX_DUPLICATES = 100;
 
