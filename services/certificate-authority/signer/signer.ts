@@ -1,6 +1,5 @@
 import { createPublicKey } from "node:crypto";
 import { extname } from "node:path";
-import { Piscina } from "piscina";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
@@ -13,6 +12,7 @@ import { readCertificate } from "./certificate-reader.ts";
 import { type IssuerCertificate, loadIssuerCertificate } from "./issuer-certificate.ts";
 import type { SigningIssuer } from "./issuing-core.ts";
 import type { IssuingJob, IssuingResult } from "./issuing-jobs.ts";
+import { createIssuingPool } from "./issuing-pool.ts";
 
 /** A batch takes a few milliseconds: long enough to make the hand-over cheap, short enough to wait behind. */
 const MAX_BATCH = 32;
@@ -52,12 +52,13 @@ export function createSigner(options: SignerOptions): Signer {
   if (!createPublicKey(options.issuer.privateKey).equals(issuer.publicKey)) {
     throw new TypeError("the issuer's key does not belong to its certificate");
   }
-  const pool = startWorkers(options);
+  const worker = new URL(`./issuing-worker${extname(import.meta.filename)}`, import.meta.url);
+  const pool = createIssuingPool({ ...options, worker });
   const queue = createBatchQueue<IssuingJob, IssuingResult>({
     lanes: options.workers,
     maxBatch: MAX_BATCH,
     maxWaiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
-    run: (jobs) => runBatch(pool, jobs),
+    run: pool.run,
   });
   return {
     decoder: decoderOver(queue, logger),
@@ -66,40 +67,9 @@ export function createSigner(options: SignerOptions): Signer {
     readCertificate,
     async close() {
       await queue.drain();
-      await pool.destroy();
+      await pool.close();
     },
   };
-}
-
-function startWorkers({
-  issuer,
-  workers,
-  logger,
-}: SignerOptions): Piscina<readonly IssuingJob[], readonly IssuingResult[]> {
-  const { certificateDer, privateKey } = issuer;
-  const pool = new Piscina<readonly IssuingJob[], readonly IssuingResult[]>({
-    filename: new URL(`./issuing-worker${extname(import.meta.filename)}`, import.meta.url).href,
-    minThreads: workers,
-    maxThreads: workers,
-    // The key object itself is cloned into the workers; its bytes stay inside of it.
-    workerData: { certificateDer, privateKey } satisfies SigningIssuer,
-  });
-  // A worker that dies idle has nobody to tell; its successor is already starting.
-  pool.on("error", (error: Error) => logger.error({ err: error }, "a signing worker failed"));
-  return pool;
-}
-
-async function runBatch(
-  pool: Piscina<readonly IssuingJob[], readonly IssuingResult[]>,
-  jobs: readonly IssuingJob[],
-): Promise<readonly IssuingResult[]> {
-  try {
-    return await pool.run(jobs);
-  } catch (cause) {
-    // Jobs themselves never throw in there, so this is the worker's end. Its work left no trace and may be repeated.
-    const details = { retryAfterSeconds: 1 };
-    throw new StatusError("ServiceUnavailable", "a signing worker failed; try again", { cause, details });
-  }
 }
 
 function decoderOver(queue: BatchQueue<IssuingJob, IssuingResult>, logger: Logger): CsrDecoder {

@@ -55,7 +55,7 @@ test("DerReader refuses more octets than anything has, and less than nothing is 
 });
 
 test("DerReader refuses nesting deeper than any structure we know", () => {
-  let nested = Buffer.alloc(0);
+  let nested: Buffer = Buffer.alloc(0);
   for (let depth = 0; depth < 17; depth += 1) nested = element(TAG.sequence, nested);
   let reader = DerReader.over(nested);
   for (let depth = 0; depth < 16; depth += 1) reader = reader.enter(TAG.sequence, "it");
