@@ -29,7 +29,7 @@ export interface StatusCause {
 export interface StatusDetails {
   readonly name?: string;
   readonly group?: string;
-  /** The plural resource for 403, 404 and 409; the Kind for 422 (csr-api: API conventions). */
+  /** The plural resource for 403, 404 and 409; the Kind for 422, as kube-apiserver has it. */
   readonly kind?: string;
   readonly uid?: string;
   readonly causes?: readonly StatusCause[];
