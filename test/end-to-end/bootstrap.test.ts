@@ -6,13 +6,13 @@ import Database from "better-sqlite3";
 import { Administrator } from "./support/administrator.ts";
 import type { Wire } from "./support/certificate-requests-client.ts";
 import type { Waiting } from "./support/certificate-wait.ts";
+import { autoApproving } from "./support/configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
 import { readKubeconfig } from "./support/https-client.ts";
 import { KubeletClient, type KubeletOptions, type NodeCertificate } from "./support/kubelet-client.ts";
 
 jest.setTimeout(120_000);
 
-const AUTO_APPROVE = join(import.meta.dirname, "../../config/rbac/auto-approve-bootstrap.yaml");
 const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
 const SERVING_SIGNER = "kubernetes.io/kubelet-serving";
 
@@ -168,7 +168,7 @@ describe("with joins approved automatically", () => {
   let gatehouse: GatehouseProcess;
   let administrator: Administrator;
   beforeAll(async () => {
-    gatehouse = await startGatehouse({ configuration: configurationWith({ rbac: { files: [AUTO_APPROVE] } }) });
+    gatehouse = await startGatehouse({ configuration: autoApproving() });
     administrator = new Administrator(gatehouse.adminKubeconfig);
   });
   afterAll(async () => {
@@ -244,7 +244,7 @@ describe("with joins approved automatically", () => {
   });
 
   test("a certificate of another CA is nobody, however right it looks", async () => {
-    const stranger = await startGatehouse({ configuration: configurationWith({ rbac: { files: [AUTO_APPROVE] } }) });
+    const stranger = await startGatehouse({ configuration: autoApproving() });
     try {
       const { certificatePem, privateKeyPem } = await newKubelet(stranger, { nodeName: "stranger" }).bootstrap();
       const { caPem } = readKubeconfig(gatehouse.bootstrapKubeconfig).credentials;
@@ -280,7 +280,3 @@ test("an expired token is nobody", async () => {
     await gatehouse.remove();
   }
 });
-
-function configurationWith(settings: object): string {
-  return JSON.stringify({ apiVersion: "gatehouse.dev/v1", kind: "GatehouseConfiguration", ...settings });
-}

@@ -81,6 +81,11 @@ export class Administrator {
     return found;
   }
 
+  async certificatePem(serial: string): Promise<string> {
+    const headers = { accept: "application/x-pem-file" };
+    return (await this.#https.send("GET", `/v1/certificates/${serial}`, { headers })).body.toString("utf8");
+  }
+
   decisions(
     name: string,
   ): Promise<{ readonly items: readonly { readonly outcome: string; readonly hook?: string }[] }> {

@@ -1,0 +1,137 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { buildIssuer } from "../builders/issuer.ts";
+import { openssl, temporaryDirectory } from "../builders/openssl.ts";
+import { configurationWith } from "./support/configuration.ts";
+import { startGatehouse } from "./support/gatehouse-process.ts";
+import { type AuthorityFiles, makeAuthority } from "./support/openssl-authority.ts";
+
+jest.setTimeout(120_000);
+
+const ENTRY = join(import.meta.dirname, "../../dist/cli/gatehouse.js");
+const START_LIMIT_MILLISECONDS = 20_000;
+const directory = temporaryDirectory();
+
+let right: AuthorityFiles;
+let other: AuthorityFiles;
+beforeAll(() => {
+  right = makeAuthority(directory.path, { commonName: "right", kind: "ecdsa-p384" });
+  other = makeAuthority(directory.path, { commonName: "other", kind: "rsa-2048" });
+});
+afterAll(() => directory.remove());
+
+/** Starts a server that is to give up by itself. */
+function start(settings: object, dataDirectory = mkdtempSync(join(directory.path, "data-"))) {
+  const file = join(dataDirectory, "configuration.yaml");
+  writeFileSync(file, configurationWith(settings));
+  const serve = ["serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--config", file];
+  const options = { encoding: "utf8", timeout: START_LIMIT_MILLISECONDS, killSignal: "SIGKILL" } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [ENTRY, ...serve], options);
+  return { status, stdout, stderr };
+}
+
+function expectRefusal(outcome: ReturnType<typeof start>, message: RegExp): void {
+  expect(outcome.stderr).toMatch(message);
+  expect(outcome.stderr).not.toMatch(/^\s+at .*:\d+:\d+\)?$/m);
+  expect(outcome).toMatchObject({ status: 1, stdout: "" });
+}
+
+test.each([
+  {
+    name: "another CA's key",
+    files: () => ({ ...right, keyFile: other.keyFile }),
+    message: /the private key is not the one of the certificate .*right\.crt/,
+  },
+  {
+    name: "a certificate that is no CA",
+    files: () =>
+      makeAuthority(directory.path, { commonName: "leaf", kind: "ecdsa-p384", basicConstraints: "CA:FALSE" }),
+    message: /leaf\.crt is no CA certificate/,
+  },
+  {
+    name: "an expired CA",
+    files: expired,
+    message: /expired\.crt expired at .*configure a CA that is valid/,
+  },
+  {
+    name: "a missing file",
+    files: () => ({ ...right, keyFile: join(directory.path, "missing.key") }),
+    message: /missing\.key does not exist; check the configured path/,
+  },
+  {
+    name: "a key under a passphrase",
+    files: () => ({ ...right, keyFile: encrypted(right.keyFile) }),
+    message: /encrypted\.key is under a passphrase; take it off first/,
+  },
+  {
+    name: "two certificates in one file",
+    files: () => ({ ...right, certificateFile: joined(right.certificateFile, other.certificateFile) }),
+    message: /two\.crt must hold exactly one PEM block/,
+  },
+])("refuses to import $name", ({ files, message }) => {
+  expectRefusal(start({ issuer: { import: files() } }), message);
+});
+
+function expired(): AuthorityFiles {
+  const { certificatePem, privateKey } = buildIssuer("ecdsa-p256", { notAfter: new Date(Date.now() - 1000) });
+  const files = { certificateFile: join(directory.path, "expired.crt"), keyFile: join(directory.path, "expired.key") };
+  writeFileSync(files.certificateFile, certificatePem);
+  writeFileSync(files.keyFile, privateKey.export({ type: "pkcs8", format: "pem" }));
+  return files;
+}
+
+function encrypted(keyFile: string): string {
+  const path = join(directory.path, "encrypted.key");
+  openssl("pkcs8", "-topk8", "-in", keyFile, "-passout", "pass:secret", "-out", path);
+  return path;
+}
+
+function joined(...files: readonly string[]): string {
+  const path = join(directory.path, "two.crt");
+  writeFileSync(path, files.map((file) => openssl("x509", "-in", file)).join(""));
+  return path;
+}
+
+test.each([
+  { name: "an unknown setting", settings: { issuers: {} }, message: /Unrecognized key: "issuers"/ },
+  { name: "an unknown algorithm", settings: { issuer: { keyAlgorithm: "dsa" } }, message: /→ at issuer\.keyAlgorithm/ },
+  { name: "a missing RBAC file", settings: { rbac: { files: ["nowhere.yaml"] } }, message: /nowhere\.yaml/ },
+])("refuses $name in the configuration", ({ settings, message }) => {
+  expectRefusal(start(settings), message);
+});
+
+/** What a server left behind that ran with nothing configured. */
+async function usedDirectory(): Promise<string> {
+  const gatehouse = await startGatehouse();
+  await gatehouse.stop();
+  return gatehouse.dataDirectory;
+}
+
+test("refuses what a data directory cannot go on with, and goes on when it is put right", async () => {
+  const dataDirectory = await usedDirectory();
+  const aside = join(directory.path, "aside");
+  mkdirSync(aside);
+  try {
+    expectRefusal(start({ issuer: { import: right } }, dataDirectory), /remove issuer\.import, or start with an empty/);
+
+    renameSync(join(dataDirectory, "keys"), join(aside, "keys"));
+    expectRefusal(start({}, dataDirectory), /is missing; restore the keys directory from a backup/);
+    rmSync(join(dataDirectory, "keys"), { recursive: true });
+    renameSync(join(aside, "keys"), join(dataDirectory, "keys"));
+
+    renameSync(join(dataDirectory, "keys", "encryption.key"), join(aside, "encryption.key"));
+    expectRefusal(start({}, dataDirectory), /encryption\.key is missing, .*restore the key file from a backup/);
+    renameSync(join(aside, "encryption.key"), join(dataDirectory, "keys", "encryption.key"));
+
+    const gatehouse = await startGatehouse({ dataDirectory });
+    expectRefusal(
+      start({}, dataDirectory),
+      /gatehouse\.db is in use by another Gatehouse process; stop that one first/,
+    );
+    expect(await gatehouse.stop()).toBe(0);
+  } finally {
+    rmSync(dataDirectory, { recursive: true });
+  }
+});
