@@ -116,8 +116,7 @@ class Exchange {
     this.#user = user;
     deps.rateLimiter.takeForIdentity(isAnonymous(authenticated) ? `address ${address}` : authenticated.username);
     await this.#authorize(info);
-    // A watch may be silent for as long as it likes; everything else may not.
-    if (info.verb === "watch") request.socket.setTimeout(0);
+    if (info.verb === "watch") this.#allowSilence();
     const body = (): Promise<Buffer> => readBody(request, deps.maxBodyBytes);
     return {
       request,
@@ -129,6 +128,14 @@ class Exchange {
       info,
       readBody: body,
     };
+  }
+
+  /** A watch may be silent for as long as it likes; what comes after it on the same connection may not. */
+  #allowSilence(): void {
+    const { socket } = this.#request;
+    const idleMilliseconds = socket.timeout ?? 0;
+    socket.setTimeout(0);
+    this.#response.once("close", () => socket.setTimeout(idleMilliseconds));
   }
 
   async #authenticate(remoteAddress: string): Promise<Identity> {

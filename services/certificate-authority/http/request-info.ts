@@ -90,7 +90,7 @@ function selectedName(query: URLSearchParams): string {
   return selector === null ? "" : (SINGLE_NAME.exec(selector)?.[1] ?? "");
 }
 
-/** Kubernetes reads a present but empty boolean option as true. */
+/** Kubernetes reads every boolean option that is present as true, but for `0` and `false` in any case. */
 export function isTrue(value: string | null): boolean {
-  return value !== null && value !== "false" && value !== "0";
+  return value !== null && value !== "0" && value.toLowerCase() !== "false";
 }

@@ -15,6 +15,7 @@ test.each([
     sub: "",
   },
   { name: "watch=1", method: "GET", url: `${CSRS}?watch=1`, verb: "watch", object: "", sub: "" },
+  { name: "watch=False lists", method: "GET", url: `${CSRS}?watch=False`, verb: "list", object: "", sub: "" },
   { name: "watch=0 lists", method: "GET", url: `${CSRS}?watch=0`, verb: "list", object: "", sub: "" },
   {
     name: "one name selected",

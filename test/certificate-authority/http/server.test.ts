@@ -134,6 +134,27 @@ function connected(socket: TLSSocket): Promise<TLSSocket> {
   });
 }
 
+test("a connection may be silent during a watch, not before or after it", async () => {
+  const identity = await buildTlsIdentity();
+  const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+  const timeouts: (number | undefined)[] = [];
+  const watch: Route = {
+    method: "GET",
+    path,
+    handler: ({ request: { socket }, response }) => {
+      timeouts.push(socket.timeout);
+      response.once("close", () => timeouts.push(socket.timeout));
+      response.end();
+    },
+  };
+  const { port } = await start([watch], identity);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  await get(port, `${path}?watch=true`, { ca: identity.caPem, agent });
+  await get(port, path, { ca: identity.caPem, agent });
+  agent.destroy();
+  expect(timeouts.slice(0, 3)).toEqual([0, 120_000, 120_000]);
+});
+
 test("shutting down lets a request in flight end", async () => {
   const identity = await buildTlsIdentity();
   let release = (): void => {};
