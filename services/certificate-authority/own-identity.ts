@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
 import { ADMINISTRATORS_GROUP } from "./domain/authorization.ts";
@@ -20,8 +19,10 @@ export interface OwnCertificate {
   readonly notAfter: Date;
 }
 
-export interface KeyPair {
+interface KeyPair {
   readonly spkiDer: Uint8Array;
+  /** Lower-case hex SHA-256 of `spkiDer`. */
+  readonly spkiSha256: string;
   pkcs8Pem(): string;
 }
 
@@ -100,7 +101,7 @@ function wholeSeconds(epochMilliseconds: number): Date {
 function recordOf(
   signed: SignedCertificate,
   intent: CertificateIntent,
-  { spkiDer }: KeyPair,
+  { spkiSha256 }: KeyPair,
   signerName: string,
   issuedAt: Date,
 ): CertificateRecord {
@@ -108,7 +109,7 @@ function recordOf(
   const { commonName, organization } = intent.subject;
   return {
     ...{ serial, fingerprint, issuerId, notBefore, notAfter, der, signerName, commonName, issuedAt },
-    spkiSha256: createHash("sha256").update(spkiDer).digest("hex"),
+    spkiSha256,
     organizations: organization,
     sans: intent.sans,
     nodeName: undefined,

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,10 +64,12 @@ test("a serving certificate is good for the names of this host and is on record"
   for (const name of ["localhost", "ca.example"]) expect(certificate.checkHost(name)).toBe(name);
   for (const address of ["127.0.0.1", "::1", "10.1.2.3"]) expect(certificate.checkIP(address)).toBeDefined();
   expect(privateKeyPem).toContain("BEGIN PRIVATE KEY");
+  const spki = certificate.publicKey.export({ format: "der", type: "spki" });
   const fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
   expect(await opened.ledger.certificates.get(fingerprint)).toMatchObject({
     signerName: "gatehouse.dev/serving",
     commonName: "gatehouse",
+    spkiSha256: createHash("sha256").update(spki).digest("hex"),
     requestUid: undefined,
   });
 });

@@ -5,7 +5,6 @@ export type CustodyErrorCode =
   | "EncryptionKeyMismatch"
   | "InsecurePermissions"
   | "SealedFileDamaged"
-  | "KeyNotFound"
   | "IssuerNotFound"
   | "FileUnreadable"
   | "InvalidCertificate"

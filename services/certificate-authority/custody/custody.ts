@@ -10,7 +10,7 @@ import { checkIssuer, readCertificatePem } from "./issuer-certificate.ts";
 import { encodePem } from "./pem.ts";
 import { exposureOf, preparePrivateDirectory, readOptionalFile, writePrivateFile } from "./private-files.ts";
 import { readPrivateKeyPem } from "./private-key-pem.ts";
-import { SealedFiles } from "./sealed-files.ts";
+import { issuerIdsOf, SealedKeys } from "./sealed-keys.ts";
 import { type IssuerWish, makeSelfSignedIssuer } from "./self-signed-issuer.ts";
 
 const TEN_YEARS_SECONDS = 3650 * 86_400;
@@ -50,10 +50,6 @@ export interface Custody {
   }): Promise<LoadedIssuer>;
   /** @param id - lower-case hex SHA-256 of the certificate's DER. */
   loadIssuer(id: string, now: Date): Promise<LoadedIssuer>;
-  /** Stores a key of our own, replacing one of the same name. `name` is like `serving` or `admin-client`. */
-  storeKey(name: string, pkcs8Der: Uint8Array): Promise<void>;
-  /** @returns PKCS#8, DER; undefined when no key of that name was stored. */
-  loadKey(name: string): Promise<Buffer | undefined>;
 }
 
 /**
@@ -64,30 +60,29 @@ export interface Custody {
  */
 export async function openCustody({ directory, encryption, logger }: CustodyOptions): Promise<Custody> {
   await preparePrivateDirectory(directory);
-  const { key, origin } = await obtainEncryptionKey(directory, encryption, await SealedFiles.names(directory), logger);
+  const { key, origin } = await obtainEncryptionKey(directory, encryption, await SealedKeys.names(directory), logger);
   const sealer = createSealer(key);
-  const files = new SealedFiles(directory, sealer, origin);
-  await files.checkAll();
-  return new EncryptedFileCustody(directory, files, logger, (purpose) => sealer.derive(purpose));
+  const keys = new SealedKeys(directory, sealer, origin);
+  await keys.checkAll();
+  return new EncryptedFileCustody(directory, keys, logger, (purpose) => sealer.derive(purpose));
 }
 
 class EncryptedFileCustody implements Custody {
   readonly deriveKey: (purpose: string) => Buffer;
   readonly #directory: string;
-  readonly #files: SealedFiles;
+  readonly #keys: SealedKeys;
   readonly #logger: Logger;
 
-  constructor(directory: string, files: SealedFiles, logger: Logger, deriveKey: (purpose: string) => Buffer) {
+  constructor(directory: string, keys: SealedKeys, logger: Logger, deriveKey: (purpose: string) => Buffer) {
     this.#directory = directory;
-    this.#files = files;
+    this.#keys = keys;
     this.#logger = logger;
     this.deriveKey = deriveKey;
   }
 
   async issuerIds(): Promise<readonly string[]> {
-    const names = new Set(await readdir(this.#directory));
-    const ids = [...names].flatMap((name) => /^issuer-([0-9a-f]{64})\.sealed$/.exec(name)?.slice(1) ?? []);
-    return ids.filter((id) => names.has(basename(this.#certificatePath(id)))).toSorted();
+    const files = new Set(await readdir(this.#directory));
+    return issuerIdsOf([...files]).filter((id) => files.has(basename(this.#certificatePath(id))));
   }
 
   async createIssuer(wish: Partial<IssuerWish> & Pick<IssuerWish, "now">): Promise<LoadedIssuer> {
@@ -111,8 +106,8 @@ class EncryptedFileCustody implements Custody {
 
   async loadIssuer(id: string, now: Date): Promise<LoadedIssuer> {
     const certificatePath = this.#certificatePath(id);
-    const pkcs8Der = await this.#files.read({ purpose: "issuer", name: id });
-    if (pkcs8Der === undefined) throw issuerMissing(id, this.#files.path({ purpose: "issuer", name: id }));
+    const pkcs8Der = await this.#keys.read(id);
+    if (pkcs8Der === undefined) throw issuerMissing(id, this.#keys.path(id));
     const content = await readOptionalFile(certificatePath);
     if (content === undefined) throw issuerMissing(id, certificatePath);
     const certificateDer = readCertificatePem(content.toString("latin1"), certificatePath);
@@ -126,17 +121,9 @@ class EncryptedFileCustody implements Custody {
     return { description: checkIssuer(certificateDer, privateKey, now, certificatePath), privateKey };
   }
 
-  async storeKey(name: string, pkcs8Der: Uint8Array): Promise<void> {
-    await this.#files.write({ purpose: "key", name }, pkcs8Der);
-  }
-
-  async loadKey(name: string): Promise<Buffer | undefined> {
-    return this.#files.read({ purpose: "key", name });
-  }
-
   /** Key first: a crash in between leaves a key without certificate, which nobody ever heard of. */
   async #storeIssuer({ id, certificateDer }: IssuerDescription, pkcs8Der: Uint8Array): Promise<void> {
-    await this.#files.write({ purpose: "issuer", name: id }, pkcs8Der);
+    await this.#keys.write(id, pkcs8Der);
     await writePrivateFile(this.#certificatePath(id), encodePem("CERTIFICATE", certificateDer), "replace");
     this.#logger.info({ issuer: id }, "issuer key stored, encrypted");
   }

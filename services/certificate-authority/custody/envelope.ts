@@ -22,7 +22,7 @@ const CIPHER = "aes-256-gcm";
 
 /** What a sealed secret is for and how it is called. Opening with another label fails. */
 export interface Label {
-  readonly purpose: "issuer" | "key";
+  readonly purpose: string;
   readonly name: string;
 }
 

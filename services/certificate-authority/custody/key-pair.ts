@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import { Crypto } from "@peculiar/webcrypto";
 import type { KeyAlgorithm } from "../domain/issuer.ts";
 
@@ -24,33 +24,23 @@ const ALGORITHMS: Readonly<Record<KeyAlgorithm, WebCryptoAlgorithm>> = {
 };
 
 /** A private key and its public half, in the encodings that leave this room. */
-export interface KeyPair {
-  readonly privateKey: KeyObject;
+interface KeyPair {
   /** SubjectPublicKeyInfo, DER. */
   readonly spkiDer: Buffer;
   /** Lower-case hex SHA-256 of `spkiDer`. */
   readonly spkiSha256: string;
-  /** PKCS#8, DER. */
-  readonly pkcs8Der: Buffer;
   /** PKCS#8 in one PEM `PRIVATE KEY` block. */
   pkcs8Pem(): string;
 }
 
-/** Makes a new key pair; the work is done off the main thread. */
+/** Makes a new key pair that is kept in memory only; the work is done off the main thread. */
 export async function generateKeyPair(algorithm: KeyAlgorithm): Promise<KeyPair> {
-  const { privateKey } = (await generateWebCryptoKeys(algorithm)).keys;
-  return keyPairOf(await exportPrivateKey(privateKey));
-}
-
-/** @param pkcs8Der - as `KeyPair.pkcs8Der` or `Custody.loadKey` gives it. */
-export function keyPairOf(pkcs8Der: Uint8Array): KeyPair {
-  const privateKey = createPrivateKey({ key: Buffer.from(pkcs8Der), format: "der", type: "pkcs8" });
+  const { keys } = await generateWebCryptoKeys(algorithm);
+  const privateKey = createPrivateKey({ key: await exportPrivateKey(keys.privateKey), format: "der", type: "pkcs8" });
   const spkiDer = createPublicKey(privateKey).export({ format: "der", type: "spki" });
   return {
-    privateKey,
     spkiDer,
     spkiSha256: createHash("sha256").update(spkiDer).digest("hex"),
-    pkcs8Der: Buffer.from(pkcs8Der),
     pkcs8Pem: () => privateKey.export({ format: "pem", type: "pkcs8" }) as string,
   };
 }

@@ -6,6 +6,7 @@ import type { EncryptionSource } from "../../../services/certificate-authority/c
 import { temporaryDirectory } from "../../builders/openssl.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 
+const NOW = new Date("2026-01-01T00:00:00Z");
 const KEY_TEXT = Buffer.alloc(32, 1).toString("base64");
 const OTHER_KEY_TEXT = Buffer.alloc(32, 2).toString("base64");
 
@@ -23,6 +24,16 @@ afterEach(() => home.remove());
 const open = (encryption: EncryptionSource = {}, logger = recordingLogger().logger) =>
   openCustody({ directory, encryption, logger });
 
+/** Makes an issuer, so that something is sealed under the encryption key; its id. */
+async function storeIssuer(...source: Parameters<typeof open>): Promise<string> {
+  return (await (await open(...source)).createIssuer({ now: NOW })).description.id;
+}
+
+/** Whether what is sealed can be opened: resolves with the id that was asked for. */
+async function loadIssuer(id: string, ...source: Parameters<typeof open>): Promise<string> {
+  return (await (await open(...source)).loadIssuer(id, NOW)).description.id;
+}
+
 const environment = (value: string | undefined): EncryptionSource => ({
   environmentKey: { variable: "GATEHOUSE_KEY", value },
 });
@@ -35,32 +46,33 @@ function writeKeyFile(content: string | Buffer, mode = 0o600): EncryptionSource 
 
 test("with nothing configured a key file of mode 0600 is made once, and said at every start", async () => {
   const first = recordingLogger();
-  await (await open({}, first.logger)).storeKey("serving", Buffer.from("secret"));
+  const id = await storeIssuer({}, first.logger);
   const path = join(directory, "encryption.key");
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(statSync(directory).mode & 0o777).toBe(0o700);
   expect(Buffer.from(readFileSync(path, "utf8"), "base64")).toHaveLength(32);
   const second = recordingLogger();
-  expect(await (await open({}, second.logger)).loadKey("serving")).toEqual(Buffer.from("secret"));
+  expect(await loadIssuer(id, {}, second.logger)).toBe(id);
   for (const { lines } of [first, second]) {
-    expect(lines).toEqual([expect.objectContaining({ level: "warn", encryptionKeyFile: path })]);
-    expect(lines[0]?.msg).toContain("for production");
+    const warnings = lines.filter(({ level }) => level === "warn");
+    expect(warnings).toEqual([expect.objectContaining({ encryptionKeyFile: path })]);
+    expect(warnings[0]?.msg).toContain("for production");
   }
 });
 
 test("the generated key can be moved and named, or given by the environment", async () => {
-  await (await open()).storeKey("serving", Buffer.from("secret"));
+  const id = await storeIssuer();
   const content = readFileSync(join(directory, "encryption.key"));
   const { logger, lines } = recordingLogger();
   for (const source of [writeKeyFile(content), environment(content.toString())]) {
-    expect(await (await open(source, logger)).loadKey("serving")).toEqual(Buffer.from("secret"));
+    expect(await loadIssuer(id, source, logger)).toBe(id);
   }
   expect(lines).toEqual([]);
 });
 
 test("a configured key leaves no key file behind", async () => {
-  await (await open(environment(KEY_TEXT))).storeKey("serving", Buffer.from("secret"));
-  expect(readdirSync(directory)).toEqual(["key-serving.sealed"]);
+  const id = await storeIssuer(environment(KEY_TEXT));
+  expect(readdirSync(directory).toSorted()).toEqual([`issuer-${id}.crt`, `issuer-${id}.sealed`]);
 });
 
 test.each<{ name: string; source: () => EncryptionSource; code: string; words: string }>([
@@ -133,13 +145,13 @@ test.each([
   { name: "mode 0600", content: `${KEY_TEXT}\n`, mode: 0o600 },
   { name: "mode 0400", content: KEY_TEXT, mode: 0o400 },
 ])("a key file of $name is taken", async ({ content, mode }) => {
-  await (await open(writeKeyFile(content, mode))).storeKey("serving", Buffer.from("secret"));
-  expect(await (await open(environment(KEY_TEXT))).loadKey("serving")).toEqual(Buffer.from("secret"));
+  const id = await storeIssuer(writeKeyFile(content, mode));
+  expect(await loadIssuer(id, environment(KEY_TEXT))).toBe(id);
 });
 
 test("a wrong key is refused at start, by file and key ids, and changes nothing", async () => {
-  await (await open(environment(KEY_TEXT))).storeKey("serving", Buffer.from("secret"));
-  const sealed = join(directory, "key-serving.sealed");
+  const id = await storeIssuer(environment(KEY_TEXT));
+  const sealed = join(directory, `issuer-${id}.sealed`);
   const before = readFileSync(sealed);
   const refusal = expect(open(environment(OTHER_KEY_TEXT))).rejects;
   await refusal.toMatchObject({ code: "EncryptionKeyMismatch", message: expect.stringContaining(sealed) });
@@ -147,10 +159,10 @@ test("a wrong key is refused at start, by file and key ids, and changes nothing"
 });
 
 test("a lost key file is not replaced while something is sealed under it", async () => {
-  await (await open(environment(KEY_TEXT))).storeKey("serving", Buffer.from("secret"));
+  const id = await storeIssuer(environment(KEY_TEXT));
   await expect(open()).rejects.toMatchObject({
     code: "EncryptionKeyMissing",
-    message: expect.stringContaining("key-serving.sealed"),
+    message: expect.stringContaining(`issuer-${id}.sealed`),
   });
   expect(existsSync(join(directory, "encryption.key"))).toBe(false);
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { createSealer, type Label } from "../../../services/certificate-authority/custody/envelope.ts";
 
 const KEY = Buffer.alloc(32, 7);
-const LABEL: Label = { purpose: "key", name: "serving" };
+const LABEL: Label = { purpose: "issuer", name: "one" };
 const sealer = createSealer(KEY);
 
 test("what was sealed can be opened", () => {
@@ -53,8 +53,8 @@ test("arbitrary bytes never open and never throw", () => {
 });
 
 test.each<{ name: string; label: Label }>([
-  { name: "another name", label: { purpose: "key", name: "admin" } },
-  { name: "another purpose", label: { purpose: "issuer", name: "serving" } },
+  { name: "another name", label: { purpose: "issuer", name: "two" } },
+  { name: "another purpose", label: { purpose: "another", name: "one" } },
 ])("an envelope does not open under $name", ({ label }) => {
   expect(sealer.open(label, sealer.seal(LABEL, Buffer.from("secret")))).toEqual({ kind: "damaged" });
 });

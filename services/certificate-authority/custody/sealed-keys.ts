@@ -5,10 +5,10 @@ import type { Label, Opening, Sealer } from "./envelope.ts";
 import { readPrivateFile, writePrivateFile } from "./private-files.ts";
 
 const SUFFIX = ".sealed";
-const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+const ISSUER_ID = /^[0-9a-f]{64}$/;
 
-/** The sealed secrets of one directory, one file each, called `<purpose>-<name>.sealed`. */
-export class SealedFiles {
+/** The issuers' sealed private keys (PKCS#8, DER) of one directory, one file each, called `issuer-<id>.sealed`. */
+export class SealedKeys {
   readonly #directory: string;
   readonly #sealer: Sealer;
   readonly #keyOrigin: string;
@@ -25,35 +25,32 @@ export class SealedFiles {
     return (await readdir(directory)).filter((name) => name.endsWith(SUFFIX)).toSorted();
   }
 
-  /** @throws {CustodyError} InvalidArgument when the name has other characters than `a-z`, `0-9` and single `-`. */
-  path({ purpose, name }: Label): string {
-    if (!NAME.test(name)) throw new CustodyError("InvalidArgument", `"${name}" cannot be the name of a stored key`);
-    return join(this.#directory, `${purpose}-${name}${SUFFIX}`);
+  /** @throws {CustodyError} InvalidArgument when the id is not 64 lower-case hex digits. */
+  path(id: string): string {
+    if (!ISSUER_ID.test(id)) throw new CustodyError("InvalidArgument", `"${id}" is not the id of an issuer`);
+    return join(this.#directory, `issuer-${id}${SUFFIX}`);
   }
 
-  async write(label: Label, secret: Uint8Array): Promise<void> {
-    await writePrivateFile(this.path(label), this.#sealer.seal(label, secret), "replace");
+  async write(id: string, pkcs8Der: Uint8Array): Promise<void> {
+    await writePrivateFile(this.path(id), this.#sealer.seal(labelOf(id), pkcs8Der), "replace");
   }
 
   /**
    * @returns undefined when there is no such file.
    * @throws {CustodyError} EncryptionKeyMismatch, SealedFileDamaged, InsecurePermissions, FileUnreadable.
    */
-  async read(label: Label): Promise<Buffer | undefined> {
-    const path = this.path(label);
+  async read(id: string): Promise<Buffer | undefined> {
+    const path = this.path(id);
     const envelope = await readPrivateFile(path);
     if (envelope === undefined) return undefined;
-    const opening = this.#sealer.open(label, envelope);
+    const opening = this.#sealer.open(labelOf(id), envelope);
     if (opening.kind === "opened") return opening.secret;
     throw this.#failure(opening, path);
   }
 
   /** Opens every file once, so that a wrong key or a damaged file is told at start and nothing is written beside it. */
   async checkAll(): Promise<void> {
-    for (const file of await SealedFiles.names(this.#directory)) {
-      const label = labelOf(file);
-      if (label !== undefined) await this.read(label);
-    }
+    for (const id of issuerIdsOf(await readdir(this.#directory))) await this.read(id);
   }
 
   #failure(opening: Exclude<Opening, { kind: "opened" }>, path: string): CustodyError {
@@ -81,7 +78,11 @@ export class SealedFiles {
   }
 }
 
-function labelOf(file: string): Label | undefined {
-  const [, purpose, name = ""] = /^(issuer|key)-(.+)\.sealed$/.exec(file) ?? [];
-  return purpose === undefined ? undefined : { purpose: purpose as Label["purpose"], name };
+/** The ids of the issuers whose sealed keys are among these file names, sorted. */
+export function issuerIdsOf(files: readonly string[]): readonly string[] {
+  return files.flatMap((file) => /^issuer-([0-9a-f]{64})\.sealed$/.exec(file)?.slice(1) ?? []).toSorted();
+}
+
+function labelOf(id: string): Label {
+  return { purpose: "issuer", name: id };
 }

@@ -1,11 +1,15 @@
+import { createHash, createPublicKey } from "node:crypto";
 import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
-import { generateKeyPair, keyPairOf } from "../../../services/certificate-authority/custody/key-pair.ts";
+import { generateKeyPair } from "../../../services/certificate-authority/custody/key-pair.ts";
 import { KEY_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
 import { temporaryDirectory } from "../../builders/openssl.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
+
+const NOW = new Date("2026-01-01T00:00:00Z");
+const UNKNOWN_ID = "0".repeat(64);
 
 let home: ReturnType<typeof temporaryDirectory>;
 beforeEach(() => {
@@ -15,37 +19,42 @@ afterEach(() => home.remove());
 
 const open = () => openCustody({ directory: home.path, encryption: {}, logger: recordingLogger().logger });
 
-test("a stored key comes back and replaces its predecessor", async () => {
-  const custody = await open();
-  await custody.storeKey("serving", Buffer.from("first"));
-  await custody.storeKey("serving", Buffer.from("second"));
-  expect(await custody.loadKey("serving")).toEqual(Buffer.from("second"));
-  expect(await custody.loadKey("admin-client")).toBeUndefined();
-  expect(statSync(join(home.path, "key-serving.sealed")).mode & 0o777).toBe(0o600);
-  expect(readdirSync(home.path).toSorted()).toEqual(["encryption.key", "key-serving.sealed"]);
+/** Makes an issuer in the directory; `path` is where its key lies sealed. */
+async function storeIssuer() {
+  const { description, privateKey } = await (await open()).createIssuer({ now: NOW });
+  return { id: description.id, privateKey, path: join(home.path, `issuer-${description.id}.sealed`) };
+}
+
+const load = async (id: string) => (await open()).loadIssuer(id, NOW);
+
+test("a stored key comes back, from a file that only its owner may read", async () => {
+  const { id, privateKey, path } = await storeIssuer();
+  expect((await load(id)).privateKey.equals(privateKey)).toBe(true);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readdirSync(home.path).toSorted()).toEqual(["encryption.key", `issuer-${id}.crt`, `issuer-${id}.sealed`]);
 });
 
 test("no stored file holds the key in the clear", async () => {
-  const pair = await generateKeyPair("ecdsa-p256");
-  await (await open()).storeKey("serving", pair.pkcs8Der);
+  const { privateKey } = await storeIssuer();
+  const { d: secret = "" } = privateKey.export({ format: "jwk" });
+  expect(Buffer.from(secret, "base64url")).toHaveLength(32);
   for (const name of readdirSync(home.path)) {
-    const content = readFileSync(join(home.path, name));
-    expect(content.includes(pair.pkcs8Der.subarray(-32))).toBe(false);
+    expect(readFileSync(join(home.path, name)).includes(Buffer.from(secret, "base64url"))).toBe(false);
   }
 });
 
-test.each(["", "../escape", "a/b", "Serving", "a--b", "-a", "a.b", "é"])("%j cannot name a key", async (name) => {
-  const custody = await open();
-  await expect(custody.storeKey(name, Buffer.from("x"))).rejects.toMatchObject({ code: "InvalidArgument" });
-  await expect(custody.loadKey(name)).rejects.toMatchObject({ code: "InvalidArgument" });
-});
+test.each(["", "../escape", UNKNOWN_ID.slice(1), `${UNKNOWN_ID}0`, "A".repeat(64), `${UNKNOWN_ID.slice(1)}/`])(
+  "%j cannot be an issuer's id",
+  async (id) => {
+    await expect(load(id)).rejects.toMatchObject({ code: "InvalidArgument" });
+  },
+);
 
 test("files that trade places are noticed", async () => {
+  const [one, two] = [await storeIssuer(), await storeIssuer()];
   const custody = await open();
-  await custody.storeKey("serving", Buffer.from("one"));
-  await custody.storeKey("admin", Buffer.from("two"));
-  copyFileSync(join(home.path, "key-admin.sealed"), join(home.path, "key-serving.sealed"));
-  await expect(custody.loadKey("serving")).rejects.toMatchObject({ code: "SealedFileDamaged" });
+  copyFileSync(two.path, one.path);
+  await expect(custody.loadIssuer(one.id, NOW)).rejects.toMatchObject({ code: "SealedFileDamaged" });
   await expect(open()).rejects.toMatchObject({ code: "SealedFileDamaged" });
 });
 
@@ -56,8 +65,7 @@ test.each<{ name: string; damage: (content: Buffer) => Buffer; code: string }>([
   { name: "altered", damage: (content) => content.fill(0, content.length - 4), code: "SealedFileDamaged" },
   { name: "under another key", damage: (content) => content.fill(0, 5, 13), code: "EncryptionKeyMismatch" },
 ])("a file $name stops the start and stays as it is", async ({ damage, code }) => {
-  await (await open()).storeKey("serving", Buffer.from("secret"));
-  const path = join(home.path, "key-serving.sealed");
+  const { path } = await storeIssuer();
   const damaged = damage(readFileSync(path));
   writeFileSync(path, damaged);
   await expect(open()).rejects.toMatchObject({ code, message: expect.stringContaining(path) });
@@ -65,15 +73,14 @@ test.each<{ name: string; damage: (content: Buffer) => Buffer; code: string }>([
 });
 
 test("a file that others may read stops the start until it is closed", async () => {
-  await (await open()).storeKey("serving", Buffer.from("secret"));
-  const path = join(home.path, "key-serving.sealed");
+  const { id, privateKey, path } = await storeIssuer();
   chmodSync(path, 0o644);
   await expect(open()).rejects.toMatchObject({
     code: "InsecurePermissions",
     message: expect.stringContaining(`chmod 600 ${path}`),
   });
   chmodSync(path, 0o600);
-  expect(await (await open()).loadKey("serving")).toEqual(Buffer.from("secret"));
+  expect((await load(id)).privateKey.equals(privateKey)).toBe(true);
 });
 
 /** A file such as a crash in the middle of a write leaves, last written so many seconds ago. */
@@ -86,25 +93,20 @@ function leave(name: string, ageSeconds: number): void {
 
 test("what a crash left half written is ignored, and cleared away once it is old", async () => {
   leave(".encryption.key.0123456789abcdef.tmp", 3600);
-  await (await open()).storeKey("serving", Buffer.from("secret"));
-  leave(".key-serving.sealed.0123456789abcdef.tmp", 3600);
-  leave(".key-serving.sealed.fedcba9876543210.tmp", 1);
+  const { id, privateKey } = await storeIssuer();
+  const young = `.issuer-${id}.sealed.fedcba9876543210.tmp`;
+  leave(`.issuer-${id}.sealed.0123456789abcdef.tmp`, 3600);
+  leave(young, 1);
   leave("notes.tmp", 3600);
-  expect(await (await open()).loadKey("serving")).toEqual(Buffer.from("secret"));
-  expect(readdirSync(home.path).toSorted()).toEqual([
-    ".key-serving.sealed.fedcba9876543210.tmp",
-    "encryption.key",
-    "key-serving.sealed",
-    "notes.tmp",
-  ]);
+  expect((await load(id)).privateKey.equals(privateKey)).toBe(true);
+  const kept = [young, "encryption.key", `issuer-${id}.crt`, `issuer-${id}.sealed`, "notes.tmp"];
+  expect(readdirSync(home.path).toSorted()).toEqual(kept);
 });
 
 test.each(KEY_ALGORITHMS)("a generated %s key pair is whole", async (algorithm) => {
   const pair = await generateKeyPair(algorithm);
-  expect(pair.privateKey.type).toBe("private");
   expect(pair.pkcs8Pem()).toMatch(/^-----BEGIN PRIVATE KEY-----\n[\s\S]+-----END PRIVATE KEY-----\n$/);
-  const again = keyPairOf(pair.pkcs8Der);
-  expect(again.privateKey.equals(pair.privateKey)).toBe(true);
-  expect(again.spkiDer).toEqual(pair.spkiDer);
-  expect(again.spkiSha256).toMatch(/^[0-9a-f]{64}$/);
+  const publicKey = createPublicKey(pair.pkcs8Pem());
+  expect(publicKey.export({ format: "der", type: "spki" })).toEqual(pair.spkiDer);
+  expect(pair.spkiSha256).toBe(createHash("sha256").update(pair.spkiDer).digest("hex"));
 });
