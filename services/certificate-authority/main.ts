@@ -3,8 +3,8 @@ import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import closeWithGrace from "close-with-grace";
-import { writeFileAtomically } from "../shared/atomic-file.ts";
 import { systemClock } from "../shared/clock.ts";
+import { removeLeftovers, writeFileDurably } from "../shared/durable-file.ts";
 import { createLogger, type Logger } from "../shared/logging.ts";
 import { type Access, createAccess } from "./access/access.ts";
 import { createRateLimiter } from "./access/rate-limiter.ts";
@@ -47,6 +47,7 @@ export async function serve(overrides: ConfigurationOverrides): Promise<void> {
   const logger = createLogger({ level: configuration.log.level, format: logFormat(configuration.log.format) });
   nameLessSafeChoices(configuration, logger);
   mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
+  await removeLeftovers(configuration.dataDirectory);
   const authority = await openAuthority(configuration, logger);
   const door = await openFrontDoor({ ...authority, configuration, clock, logger });
   await leaveFiles(configuration, authority, door, logger);
@@ -220,7 +221,7 @@ async function leaveFiles(
 ): Promise<void> {
   const { identity, access, caPem } = authority;
   const directory = configuration.dataDirectory;
-  writeFileAtomically(join(directory, "ca.crt"), caPem, 0o644);
+  await writeFileDurably(join(directory, "ca.crt"), caPem, { mode: 0o644, existing: "replaced" });
   await leaveKubeconfigs({
     directory,
     serverUrl: door.url,

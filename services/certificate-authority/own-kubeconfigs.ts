@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { writeFileAtomically } from "../shared/atomic-file.ts";
 import type { Clock } from "../shared/clock.ts";
+import { writeFileDurably } from "../shared/durable-file.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { OwnCertificate } from "./own-identity.ts";
 
@@ -40,17 +40,17 @@ async function leaveAdministrator(deps: KubeconfigDependencies): Promise<void> {
   const kept = readUser(path);
   const user =
     kept !== undefined && servesOn(kept, deps) ? kept : certificateUser(await deps.newAdministratorCertificate());
-  write(path, deps, "gatehouse-admin", user);
+  await write(path, deps, "gatehouse-admin", user);
 }
 
 async function leaveBootstrap(deps: KubeconfigDependencies): Promise<void> {
   const path = join(deps.directory, BOOTSTRAP_KUBECONFIG);
   if (!existsSync(path)) {
-    write(path, deps, "kubelet-bootstrap", { token: await deps.newBootstrapToken() });
+    await write(path, deps, "kubelet-bootstrap", { token: await deps.newBootstrapToken() });
     return;
   }
   const kept = readUser(path);
-  if (kept !== undefined) write(path, deps, "kubelet-bootstrap", kept);
+  if (kept !== undefined) await write(path, deps, "kubelet-bootstrap", kept);
 }
 
 const kubeconfigSchema = z.object({
@@ -91,7 +91,12 @@ function certificateUser({ certificatePem, privateKeyPem }: OwnCertificate): Kub
   return { "client-certificate-data": base64(certificatePem), "client-key-data": base64(privateKeyPem) };
 }
 
-function write(path: string, deps: KubeconfigDependencies, userName: string, user: KubeconfigUser): void {
+async function write(
+  path: string,
+  deps: KubeconfigDependencies,
+  userName: string,
+  user: KubeconfigUser,
+): Promise<void> {
   const { serverUrl, caPem, logger } = deps;
   const text = stringify({
     apiVersion: "v1",
@@ -102,7 +107,7 @@ function write(path: string, deps: KubeconfigDependencies, userName: string, use
     "current-context": "gatehouse",
   });
   if (existsSync(path) && readFileSync(path, "utf8") === text) return;
-  writeFileAtomically(path, text, 0o600);
+  await writeFileDurably(path, text, { mode: 0o600, existing: "replaced" });
   logger.info({ path }, "wrote kubeconfig");
 }
 

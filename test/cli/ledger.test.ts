@@ -81,6 +81,22 @@ test.each([
   expect(readFileSync(path, "utf8")).toBe("precious");
 });
 
+test("a file that appears while the copy is on its way is not replaced unless forced", async () => {
+  const path = join(workingDirectory, "copy.db");
+  const slow = await startServer(await buildTlsIdentity(), (_, response) => {
+    writeFileSync(path, "precious");
+    response.end("the copy");
+  });
+  const args = ["ledger", "backup", "--output", path, "--kubeconfig", slow.kubeconfig];
+  const { code, stderr } = await gatehouse(args);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: the backup was not completed: EEXIST/);
+  expect(readFileSync(path, "utf8")).toBe("precious");
+  expect((await gatehouse([...args, "--force"])).code).toBe(0);
+  await slow.close();
+  expect(readFileSync(path, "utf8")).toBe("the copy");
+});
+
 test("a backup into a folder that is not there fails before it asks for much", async () => {
   const { code, stderr } = await server.command(["ledger", "backup", "--output", "no/copy.db"], { workingDirectory });
   expect(code).toBe(1);

@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { writeFileDurably } from "../../shared/durable-file.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { IssuerDescription } from "../domain/issuer.ts";
 import { CustodyError } from "./custody-error.ts";
@@ -8,7 +9,7 @@ import { type EncryptionSource, obtainEncryptionKey } from "./encryption-key.ts"
 import { createSealer } from "./envelope.ts";
 import { checkIssuer, readCertificatePem } from "./issuer-certificate.ts";
 import { encodePem } from "./pem.ts";
-import { exposureOf, preparePrivateDirectory, readOptionalFile, writePrivateFile } from "./private-files.ts";
+import { exposureOf, PRIVATE, preparePrivateDirectory, readOptionalFile } from "./private-files.ts";
 import { readPrivateKeyPem } from "./private-key-pem.ts";
 import { issuerIdsOf, SealedKeys } from "./sealed-keys.ts";
 import { type IssuerWish, makeSelfSignedIssuer } from "./self-signed-issuer.ts";
@@ -124,7 +125,8 @@ class EncryptedFileCustody implements Custody {
   /** Key first: a crash in between leaves a key without certificate, which nobody ever heard of. */
   async #storeIssuer({ id, certificateDer }: IssuerDescription, pkcs8Der: Uint8Array): Promise<void> {
     await this.#keys.write(id, pkcs8Der);
-    await writePrivateFile(this.#certificatePath(id), encodePem("CERTIFICATE", certificateDer), "replace");
+    const certificatePem = encodePem("CERTIFICATE", certificateDer);
+    await writeFileDurably(this.#certificatePath(id), certificatePem, { mode: PRIVATE, existing: "replaced" });
     this.#logger.info({ issuer: id }, "issuer key stored, encrypted");
   }
 

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { writeFileDurably } from "../../shared/durable-file.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { CustodyError } from "./custody-error.ts";
-import { errorCode, readPrivateFile, writePrivateFile } from "./private-files.ts";
+import { errorCode, PRIVATE, readPrivateFile } from "./private-files.ts";
 
 const KEY_LENGTH = 32;
 const BASE64_KEY = /^[A-Za-z0-9+/]{43}=$/;
@@ -96,7 +97,7 @@ async function generateKeyFile(path: string, sealedFiles: readonly string[]): Pr
   }
   const content = Buffer.from(`${randomBytes(KEY_LENGTH).toString("base64")}\n`);
   try {
-    await writePrivateFile(path, content, "create");
+    await writeFileDurably(path, content, { mode: PRIVATE, existing: "kept" });
     return content;
   } catch (error) {
     // Another process was faster; its key is the one that counts.

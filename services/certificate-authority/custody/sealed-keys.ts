@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { writeFileDurably } from "../../shared/durable-file.ts";
 import { CustodyError } from "./custody-error.ts";
 import type { Label, Opening, Sealer } from "./envelope.ts";
-import { readPrivateFile, writePrivateFile } from "./private-files.ts";
+import { PRIVATE, readPrivateFile } from "./private-files.ts";
 
 const SUFFIX = ".sealed";
 const ISSUER_ID = /^[0-9a-f]{64}$/;
@@ -32,7 +33,8 @@ export class SealedKeys {
   }
 
   async write(id: string, pkcs8Der: Uint8Array): Promise<void> {
-    await writePrivateFile(this.path(id), this.#sealer.seal(labelOf(id), pkcs8Der), "replace");
+    const sealed = this.#sealer.seal(labelOf(id), pkcs8Der);
+    await writeFileDurably(this.path(id), sealed, { mode: PRIVATE, existing: "replaced" });
   }
 
   /**

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Command } from "commander";
+import { fillFileDurably } from "../../shared/durable-file.ts";
 import type { ApiClient } from "../api-client.ts";
 import { CommandError, messageOf } from "../command-error.ts";
 import {
@@ -46,7 +46,7 @@ async function backUp(client: ApiClient, options: Options, terminal: Terminal): 
   }
   const accept = "application/vnd.sqlite3";
   const stream = await client.stream({ path: "/v1/ledger/backup", accept, isSlow: true }, { signal: terminal.signal });
-  const bytes = await store(stream, path, terminal);
+  const bytes = await store(stream, path, options, terminal);
   const revision = Number(stream.headers["gatehouse-revision"]);
   const result = { file: path, bytes, revision };
   writeObject(terminal.stdout, options.format, result, () => {
@@ -54,43 +54,25 @@ async function backUp(client: ApiClient, options: Options, terminal: Terminal): 
   });
 }
 
-/** Writes beside the target and renames at the end: the target is a whole backup or none. An answer that breaks off throws. */
-async function store(stream: IncomingMessage, path: string, terminal: Terminal): Promise<number> {
-  const temporary = `${path}.${process.pid}.partial`;
+/** The target becomes a whole backup or stays as it was: an answer that breaks off throws. */
+async function store(stream: IncomingMessage, path: string, { force }: Options, terminal: Terminal): Promise<number> {
   const announced = stream.headers["content-length"];
   const total = announced === undefined ? undefined : Number(announced);
   const progress = createProgress(terminal.stderr, "copying the ledger", total);
   try {
-    const file = await open(temporary, "wx", 0o600);
-    let written = 0;
-    try {
+    return await fillFileDurably(path, { mode: 0o600, existing: force ? "replaced" : "kept" }, async (file) => {
+      let written = 0;
       for await (const chunk of stream as AsyncIterable<Buffer>) {
-        await file.write(chunk);
+        await file.writeFile(chunk);
         written += chunk.length;
         progress.at(written);
       }
-      await file.sync();
-    } finally {
-      await file.close();
-      progress.end();
-    }
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
-    return written;
-  } catch (error) {
+      return written;
+    });
+  } catch (cause) {
     stream.destroy();
-    await rm(temporary, { force: true });
-    if (error instanceof CommandError) throw error;
-    throw new CommandError(`the backup was not completed: ${messageOf(error)}`, undefined, { cause: error });
-  }
-}
-
-/** Makes the rename itself survive a power cut. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
+    throw new CommandError(`the backup was not completed: ${messageOf(cause)}`, undefined, { cause });
   } finally {
-    await handle.close();
+    progress.end();
   }
 }
