@@ -42,7 +42,7 @@ export interface CertificateFields {
  * Reads one certificate off `reader`.
  * @throws {DerError} when it is malformed or has an extension twice.
  */
-export function readFields(reader: DerReader): CertificateFields {
+function readFields(reader: DerReader): CertificateFields {
   const certificate = reader.enter(TAG.sequence, "certificate");
   const tbs = certificate.enter(TAG.sequence, "certificate");
   const outerAlgorithm = certificate.read(TAG.sequence, "signature algorithm");

@@ -9,7 +9,7 @@ import { EXTENDED_KEY_USAGE_OIDS, OID } from "./object-identifiers.ts";
 const TRUE = Buffer.from("0101ff", "hex");
 
 /** An extension whose value `write` writes. */
-export function writeExtension(writer: DerWriter, oid: string, isCritical: boolean, write: () => void): void {
+function writeExtension(writer: DerWriter, oid: string, isCritical: boolean, write: () => void): void {
   const extensionEnd = writer.size;
   write();
   writer.wrap(TAG.octetString, extensionEnd);

@@ -1,16 +1,17 @@
-import { hash, type KeyObject, randomFillSync, sign } from "node:crypto";
+import { hash, type KeyObject, randomFillSync, sign, X509Certificate } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { isStatusError, StatusError } from "../../shared/status-error.ts";
+import { StatusError } from "../../shared/status-error.ts";
 import type { CertificateIntent, SignedCertificate } from "../domain/certificate.ts";
 import type { CsrDecoding } from "../domain/csr-facts.ts";
 import { createCertificateBuilder } from "./certificate-builder.ts";
 import { lintCertificate } from "./certificate-lint.ts";
 import { serialHex } from "./certificate-reader.ts";
 import { findDifferences } from "./certificate-rereader.ts";
-import { decodeRequest } from "./csr-decoder.ts";
+import { decodeRequests } from "./csr-decoder.ts";
 import { loadIssuerCertificate } from "./issuer-certificate.ts";
 import { encodePem } from "./pem.ts";
 import { importPublicKey } from "./public-key.ts";
+import { start, step } from "./steps.ts";
 
 const SERIAL_OCTETS = 16;
 /** Keys of requests that were decoded and are about to be signed; importing one again costs as much as half a check. */
@@ -22,15 +23,17 @@ export interface SigningIssuer {
   readonly privateKey: KeyObject;
 }
 
-/** The whole work of issuing, on one thread and synchronous. */
+export type SigningOutcome =
+  | { readonly kind: "signed"; readonly certificate: SignedCertificate }
+  /** InternalError: the finished certificate is not what was intended; it was dropped. */
+  | { readonly kind: "refused"; readonly error: StatusError };
+
+/** The whole work of issuing, on one thread and synchronous, many at a time. */
 export interface IssuingCore {
-  /** See `decodeRequest`. */
-  decode(requestBase64: string): CsrDecoding;
-  /**
-   * Builds, signs, lints and re-reads one certificate.
-   * @throws {StatusError} InternalError when the finished certificate is not what was intended; it is then dropped.
-   */
-  sign(intent: CertificateIntent): SignedCertificate;
+  /** See `decodeRequests`. */
+  decode(requests: readonly string[]): readonly CsrDecoding[];
+  /** Builds, signs, lints and re-reads a certificate for each intent; answers in their order. */
+  sign(intents: readonly CertificateIntent[]): readonly SigningOutcome[];
 }
 
 export function createIssuingCore({ certificateDer, privateKey }: SigningIssuer): IssuingCore {
@@ -42,41 +45,73 @@ export function createIssuingCore({ certificateDer, privateKey }: SigningIssuer)
     return keys.get(hash("sha256", spkiDer)) ?? importPublicKey(spkiDer);
   }
 
-  function issue(intent: CertificateIntent): SignedCertificate {
+  function build(intent: CertificateIntent): Draft {
     const serial = randomSerial();
-    const toBeSigned = builder.toBeSigned(intent, serial);
-    const der = builder.certificate(toBeSigned, sign(issuer.signature.digest, toBeSigned, privateKey));
-    const faults = [
-      ...lintCertificate(der, intent, issuer),
-      ...findDifferences(der, intent, keyOf(Buffer.from(intent.spkiDer)), issuer),
-    ];
-    if (faults.length > 0) throw new Error(faults.join("; "));
-    return {
-      pem: encodePem("CERTIFICATE", der),
-      der,
-      serial: serialHex(serial),
-      fingerprint: hash("sha256", der),
-      issuerId: issuer.description.id,
-      notBefore: intent.notBefore,
-      notAfter: intent.notAfter,
-    };
+    // A copy: the builder's view ends with the next intent.
+    return { intent, serial, toBeSigned: Buffer.from(builder.toBeSigned(intent, serial)) };
+  }
+
+  function signDraft({ intent, serial, toBeSigned }: Draft): Leaf {
+    const signature = sign(issuer.signature.digest, toBeSigned, privateKey);
+    return { intent, serial, der: builder.certificate(toBeSigned, signature) };
+  }
+
+  function lint(leaf: Leaf): Leaf {
+    expectNone(lintCertificate(leaf.der, leaf.intent, issuer));
+    return leaf;
+  }
+
+  function reread(leaf: Leaf): RereadLeaf {
+    const found = new X509Certificate(leaf.der);
+    expectNone(findDifferences(found, leaf.intent, keyOf(Buffer.from(leaf.intent.spkiDer)), issuer));
+    return { leaf, found };
+  }
+
+  function release({ leaf: { intent, serial, der }, found }: RereadLeaf): SignedCertificate {
+    if (!found.verify(issuer.publicKey)) throw new Error("signature is not the issuer's");
+    const { notBefore, notAfter } = intent;
+    const issuerId = issuer.description.id;
+    const [pem, fingerprint] = [encodePem("CERTIFICATE", der), hash("sha256", der)];
+    return { pem, der, serial: serialHex(serial), fingerprint, issuerId, notBefore, notAfter };
   }
 
   return {
-    decode: (requestBase64) => decodeRequest(requestBase64, ({ facts, key }) => void keys.set(facts.spkiSha256, key)),
-    sign(intent) {
-      try {
-        return issue(intent);
-      } catch (cause) {
-        throw toRefusal(cause);
-      }
+    decode: (requests) => decodeRequests(requests, ({ facts, key }) => void keys.set(facts.spkiSha256, key)),
+    sign(intents) {
+      const signed = step(step(start(intents), build), signDraft);
+      const released = step(step(step(signed, lint), reread), release);
+      return released.map((attempt) =>
+        "value" in attempt
+          ? { kind: "signed", certificate: attempt.value }
+          : { kind: "refused", error: toRefusal(attempt.error) },
+      );
     },
   };
 }
 
+interface Draft {
+  readonly intent: CertificateIntent;
+  readonly serial: Buffer;
+  readonly toBeSigned: Buffer;
+}
+
+interface Leaf {
+  readonly intent: CertificateIntent;
+  readonly serial: Buffer;
+  readonly der: Buffer;
+}
+
+interface RereadLeaf {
+  readonly leaf: Leaf;
+  readonly found: X509Certificate;
+}
+
+function expectNone(faults: readonly string[]): void {
+  if (faults.length > 0) throw new Error(faults.join("; "));
+}
+
 /** Which rule failed is for operators: it stands in the cause. */
 function toRefusal(cause: unknown): StatusError {
-  if (isStatusError(cause)) return cause;
   return new StatusError("InternalError", "the certificate failed its checks and was not released", { cause });
 }
 

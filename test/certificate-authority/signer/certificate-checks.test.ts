@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { CertificateIntent } from "../../../services/certificate-authority/domain/certificate.ts";
@@ -10,7 +11,7 @@ import { attributeDer, extensionDer } from "../../builders/csr.ts";
 import { element, oid, sequence, setOf, TAG } from "../../builders/der.ts";
 import { buildIntent, type IntentArguments } from "../../builders/intent.ts";
 import { buildIssuer } from "../../builders/issuer.ts";
-import { generateKey, signWithDefault } from "../../builders/keys.ts";
+import { generateKey } from "../../builders/keys.ts";
 import { arbitraryIntent, arbitrarySerial } from "./arbitrary-intent.ts";
 import {
   AUTHORITY_CONSTRAINTS,
@@ -42,7 +43,7 @@ function lint(changes: Partial<LeafParts>, intent = INTENT, issuer = ISSUER): re
 
 function differences(changes: Partial<LeafParts>, intent = INTENT): readonly string[] {
   return findDifferences(
-    forgeCertificate(FORGER, SPKI, changes),
+    new X509Certificate(forgeCertificate(FORGER, SPKI, changes)),
     intent,
     importPublicKey(Buffer.from(intent.spkiDer)),
     ISSUER,
@@ -352,8 +353,6 @@ test("the lint refuses an intent with bits that are no key usage", () => {
   ).toEqual([RULE.keyUsage]);
 });
 
-const FOREIGN = { ...FORGER, privateKey: generateKey("ecdsa-p256").privateKey };
-
 test.each<{ name: string; changes: Partial<LeafParts>; fields: readonly string[] }>([
   {
     name: "subject",
@@ -440,24 +439,8 @@ test.each<{ name: string; changes: Partial<LeafParts>; fields: readonly string[]
     fields: ["basicConstraints"],
   },
   { name: "key", changes: { spki: OTHER_SPKI }, fields: ["publicKey"] },
-  {
-    name: "signature",
-    changes: { signature: signWithDefault(FOREIGN.privateKey, Buffer.from("x")) },
-    fields: ["signature"],
-  },
 ])("the second parser finds another $name", ({ changes, fields }) => {
   expect(differences(changes)).toEqual(fields);
-});
-
-test("a signature by another key is found", () => {
-  const der = forgeCertificate(FOREIGN, SPKI);
-  expect(findDifferences(der, INTENT, importPublicKey(SPKI), ISSUER)).toEqual(["signature"]);
-});
-
-test("the second parser refuses what is no certificate", () => {
-  expect(() => findDifferences(Buffer.from("x"), INTENT, importPublicKey(SPKI), ISSUER)).toThrow(
-    /asn1|DER|PEM|wrong tag/i,
-  );
 });
 
 test("whatever is built passes both checks, with names that need every kind of escape", () => {
@@ -472,7 +455,9 @@ test("whatever is built passes both checks, with names that need every kind of e
       const intent = { ...drawn, notBefore, notAfter };
       const der = builder.certificate(builder.toBeSigned(intent, serialOctets), Buffer.from("3006020101020101", "hex"));
       expect(lintCertificate(der, intent, issuer)).toEqual([]);
-      expect(findDifferences(der, intent, importPublicKey(Buffer.from(intent.spkiDer)), issuer)).toEqual(["signature"]);
+      expect(
+        findDifferences(new X509Certificate(der), intent, importPublicKey(Buffer.from(intent.spkiDer)), issuer),
+      ).toEqual([]);
     }),
     { numRuns: 300 },
   );

@@ -1,15 +1,20 @@
 import { constants, sign } from "node:crypto";
 import { expect, test } from "@jest/globals";
-import { decodeRequest } from "../../../services/certificate-authority/signer/csr-decoder.ts";
+import type { CsrDecoding } from "../../../services/certificate-authority/domain/csr-facts.ts";
+import { decodeRequests } from "../../../services/certificate-authority/signer/csr-decoder.ts";
 import { attributeDer, buildCsr, type CsrArguments, extensionDer, extensionRequestDer } from "../../builders/csr.ts";
 import { bitString, element, oid, pemBlock, sequence, setOf, TAG } from "../../builders/der.ts";
 import { generateKey, type TestKeyAlgorithm } from "../../builders/keys.ts";
+
+function decodeRequest(requestBase64: string, onDecoded?: Parameters<typeof decodeRequests>[1]): CsrDecoding {
+  return decodeRequests([requestBase64], onDecoded)[0] ?? { kind: "invalid", message: "no answer" };
+}
 
 function base64(text: string): string {
   return Buffer.from(text).toString("base64");
 }
 
-function decodeDer(der: Uint8Array): ReturnType<typeof decodeRequest> {
+function decodeDer(der: Uint8Array): CsrDecoding {
   return decodeRequest(base64(pemBlock("CERTIFICATE REQUEST", der)));
 }
 
@@ -451,7 +456,7 @@ test("octets behind the request are refused, inside the PEM block or inside the 
   expect(inside).toEqual({ kind: "invalid", message: "certificate request: trailing data" });
 });
 
-function withSpki(spki: Buffer): ReturnType<typeof decodeRequest> {
+function withSpki(spki: Buffer): CsrDecoding {
   const info = (): Buffer => sequence(element(TAG.integer, Buffer.from([0])), sequence(), spki, element(0xa0));
   return csrWith({ key: "ecdsa-p256", algorithm: SHA256_ECDSA, digest: "sha256", info });
 }

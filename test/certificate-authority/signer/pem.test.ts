@@ -23,7 +23,7 @@ test.each([
     text: GOOD.replace(BODY, ` ${BODY.slice(0, 4)}\t${BODY.slice(4)} `),
     blocks: [X],
   },
-  { name: "one character a line", text: GOOD.replace(BODY, [...BODY].join("\n")), blocks: [X] },
+  { name: "one character a line", text: GOOD.replace(BODY, BODY.replace(/./g, "$&\n")), blocks: [X] },
   { name: "BEGIN in the middle of a line", text: `text ${GOOD}`, blocks: [] },
   { name: "END in the middle of a line", text: GOOD.replace("\n-----END", " -----END"), blocks: [] },
   { name: "text after the END marker", text: GOOD.replace("END X-----", "END X----- x"), blocks: [] },

@@ -178,14 +178,37 @@ test("an intent that cannot be certified as it stands is not released", async ()
   expect((await signer.signer.sign(buildIntent())).pem).toContain("BEGIN CERTIFICATE");
 });
 
-test("the cause of a refusal names the rules, for the log", () => {
+test("the cause of a refusal names the rules and fields, for the log; neighbours are signed", () => {
   const core = createIssuingCore(buildIssuer());
-  const intent = buildIntent({ keyUsage: 0x200 });
-  expect(() => core.sign(intent)).toThrow(
-    expect.objectContaining({
-      cause: expect.objectContaining({ message: "key usage is the intent's and names known bits (4.2.1.3)" }),
-    }),
-  );
+  const rsa = generateKey("rsa-2048").publicKey.export({ type: "spki", format: "der" });
+  const outcomes = core.sign([
+    buildIntent({ keyUsage: 0x200 }),
+    buildIntent(),
+    buildIntent({ spkiDer: Buffer.concat([rsa, Buffer.alloc(1)]) }),
+  ]);
+  expect(outcomes).toMatchObject([
+    { kind: "refused", error: { cause: { message: "key usage is the intent's and names known bits (4.2.1.3)" } } },
+    { kind: "signed" },
+    { kind: "refused", error: { reason: "InternalError" } },
+  ]);
+});
+
+test("a signature that is not the CA key's never leaves", () => {
+  const { certificateDer } = buildIssuer();
+  const core = createIssuingCore({ certificateDer, privateKey: generateKey("ecdsa-p256").privateKey });
+  expect(core.sign([buildIntent()])).toMatchObject([
+    { kind: "refused", error: { cause: { message: "signature is not the issuer's" } } },
+  ]);
+});
+
+test("a batch answers each request with its own facts or reason", () => {
+  const core = createIssuingCore(buildIssuer());
+  const requests = [buildCsr({ commonName: "a" }), buildCsr({ breakSignature: true }), buildCsr({ commonName: "b" })];
+  expect(core.decode(requests.map(({ requestBase64 }) => requestBase64))).toMatchObject([
+    { kind: "facts", facts: { subject: { commonName: "a" } } },
+    { kind: "invalid", message: "signature does not verify" },
+    { kind: "facts", facts: { subject: { commonName: "b" } } },
+  ]);
 });
 
 test("an expired issuer signs nothing; a second before it does", async () => {
