@@ -1,9 +1,12 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { AuditEntry } from "../domain/ports.ts";
 import { canonicalJson } from "./canonical-json.ts";
 
 /** What the first entry's hash is chained to: 32 zero octets. */
 export const CHAIN_START: Uint8Array = new Uint8Array(32);
+
+const HASH_BYTES = 32;
+const SEQUENCE_BYTES = 8;
 
 /** The canonical JSON of an entry's five members (`at`, `actor`, `kind`, `subject`, `details`): what is stored and hashed. */
 export function auditPayload(entry: AuditEntry): string {
@@ -16,9 +19,12 @@ export function auditPayload(entry: AuditEntry): string {
  * an unsigned 64-bit big-endian integer, and its payload in UTF-8, one directly after the other.
  */
 export function auditHash(previousHash: Uint8Array, sequence: number, payload: string): Buffer {
-  const position = Buffer.alloc(8);
-  position.writeBigUInt64BE(BigInt(sequence));
-  return createHash("sha256").update(previousHash).update(position).update(payload, "utf8").digest();
+  const start = HASH_BYTES + SEQUENCE_BYTES;
+  const input = Buffer.allocUnsafe(start + Buffer.byteLength(payload));
+  input.set(previousHash);
+  input.writeBigUInt64BE(BigInt(sequence), HASH_BYTES);
+  input.write(payload, start, "utf8");
+  return hash("sha256", input, "buffer");
 }
 
 /** A value as a column holds it. */
@@ -30,10 +36,10 @@ export type ColumnValue = string | number | null | Uint8Array;
  */
 export function contentHash(columns: readonly ColumnValue[]): string {
   const texts = columns.map((value) => (value instanceof Uint8Array ? sha256Hex(value) : value));
-  return createHash("sha256").update(JSON.stringify(texts), "utf8").digest("hex");
+  return hash("sha256", JSON.stringify(texts), "hex");
 }
 
 /** Lower-case hex SHA-256. */
 export function sha256Hex(octets: Uint8Array): string {
-  return createHash("sha256").update(octets).digest("hex");
+  return hash("sha256", octets, "hex");
 }

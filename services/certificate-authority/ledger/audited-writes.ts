@@ -1,5 +1,4 @@
 import { StatusError } from "../../shared/status-error.ts";
-import { auditPayload } from "./audit-chain.ts";
 import type { Connection } from "./connection.ts";
 import { auditAppender } from "./tables/audit-table.ts";
 import { type CertificateRow, certificateContent } from "./tables/certificate-row.ts";
@@ -47,24 +46,27 @@ export function auditWrites(connection: Connection) {
   };
 }
 
+// These two are written for every join. With the keys in order JSON.stringify makes canonical JSON at a fraction of the
+// cost of sorting them.
+
 function decisionPayload(row: DecisionRow): string {
   const { outcome, reason, requestUid } = row;
-  return auditPayload({
-    at: new Date(row.decidedMilliseconds),
+  return JSON.stringify({
     actor: row.decidedBy,
+    at: new Date(row.decidedMilliseconds),
+    details: { content: decisionContent(row), outcome, reason, requestUid },
     kind: "decision.recorded",
     subject: row.requestName,
-    details: { content: decisionContent(row), outcome, reason, requestUid },
   });
 }
 
 function certificatePayload(row: CertificateRow): string {
   const { commonName, issuerId, requestName, requester, serial, signerName } = row;
-  return auditPayload({
-    at: new Date(row.issuedMilliseconds),
+  return JSON.stringify({
     actor: OURSELVES,
+    at: new Date(row.issuedMilliseconds),
+    details: { commonName, content: certificateContent(row), issuerId, requestName, requester, serial, signerName },
     kind: "certificate.issued",
     subject: row.fingerprint,
-    details: { commonName, content: certificateContent(row), issuerId, requestName, requester, serial, signerName },
   });
 }

@@ -4,6 +4,7 @@ import { auditPayload } from "./audit-chain.ts";
 import { OURSELVES } from "./audited-writes.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { Connection } from "./connection.ts";
+import { expiryCounter } from "./count-certificates.ts";
 import { certificateFinder } from "./find-certificates.ts";
 import { bootstrapTokensReader, toBootstrapTokenRecord, toBootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import { toCertificateRecord, toCertificateRow } from "./tables/certificate-row.ts";
@@ -19,7 +20,6 @@ export interface StoredRecordsDependencies {
 
 /** Stands for a record in the queue's bound; none is much larger. */
 const RECORD_BYTES = 2_048;
-const END_OF_TIME_MILLISECONDS = Number.MAX_SAFE_INTEGER;
 
 /** The certificates of the ledger. */
 export function storedCertificates({ reader, writer, clock }: StoredRecordsDependencies): Certificates {
@@ -39,11 +39,7 @@ export function storedCertificates({ reader, writer, clock }: StoredRecordsDepen
       const operation = { kind: "recordCertificate", certificate: toCertificateRow(certificate) } as const;
       await writer.submit(operation, RECORD_BYTES, () => undefined);
     },
-    async countByExpiry(now, bounds) {
-      const from = now.getTime();
-      const counts = bounds.map((bound) => table.countExpiring(from, bound.getTime()));
-      return { counts, valid: table.countExpiring(from, END_OF_TIME_MILLISECONDS) };
-    },
+    countByExpiry: expiryCounter(reader),
   };
 }
 

@@ -91,6 +91,7 @@ test("every decision, certificate, token and issuer change has its entry", async
   const connection = new Database(opened.file, { readonly: true });
   const payloads = connection.prepare<[], string>("SELECT payload FROM audit ORDER BY sequence").pluck().all();
   connection.close();
+  for (const payload of payloads) expect(canonicalJson(JSON.parse(payload))).toBe(payload);
   const entries = payloads.map((payload) => JSON.parse(payload) as Record<string, unknown>);
   expect(entries.map(({ kind, actor, subject }) => [kind, actor, subject])).toEqual([
     ["issuer.recorded", "gatehouse", issuerRecord().id],

@@ -131,12 +131,18 @@ test("the latest of a node and signer is the one that began last", async () => {
   expect(await certificates.latestOf("node-2", SERVING)).toBeUndefined();
 });
 
-test("valid certificates are counted by when they expire", async () => {
-  const bounds = [inDays(0), new Date(NOW.getTime() + 1), inDays(2), inDays(3), inDays(100)];
-  expect(await opened.ledger.certificates.countByExpiry(NOW, bounds)).toEqual({
-    counts: [0, 1, 2, 3, 7],
-    valid: 7,
-  });
+test.each([
+  { name: "in order", days: [0, 2, 3, 100], counts: [0, 2, 3, 7] },
+  { name: "in any order, repeated, some past", days: [3, -5, 2, 3, 0], counts: [3, 0, 2, 3, 0] },
+  { name: "none", days: [], counts: [] },
+])("valid certificates are counted by when they expire: bounds $name", async ({ days, counts }) => {
+  expect(await opened.ledger.certificates.countByExpiry(NOW, days.map(inDays))).toEqual({ counts, valid: 7 });
+});
+
+test("what expires this very instant is valid still, and expires before the next one", async () => {
+  const next = new Date(NOW.getTime() + 1);
+  expect((await opened.ledger.certificates.countByExpiry(NOW, [next])).counts).toEqual([1]);
+  expect(await opened.ledger.certificates.countByExpiry(next, [next])).toEqual({ counts: [0], valid: 6 });
 });
 
 test("a certificate's predecessor is the newest of its node and signer that does not begin later", async () => {
@@ -167,18 +173,26 @@ test.each([
   await expect(attempt).rejects.toMatchObject({ reason: "Conflict" });
 });
 
-test("a rare match among many is found, and the event loop is not held meanwhile", async () => {
+test("a rare match among many is found, and many are counted, without holding the event loop", async () => {
   const other = await openTestLedger({ clock });
-  const { ledger } = other;
-  const serials = Array.from({ length: 3_500 }, (_, index) => index.toString(16).padStart(4, "0"));
+  const { certificates } = other.ledger;
+  const serials = Array.from({ length: 21_000 }, (_, index) => index.toString(16).padStart(4, "0"));
   const records = serials.map((serial) => certificateRecord({ serial, notAfter: inDays(serial === "0000" ? -1 : 1) }));
-  await Promise.all(records.map((record) => ledger.certificates.record(record)));
+  for (let start = 0; start < records.length; start += 7_000) {
+    await Promise.all(records.slice(start, start + 7_000).map((record) => certificates.record(record)));
+  }
   let turns = 0;
-  const timer = setInterval(() => (turns += 1), 0);
-  const { items, continueToken } = await ledger.certificates.find({ state: "expired", limit: 5 });
-  clearInterval(timer);
-  expect(items.map(label)).toEqual(["0000"]);
-  expect(continueToken).toBeUndefined();
-  expect(turns).toBeGreaterThan(0);
+  let isCounting = true;
+  setImmediate(function count() {
+    turns += 1;
+    if (isCounting) setImmediate(count);
+  });
+  const { items, continueToken } = await certificates.find({ state: "expired", limit: 5 });
+  expect({ labels: items.map(label), continueToken }).toEqual({ labels: ["0000"], continueToken: undefined });
+  expect(turns).toBeGreaterThan(1);
+  turns = 0;
+  expect(await certificates.countByExpiry(NOW, [inDays(1), inDays(2)])).toEqual({ counts: [0, 20_999], valid: 20_999 });
+  expect(turns).toBeGreaterThan(1);
+  isCounting = false;
   await other.close();
 });

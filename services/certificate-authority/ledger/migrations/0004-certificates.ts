@@ -1,7 +1,8 @@
 import type { Migration } from "./migration.ts";
 
 /**
- * Issuers and what they signed. Hashes and serials are lower-case hex; `organizations` and `sans` are JSON.
+ * Issuers and what they signed. Hashes and serials of certificates are octets, which halves their indices;
+ * `organizations` and `sans` are JSON.
  * `audit_sequence` points to the newest audit entry about the row, whose content hash is that of the row.
  */
 export const certificatesMigration: Migration = {
@@ -24,15 +25,15 @@ export const certificatesMigration: Migration = {
 
     CREATE TABLE certificates (
       id INTEGER PRIMARY KEY,
-      serial TEXT NOT NULL,
-      fingerprint TEXT NOT NULL,
-      issuer_id TEXT NOT NULL,
+      serial BLOB NOT NULL,
+      fingerprint BLOB NOT NULL,
+      issuer_id BLOB NOT NULL,
       signer_name TEXT NOT NULL,
       node_name TEXT,
       common_name TEXT NOT NULL,
       organizations TEXT NOT NULL,
       sans TEXT NOT NULL,
-      spki_sha256 TEXT NOT NULL,
+      spki_sha256 BLOB NOT NULL,
       not_before_ms INTEGER NOT NULL,
       not_after_ms INTEGER NOT NULL,
       issued_ms INTEGER NOT NULL,
@@ -40,7 +41,7 @@ export const certificatesMigration: Migration = {
       request_uid TEXT,
       request_name TEXT,
       requester TEXT,
-      predecessor TEXT,
+      predecessor BLOB,
       der BLOB NOT NULL,
       audit_sequence INTEGER NOT NULL REFERENCES audit (sequence)
     ) STRICT;

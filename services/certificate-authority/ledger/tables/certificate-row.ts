@@ -27,15 +27,19 @@ export interface CertificateRow {
 }
 
 export const CERTIFICATE_COLUMNS =
-  "serial, fingerprint, issuer_id AS issuerId, signer_name AS signerName, node_name AS nodeName, " +
-  "common_name AS commonName, organizations, sans, spki_sha256 AS spkiSha256, " +
+  "lower(hex(serial)) AS serial, lower(hex(fingerprint)) AS fingerprint, lower(hex(issuer_id)) AS issuerId, " +
+  "signer_name AS signerName, node_name AS nodeName, common_name AS commonName, organizations, sans, " +
+  "lower(hex(spki_sha256)) AS spkiSha256, " +
   "not_before_ms AS notBeforeMilliseconds, not_after_ms AS notAfterMilliseconds, issued_ms AS issuedMilliseconds, " +
-  "state, request_uid AS requestUid, request_name AS requestName, requester, predecessor, der";
+  "state, request_uid AS requestUid, request_name AS requestName, requester, " +
+  "nullif(lower(hex(predecessor)), '') AS predecessor, der";
 
-/** The columns of the INSERT, in the order of `certificateColumns`, before `audit_sequence`. */
-export const CERTIFICATE_INSERT_COLUMNS =
-  "serial, fingerprint, issuer_id, signer_name, node_name, common_name, organizations, sans, spki_sha256, " +
-  "not_before_ms, not_after_ms, issued_ms, state, request_uid, request_name, requester, predecessor, der";
+/** The INSERT; its parameters are `certificateColumns` and then the audit sequence. Text that is not hex is refused. */
+export const CERTIFICATE_INSERT =
+  "INSERT INTO certificates (serial, fingerprint, issuer_id, signer_name, node_name, common_name, " +
+  "organizations, sans, spki_sha256, not_before_ms, not_after_ms, issued_ms, state, " +
+  "request_uid, request_name, requester, predecessor, der, audit_sequence) " +
+  "VALUES (unhex(?), unhex(?), unhex(?), ?, ?, ?, ?, ?, unhex(?), ?, ?, ?, ?, ?, ?, ?, unhex(?), ?, ?)";
 
 export function certificateColumns(row: CertificateRow): ColumnValue[] {
   return [

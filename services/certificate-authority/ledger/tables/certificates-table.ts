@@ -1,10 +1,5 @@
 import type { Connection } from "../connection.ts";
-import {
-  CERTIFICATE_COLUMNS,
-  CERTIFICATE_INSERT_COLUMNS,
-  type CertificateRow,
-  certificateColumns,
-} from "./certificate-row.ts";
+import { CERTIFICATE_COLUMNS, CERTIFICATE_INSERT, type CertificateRow, certificateColumns } from "./certificate-row.ts";
 
 export type StoredCertificateRow = CertificateRow & { readonly id: number; readonly auditSequence: number };
 
@@ -14,12 +9,12 @@ const LATEST_FIRST = "ORDER BY not_before_ms DESC, id DESC LIMIT 1";
 const OF_NODE_AND_SIGNER = "FROM certificates INDEXED BY certificates_by_node WHERE node_name = ? AND signer_name = ?";
 
 export const certificatesSql = {
-  byFingerprint: `SELECT ${COLUMNS} FROM certificates WHERE fingerprint = ?`,
-  bySerial: `SELECT ${COLUMNS} FROM certificates WHERE serial = ? ORDER BY id DESC`,
+  byFingerprint: `SELECT ${COLUMNS} FROM certificates WHERE fingerprint = unhex(?)`,
+  bySerial: `SELECT ${COLUMNS} FROM certificates WHERE serial = unhex(?) ORDER BY id DESC`,
   latest: `SELECT ${COLUMNS} ${OF_NODE_AND_SIGNER} ${LATEST_FIRST}`,
-  predecessor: `SELECT fingerprint ${OF_NODE_AND_SIGNER} AND not_before_ms <= ? ${LATEST_FIRST}`,
-  serialTaken: "SELECT 1 FROM certificates WHERE serial = ? AND issuer_id = ?",
-  fingerprintTaken: "SELECT 1 FROM certificates WHERE fingerprint = ?",
+  predecessor: `SELECT lower(hex(fingerprint)) ${OF_NODE_AND_SIGNER} AND not_before_ms <= ? ${LATEST_FIRST}`,
+  serialTaken: "SELECT 1 FROM certificates WHERE serial = unhex(?) AND issuer_id = unhex(?)",
+  fingerprintTaken: "SELECT 1 FROM certificates WHERE fingerprint = unhex(?)",
   newest: `SELECT ${COLUMNS} FROM certificates WHERE id < @beforeId ORDER BY id DESC LIMIT @limit`,
   newestOfNode:
     `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_node ` +
@@ -38,12 +33,13 @@ export const certificatesSql = {
     `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_expiry ` +
     "WHERE (not_after_ms, id) > (@fromMilliseconds, @afterId) AND not_after_ms < @toMilliseconds " +
     "ORDER BY not_after_ms, id LIMIT @limit",
+  expiringAtOffset:
+    "SELECT not_after_ms AS milliseconds, id FROM certificates INDEXED BY certificates_by_expiry " +
+    "WHERE (not_after_ms, id) >= (?, ?) AND not_after_ms < ? ORDER BY not_after_ms, id LIMIT 1 OFFSET ?",
   countExpiring:
     "SELECT count(*) FROM certificates INDEXED BY certificates_by_expiry " +
-    "WHERE not_after_ms >= ? AND not_after_ms < ? AND state = 'issued'",
-  insert:
-    `INSERT INTO certificates (${CERTIFICATE_INSERT_COLUMNS}, audit_sequence) ` +
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "WHERE (not_after_ms, id) >= (?, ?) AND (not_after_ms, id) < (?, ?) AND state = 'issued'",
+  insert: CERTIFICATE_INSERT,
 } as const;
 
 /** Looks certificates up; `find-certificates.ts` pages through them. */
@@ -51,16 +47,12 @@ export function certificatesReader(connection: Connection) {
   const byFingerprint = connection.prepare<[string], StoredCertificateRow>(certificatesSql.byFingerprint);
   const bySerial = connection.prepare<[string], StoredCertificateRow>(certificatesSql.bySerial);
   const latest = connection.prepare<[string, string], StoredCertificateRow>(certificatesSql.latest);
-  const countExpiring = connection.prepare<[number, number], number>(certificatesSql.countExpiring).pluck();
   return {
     byFingerprint: (fingerprint: string): StoredCertificateRow | undefined => byFingerprint.get(fingerprint),
     /** Newest first: issuers may have given the same serial. */
     bySerial: (serial: string): readonly StoredCertificateRow[] => bySerial.all(serial),
     latest: (nodeName: string, signerName: string): StoredCertificateRow | undefined =>
       latest.get(nodeName, signerName),
-    /** How many that were not revoked expire at `from` or later, and before `before`. */
-    countExpiring: (fromMilliseconds: number, beforeMilliseconds: number): number =>
-      countExpiring.get(fromMilliseconds, beforeMilliseconds) ?? 0,
   };
 }
 

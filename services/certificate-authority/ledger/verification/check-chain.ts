@@ -6,7 +6,7 @@ import type { Problems } from "./problems.ts";
 
 /** The rows that entries vouch for, by entry kind. */
 export const subjectSql = {
-  certificate: "SELECT audit_sequence FROM certificates WHERE fingerprint = ?",
+  certificate: "SELECT audit_sequence FROM certificates WHERE fingerprint = unhex(?)",
   decision: "SELECT id FROM decisions WHERE id = ?",
   issuer: "SELECT audit_sequence FROM issuers WHERE id = ?",
 } as const;

@@ -17,7 +17,8 @@ export const rowsSql = {
   certificates: `SELECT id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS} FROM certificates WHERE id > ? ORDER BY id`,
   decisions: `SELECT id, ${DECISION_COLUMNS} FROM decisions WHERE id > ? ORDER BY id`,
   repeatedSerials:
-    "SELECT serial, issuer_id AS issuerId FROM certificates INDEXED BY certificates_by_serial WHERE serial > '' " +
+    "SELECT lower(hex(serial)) AS serial, lower(hex(issuer_id)) AS issuerId " +
+    "FROM certificates INDEXED BY certificates_by_serial WHERE serial > x'' " +
     "GROUP BY serial, issuer_id HAVING count(*) > 1",
 } as const;
 
