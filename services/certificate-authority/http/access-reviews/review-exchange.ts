@@ -3,8 +3,8 @@ import { applyFieldValidation, type FieldValidation } from "../../../shared/kube
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import { encodeProtobuf, PROTOBUF_TYPE } from "../../../shared/kubernetes/protobuf.ts";
 import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
-import { JSON_TYPE, negotiate } from "../admin-api/negotiation.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
+import { JSON_TYPE, negotiate } from "../negotiation.ts";
 
 /** A review is answered from its own body and stored nowhere. */
 export interface ReviewKind {

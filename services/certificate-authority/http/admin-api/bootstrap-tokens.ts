@@ -3,7 +3,7 @@ import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import { type Status, StatusError } from "../../../shared/status-error.ts";
 import type { BootstrapTokenRecord } from "../../domain/bootstrap-token.ts";
 import { type Call, type Handler, sendJson } from "../call.ts";
-import { JSON_TYPE, negotiate } from "./negotiation.ts";
+import { JSON_TYPE, negotiate } from "../negotiation.ts";
 import { API_VERSION, type BootstrapTokenResource, listBody } from "./resources.ts";
 import { pathParameter, readJsonBody, readQuery } from "./validation.ts";
 

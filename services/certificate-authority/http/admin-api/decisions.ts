@@ -4,7 +4,7 @@ import { StatusError } from "../../../shared/status-error.ts";
 import type { DecisionRecord } from "../../domain/decision.ts";
 import type { CertificateRequests, Decisions } from "../../domain/ports.ts";
 import { type Call, type Handler, sendJson } from "../call.ts";
-import { JSON_TYPE, negotiate } from "./negotiation.ts";
+import { JSON_TYPE, negotiate } from "../negotiation.ts";
 import { API_VERSION, type DecisionResource, listBody } from "./resources.ts";
 import { pathParameter, readQuery } from "./validation.ts";
 

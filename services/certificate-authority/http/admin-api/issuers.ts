@@ -6,7 +6,7 @@ import { StatusError } from "../../../shared/status-error.ts";
 import type { IssuerRecord } from "../../domain/issuer.ts";
 import type { Issuers } from "../../domain/ports.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
-import { JSON_TYPE, negotiate, PEM_TYPE } from "./negotiation.ts";
+import { JSON_TYPE, negotiate, PEM_TYPE } from "../negotiation.ts";
 import { API_VERSION, type IssuerResource, listBody } from "./resources.ts";
 import { pathParameter, readQuery } from "./validation.ts";
 

@@ -7,7 +7,7 @@ import type { Clock } from "../../../shared/clock.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { LedgerMaintenance, LedgerVerification } from "../../domain/ports.ts";
 import { type Call, type Handler, sendJson } from "../call.ts";
-import { JSON_TYPE, negotiate } from "./negotiation.ts";
+import { JSON_TYPE, negotiate } from "../negotiation.ts";
 import { API_VERSION, type LedgerVerificationResource } from "./resources.ts";
 import { readQuery } from "./validation.ts";
 

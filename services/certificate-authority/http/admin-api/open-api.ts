@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { JSON_TYPE, PEM_TYPE } from "../negotiation.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificates.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
-import { JSON_TYPE, PEM_TYPE } from "./negotiation.ts";
 import * as resources from "./resources.ts";
 
 /** Where the document is registered below `/openapi/v3`. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Call, Handler, Route } from "../call.ts";
 import { sendBytes } from "../call.ts";
-import { chooseOffer, type Offer } from "./accept.ts";
+import { chooseOffer, JSON_TYPE, type Offer } from "../negotiation.ts";
 import { CERTIFICATE_SCHEMAS } from "./certificate-schemas.ts";
 import * as discovery from "./discovery.ts";
 import { META_SCHEMAS } from "./meta-schemas.ts";
@@ -13,7 +13,6 @@ import type { Json, Schemas } from "./schema.ts";
 import { SERVED } from "./served-resources.ts";
 import { kubernetesVersion, versionInfo } from "./version-info.ts";
 
-const JSON_TYPE = "application/json";
 const SCHEMAS: Schemas = { ...META_SCHEMAS, ...CERTIFICATE_SCHEMAS, ...REVIEW_SCHEMAS };
 /** A document is asked for under the hash of its content, so what was fetched once never changes. */
 const IMMUTABLE = "private, immutable, max-age=31536000";

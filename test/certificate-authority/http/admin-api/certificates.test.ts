@@ -158,7 +158,7 @@ test("a certificate in a form we do not have is refused", async () => {
   const { app, certificates } = adminApi();
   certificates.records.push(certificateRecord());
   const response = await request(app).get("/v1/certificates/0a1b2c").set("Accept", "text/html").expect(406);
-  const message = "only application/json and application/x-pem-file can be served here; ask for it in Accept";
+  const message = "only the following media types are accepted: application/json, application/x-pem-file";
   expect(response.body).toEqual(failure(406, "NotAcceptable", message));
 });
 

@@ -71,6 +71,6 @@ test("the trust bundle's ETag spares the unchanged bundle, and changes with it",
 test("the trust bundle is PEM and nothing else", async () => {
   const { app } = adminApi();
   const response = await request(app).get("/v1/trust-bundle").set("Accept", "application/json").expect(406);
-  const message = "only application/x-pem-file and text/plain can be served here; ask for it in Accept";
+  const message = "only the following media types are accepted: application/x-pem-file, text/plain";
   expect(response.body).toEqual(failure(406, "NotAcceptable", message));
 });
