@@ -16,7 +16,7 @@ export interface Call {
    * The whole body.
    * @throws {StatusError} RequestEntityTooLarge past the limit; BadRequest when the client breaks off.
    */
-  readBody(): Promise<Buffer>;
+  readonly readBody: () => Promise<Buffer>;
 }
 
 export type Handler = (call: Call) => Promise<void> | void;

@@ -25,7 +25,10 @@ export interface ServerOptions {
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 const IDLE_TIMEOUT_MILLISECONDS = 120_000;
 
-/** The Express application: every route behind the edge, and a Status for what is not there. Tests mount it as it is. */
+/**
+ * The Express application: every route behind the edge, and a Status for what is not there or is asked in the wrong way.
+ * Tests mount it as it is.
+ */
 export function createApp(edge: Edge, routes: readonly Route[]): Express {
   const app = express();
   app.disable("x-powered-by");
@@ -39,8 +42,27 @@ export function createApp(edge: Edge, routes: readonly Route[]): Express {
     if (method === "*") app.all(path, listener);
     else app[method.toLowerCase() as "get"](path, listener);
   }
+  for (const [path, methods] of methodsByPath(routes)) app.all(path, edge.listener(methodNotAllowed(methods)));
   app.use(edge.listener(notFound));
   return app;
+}
+
+/** What is allowed on each path that does not take every method; Express answers HEAD by the handler for GET. */
+function methodsByPath(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
+  const methods = new Map<string, readonly string[]>();
+  for (const { method, path } of routes) {
+    const added = method === "GET" ? ["GET", "HEAD"] : [method];
+    if (method !== "*") methods.set(path, [...(methods.get(path) ?? []), ...added]);
+  }
+  return methods;
+}
+
+/** Source: RFC 9110 section 15.5.6. */
+function methodNotAllowed(methods: readonly string[]): Handler {
+  return ({ response }) => {
+    response.setHeader("allow", methods.join(", "));
+    throw new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource");
+  };
 }
 
 const notFound: Handler = ({ path }) => {

@@ -218,6 +218,36 @@ test("paths are matched literally, as authorization reads them", async () => {
   expect((await supertest(appOf([echo])).get("/echo/")).status).toBe(404);
 });
 
+test.each([
+  { method: "post", path: "/echo", allow: "GET, HEAD" },
+  { method: "options", path: "/echo", allow: "GET, HEAD" },
+  { method: "delete", path: "/things/one", allow: "GET, HEAD, PUT" },
+  { method: "get", path: "/orders", allow: "POST" },
+  { method: "head", path: "/orders", allow: "POST" },
+] as const)("$method on $path is not allowed, what is allowed is told", async ({ method, path, allow }) => {
+  const { handler } = echo;
+  const routes: readonly Route[] = [
+    { method: "GET", path: "/echo", handler },
+    { method: "GET", path: "/things/:name", handler },
+    { method: "PUT", path: "/things/:name", handler },
+    { method: "POST", path: "/orders", handler },
+  ];
+  const { status, headers, body } = await supertest(appOf(routes))[method](path);
+  expect({ status, allow: headers["allow"] }).toEqual({ status: 405, allow });
+  if (method !== "head") expect(body).toMatchObject({ kind: "Status", reason: "MethodNotAllowed", code: 405 });
+});
+
+test("who may not use a method is told that, not which are allowed", async () => {
+  const authorizer = { authorize: async () => ({ allowed: false, reason: "" }) };
+  const { status, headers } = await supertest(appOf([echo], { authorizer })).post("/echo");
+  expect({ status, allow: headers["allow"] }).toEqual({ status: 403, allow: undefined });
+});
+
+test("a path that takes every method refuses none, HEAD is answered as GET", async () => {
+  expect((await supertest(appOf([echo])).delete("/echo")).text).toBe("alice:0");
+  expect((await supertest(appOf([{ ...echo, method: "GET" }])).head("/echo")).status).toBe(200);
+});
+
 test("metrics count by closed label sets", async () => {
   const metrics = createMetrics();
   const app = appOf([echo], { metrics });

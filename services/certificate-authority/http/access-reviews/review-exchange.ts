@@ -23,7 +23,6 @@ export interface ReviewKind {
  */
 export function reviewHandler({ apiVersion, kind, answer }: ReviewKind): Handler {
   return async (call) => {
-    requirePost(call);
     const mediaType = negotiate(call.request.headers.accept, [JSON_TYPE, PROTOBUF_TYPE]);
     const format = bodyFormatOf(call.request.headers["content-type"]);
     const body = await call.readBody();
@@ -44,13 +43,6 @@ export function refuseInvalid(kind: string, group: string, causes: readonly Stat
   if (causes.length === 0) return;
   const listed = causes.map(({ field = "", message }) => `${field}: ${message}`).join(", ");
   throw new StatusError("Invalid", `${kind}.${group} "" is invalid: ${listed}`, { details: { group, kind, causes } });
-}
-
-function requirePost(call: Call): void {
-  const { method = "" } = call.request;
-  if (method === "POST") return;
-  call.response.setHeader("allow", "POST");
-  throw new StatusError("MethodNotAllowed", `${call.info.resource} can be created and nothing else, not ${method}`);
 }
 
 const FIELD_VALIDATIONS = ["Ignore", "Warn", "Strict"] as const;

@@ -46,5 +46,5 @@ export function routes({ authorizer, clock }: AccessReviewDependencies): readonl
 }
 
 function route(group: string, version: string, resource: string, handler: Handler): Route {
-  return { method: "*", path: `/apis/${group}/${version}/${resource}`, handler };
+  return { method: "POST", path: `/apis/${group}/${version}/${resource}`, handler };
 }
