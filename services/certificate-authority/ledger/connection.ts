@@ -6,7 +6,7 @@ import { sqliteCodeOf } from "./sqlite-error.ts";
 export type Connection = Database.Database;
 
 /** "Gate" in ASCII: tells a ledger from any other SQLite file. */
-export const APPLICATION_ID = 0x47617465;
+const APPLICATION_ID = 0x47617465;
 
 const OWNER_ONLY = 0o600;
 const BUSY_TIMEOUT_MILLISECONDS = 5_000;

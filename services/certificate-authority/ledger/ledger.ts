@@ -113,11 +113,15 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
   const { file, clock, logger, commitDelayMilliseconds = 0 } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { maximumRequests, maximumBytes, maximumChanges } = limits;
-  const settings = { file, maximumRequests, maximumBytes, commitDelayMilliseconds };
-  const writer = await startBatchWriter(settings, { limits, onBatch: () => hub.flush(), logger });
   const reader = openForReading(file);
   const log = createChangeLog(reader);
   const hub = createChangeHub(log, RECENT_CHANGES, logger);
+  const settings = { file, maximumRequests, maximumBytes, commitDelayMilliseconds };
+  const starting = startBatchWriter(settings, { limits, onBatch: () => hub.flush(), logger });
+  const writer = await starting.catch((error: unknown) => {
+    reader.close();
+    throw error;
+  });
   const maintenance = ledgerMaintenance({ file, writer, hub, clock, maximumChanges });
   const windowSeconds = options.compactionWindowSeconds ?? DEFAULT_COMPACTION_WINDOW_SECONDS;
   const compaction = startCompaction(maintenance, { windowSeconds, clock, logger });

@@ -15,15 +15,15 @@ function changeAt(revision: number): Change {
   return { type: "ADDED", revision, object, previous: undefined };
 }
 
-/** A log of HEAD revisions that answers undefined for what is older than `dropped()`. */
-function fakeLog(dropped: () => number): ChangeLog {
+/** A log that answers undefined for what is older than `dropped()`; it may end later than the head it was opened at. */
+function fakeLog(dropped: () => number, end = HEAD): ChangeLog {
   return {
     head: () => HEAD,
     compactedRevision: dropped,
     previousOf: () => undefined,
     after(revision, _name, limit) {
       if (revision < dropped()) return undefined;
-      const count = Math.min(limit, HEAD - revision);
+      const count = Math.min(limit, end - revision);
       return Array.from({ length: count }, (_, index) => changeAt(revision + 1 + index));
     },
   };
@@ -59,6 +59,25 @@ test.each([
   hub.flush();
   expect(seen).toEqual([501, "resourceVersion 501 is too old: changes are kept from 1500 on; list again"]);
 });
+
+test.each([{ name: undefined }, { name: "a" }])(
+  "what a watch has read from a log that is ahead is not delivered again: $name",
+  async ({ name }) => {
+    const limits = { maximumEntries: 10, maximumBytes: 1_000 };
+    const hub = createChangeHub(
+      fakeLog(() => 1, HEAD + 2),
+      limits,
+      logger,
+    );
+    const seen: number[] = [];
+    const onChanges = (changes: readonly Change[]) => seen.push(...changes.map(({ revision }) => revision));
+    hub.subscribe(HEAD - 1, name, onChanges, (error) => expect(error).toBeUndefined());
+    await settle();
+    for (const revision of [HEAD + 1, HEAD + 2, HEAD + 3]) hub.append(changeAt(revision), 1);
+    hub.flush();
+    expect(seen).toEqual([HEAD, HEAD + 1, HEAD + 2, HEAD + 3]);
+  },
+);
 
 test("closing the hub ends watches that are catching up and those that are live", async () => {
   const hub = createChangeHub(
