@@ -135,3 +135,15 @@ test.each([
   for (const revision of [11, 12, 13, 14]) recent.append(changeAt(revision), 10);
   expect(recent.after(after)?.map(({ revision }) => revision)).toEqual(expected);
 });
+
+test("recent changes hold the newest however many came before", () => {
+  const recent = createRecentChanges(10, { maximumEntries: 5, maximumBytes: 1_000 });
+  for (let revision = 11; revision <= 60; revision += 1) {
+    recent.append(changeAt(revision), 10);
+    const held = Math.min(revision - 10, 5);
+    expect(recent.after(revision - held)?.map((change) => change.revision)).toEqual(
+      Array.from({ length: held }, (_, index) => revision - held + 1 + index),
+    );
+    if (held === 5 && revision > 15) expect(recent.after(revision - 6)).toBeUndefined();
+  }
+});
