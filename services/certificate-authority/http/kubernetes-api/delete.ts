@@ -5,7 +5,7 @@ import { type CertificateSigningRequest, CSR_GROUP, CSR_RESOURCE } from "../../d
 import type { Removal } from "../../issuance/contract.ts";
 import { type Call, sendBytes } from "../call.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
-import { listOptionsOf, requireReached } from "./list-options.ts";
+import { listOptionsOf, reach } from "./list-options.ts";
 import { booleanOption, cause, dryRunProblems, integerOption, notSupported } from "./query-options.ts";
 import { renderingOf, sendChunks } from "./read.ts";
 import { CONTENT_TYPES, renderAny, renderList, sendCsr } from "./rendering.ts";
@@ -44,8 +44,8 @@ export async function deleteCsrs(call: Call, deps: CsrApiDependencies): Promise<
   const { resourceVersion } = listOptionsOf(call.query);
   const selection = selectionOf(call.query);
   const { dryRun, preconditions } = await deleteOptionsOf(call);
+  await reach(resourceVersion, deps.requests);
   const { items, revision } = await deps.requests.list(portSelection(selection));
-  requireReached(resourceVersion, revision);
   const selected = selection.matches === undefined ? items : items.filter(selection.matches);
   const removals: Removal[] = [];
   for (let start = 0; start < selected.length; start += PARALLEL_DELETIONS) {

@@ -1,4 +1,6 @@
+import { setTimeout } from "node:timers/promises";
 import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
+import type { CertificateRequests } from "../../domain/ports.ts";
 import { booleanOption, forbidden, integerOption, notSupported } from "./query-options.ts";
 import { invalidOptions, revisionTooLarge } from "./status-errors.ts";
 
@@ -16,6 +18,9 @@ export interface WatchOptions {
   /** Undefined: the server chooses. */
   readonly timeoutSeconds: number | undefined;
 }
+
+const MAX_WAIT_MILLISECONDS = 1000;
+const POLL_MILLISECONDS = 10;
 
 /** A uint64; what exceeds a safe integer is later than any revision we will ever have. */
 const REVISION = /^\d{1,20}$/;
@@ -81,7 +86,19 @@ export function parseRevision(text: string): number | undefined {
   throw new StatusError("BadRequest", `invalid resource version ${JSON.stringify(text.slice(0, 100))}`);
 }
 
-/** @throws {StatusError} Timeout with the cause ResourceVersionTooLarge when the caller knows of a later state than we. */
-export function requireReached(resourceVersion: number | undefined, current: number): void {
-  if (resourceVersion !== undefined && resourceVersion > current) throw revisionTooLarge(resourceVersion, current);
+/**
+ * Waits until this thread knows of the state the caller knows of: another one may have made it durable, and a list have
+ * told it, a moment ago. Source: kubernetes staging/src/k8s.io/apiserver/pkg/storage/cacher (waitUntilFreshAndBlock).
+ *
+ * @throws {StatusError} Timeout with the cause ResourceVersionTooLarge when it does not come.
+ */
+export async function reach(
+  resourceVersion: number | undefined,
+  { revision }: Pick<CertificateRequests, "revision">,
+): Promise<void> {
+  if (resourceVersion === undefined) return;
+  for (let waited = 0; resourceVersion > revision(); waited += POLL_MILLISECONDS) {
+    if (waited >= MAX_WAIT_MILLISECONDS) throw revisionTooLarge(resourceVersion, revision());
+    await setTimeout(POLL_MILLISECONDS);
+  }
 }

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { Call } from "../call.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
-import { listOptionsOf, parseRevision, requireReached } from "./list-options.ts";
+import { listOptionsOf, parseRevision, reach } from "./list-options.ts";
 import { booleanOption, includedObjectOf } from "./query-options.ts";
 import { CONTENT_TYPES, negotiateObject, type Rendering, renderList, sendCsr } from "./rendering.ts";
 import { portSelection, selectionOf } from "./selection.ts";
@@ -32,7 +32,7 @@ export function renderingOf(call: Call): Rendering {
 export async function getCsr(call: Call, deps: CsrApiDependencies): Promise<void> {
   const rendering = renderingOf(call);
   const { name } = call.info;
-  requireReached(parseRevision(call.query.get("resourceVersion") ?? ""), deps.requests.revision());
+  await reach(parseRevision(call.query.get("resourceVersion") ?? ""), deps.requests);
   const csr = await deps.requests.get(name);
   if (csr === undefined) throw notFound(name);
   sendCsr(call.response, 200, csr, rendering, deps.clock);
@@ -43,8 +43,8 @@ export async function listCsrs(call: Call, deps: CsrApiDependencies): Promise<vo
   const rendering = renderingOf(call);
   const { resourceVersion, match } = listOptionsOf(call.query);
   const selection = selectionOf(call.query);
+  await reach(resourceVersion, deps.requests);
   const { items, revision } = await deps.requests.list(portSelection(selection));
-  requireReached(resourceVersion, revision);
   if (match === "Exact" && resourceVersion !== revision) {
     throw new StatusError("Expired", "The resourceVersion for the provided list is too old.");
   }

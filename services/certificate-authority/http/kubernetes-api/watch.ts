@@ -3,7 +3,7 @@ import type { CertificateSigningRequest } from "../../domain/certificate-signing
 import type { Change, WatchSubscription } from "../../domain/ports.ts";
 import type { Call } from "../call.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
-import { requireReached, type WatchOptions, watchOptionsOf } from "./list-options.ts";
+import { reach, type WatchOptions, watchOptionsOf } from "./list-options.ts";
 import { includedObjectOf } from "./query-options.ts";
 import { CONTENT_TYPES, negotiateWatch } from "./rendering.ts";
 import { portSelection, type Selection, selectionOf } from "./selection.ts";
@@ -38,7 +38,7 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
   const includeObject = output.conversion === "table" ? includedObjectOf(call.query) : "Metadata";
   const options = watchOptionsOf(call.query);
   const selection = selectionOf(call.query);
-  requireReached(options.resourceVersion, deps.requests.revision());
+  await reach(options.resourceVersion, deps.requests);
   const contentType = CONTENT_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
   const stream = deps.watches.open(call.response, contentType);
   const events = watchEvents({ ...output, includeObject }, deps.clock);
