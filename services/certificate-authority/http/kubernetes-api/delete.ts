@@ -45,7 +45,7 @@ export async function deleteCsrs(call: Call, deps: CsrApiDependencies): Promise<
   const selection = selectionOf(call.query);
   const { dryRun, preconditions } = await deleteOptionsOf(call);
   await reach(resourceVersion, deps.requests);
-  const { items, revision } = await deps.requests.list(portSelection(selection));
+  const { items } = await deps.requests.list(portSelection(selection));
   const selected = selection.matches === undefined ? items : items.filter(selection.matches);
   const removals: Removal[] = [];
   for (let start = 0; start < selected.length; start += PARALLEL_DELETIONS) {
