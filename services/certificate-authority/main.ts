@@ -250,7 +250,6 @@ function scheduledJobs(
 ): readonly Job[] {
   const { ledger, access } = authority;
   const cleaner = createCleaner({ requests: ledger.requests, inspector: authority.signer.inspector, clock, logger });
-  const { compactionWindowSeconds } = configuration.ledger;
   return [
     {
       name: "clean-requests",
@@ -261,11 +260,6 @@ function scheduledJobs(
       name: "expire-tokens",
       intervalSeconds: MINUTE_SECONDS,
       run: async () => void (await access.tokenAdministration.removeExpired()),
-    },
-    {
-      name: "compact-changes",
-      intervalSeconds: MINUTE_SECONDS,
-      run: () => ledger.maintenance.compact(new Date(clock.now().getTime() - compactionWindowSeconds * 1000)),
     },
     {
       name: "renew-own-certificates",
