@@ -1,0 +1,42 @@
+import { availableParallelism } from "node:os";
+import { type Bench, measured, type PartResult, skipped } from "../bench-context.ts";
+import { startGatehouse } from "../servers/gatehouse.ts";
+import { Target } from "../target.ts";
+
+const HERD = 5_000;
+const WARM_UP_SECONDS = 1;
+const MEBIBYTE = 2 ** 20;
+
+/**
+ * A cluster's worth of kubelets that all join in the same moment, as after a power failure.
+ *
+ * @param joinMicroseconds - CPU time of the server for one join in the storm.
+ */
+export async function measureHerd(bench: Bench, joinMicroseconds: number): Promise<PartResult> {
+  if (bench.options.quick) {
+    const reason = skipped("left out of quick runs");
+    return { rows: [], evidence: { G17: reason, G17e: reason, G18: reason } };
+  }
+  const gatehouse = await startGatehouse({ directory: bench.directory });
+  try {
+    const { process, bootstrapUrl: url, token, caPem } = gatehouse;
+    const work = { pattern: "join", url, token, caPem, concurrency: HERD, checkEvery: 100 } as const;
+    const target = new Target(`gatehouse, a herd of ${HERD.toLocaleString("en")}`, process, work);
+    await target.warmUp(bench, { concurrency: 64, seconds: WARM_UP_SECONDS });
+    const before = target.failed;
+    const herd = await target.turn(bench, { count: HERD });
+    const peak = process.peakMemoryBytes() / MEBIBYTE;
+    const ideal = (HERD * joinMicroseconds) / availableParallelism() / 1_000_000;
+    const note = `${herd.wallSeconds.toFixed(2)} s in all, peak memory ${peak.toFixed(0)} MiB`;
+    return {
+      rows: [{ ...target.row(), note }],
+      evidence: {
+        G17: measured([herd.wallSeconds / ideal], note),
+        G17e: measured([target.failed - before]),
+        G18: measured([peak]),
+      },
+    };
+  } finally {
+    await gatehouse.process.stop();
+  }
+}

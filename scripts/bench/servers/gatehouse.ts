@@ -1,0 +1,73 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { freePort } from "./free-port.ts";
+import { ServerProcess } from "./server-process.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..", "..");
+const ENTRY = join(ROOT, "dist", "cli", "gatehouse.js");
+const AUTO_APPROVAL = join(ROOT, "config", "rbac", "auto-approve-bootstrap.yaml");
+
+export interface GatehouseSettings {
+  /** Where its data directory is made. */
+  readonly directory: string;
+  /** Stands for a slower disk; 0 for the disk as it is. */
+  readonly commitDelayMilliseconds?: number;
+  readonly core?: number;
+  /** More arguments for Node itself. */
+  readonly nodeArguments?: readonly string[];
+}
+
+/** A running Gatehouse that approves every node that shows a bootstrap token. */
+export interface Gatehouse {
+  readonly process: ServerProcess;
+  readonly url: string;
+  /** The listener that never asks for a client certificate. */
+  readonly bootstrapUrl: string;
+  readonly token: string;
+  readonly caPem: string;
+  readonly dataDirectory: string;
+}
+
+/** Starts the built server as anybody would run it, with the example rule for unattended joins. */
+export async function startGatehouse(settings: GatehouseSettings): Promise<Gatehouse> {
+  const { directory, commitDelayMilliseconds = 0, core, nodeArguments = [] } = settings;
+  const dataDirectory = mkdtempSync(join(directory, "gatehouse-"));
+  const configuration = join(dataDirectory, "gatehouse.yaml");
+  const bootstrapPort = await freePort();
+  writeFileSync(configuration, configurationText(commitDelayMilliseconds, bootstrapPort));
+  const process_ = await ServerProcess.start({
+    command: process.execPath,
+    args: [
+      ...nodeArguments,
+      ...[ENTRY, "serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--config", configuration],
+    ],
+    ready: /^gatehouse ready (https:\S+)$/m,
+    ...(core !== undefined && { core }),
+  });
+  return {
+    process: process_,
+    url: process_.announced,
+    bootstrapUrl: `https://127.0.0.1:${bootstrapPort}`,
+    token: tokenIn(join(dataDirectory, "bootstrap.kubeconfig")),
+    caPem: readFileSync(join(dataDirectory, "ca.crt"), "utf8"),
+    dataDirectory,
+  };
+}
+
+/** The rate limits stand out of the way: one address plays a whole cluster here. */
+function configurationText(commitDelayMilliseconds: number, bootstrapPort: number): string {
+  return JSON.stringify({
+    apiVersion: "gatehouse.dev/v1",
+    kind: "GatehouseConfiguration",
+    server: { bootstrapListen: `127.0.0.1:${bootstrapPort}` },
+    rbac: { files: [AUTO_APPROVAL] },
+    limits: { requestsPerSecondPerIdentity: 100_000, requestsPerSecondPerAddress: 100_000 },
+    ledger: { commitDelayMilliseconds },
+  });
+}
+
+function tokenIn(kubeconfig: string): string {
+  const token = /token: *["']?([a-z0-9]{6}\.[a-z0-9]{16})/.exec(readFileSync(kubeconfig, "utf8"))?.[1];
+  if (token === undefined) throw new Error(`${kubeconfig} holds no bootstrap token`);
+  return token;
+}
