@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { StatusError } from "../../shared/status-error.ts";
 import type { CertificateIntent, SignedCertificate } from "../domain/certificate.ts";
 import type { CsrDecoding } from "../domain/csr-facts.ts";
+import { adviseOn } from "./certificate-advice.ts";
 import { createCertificateBuilder } from "./certificate-builder.ts";
 import { lintCertificate } from "./certificate-lint.ts";
 import { serialHex } from "./certificate-reader.ts";
@@ -24,7 +25,12 @@ export interface SigningIssuer {
 }
 
 export type SigningOutcome =
-  | { readonly kind: "signed"; readonly certificate: SignedCertificate }
+  | {
+      readonly kind: "signed";
+      readonly certificate: SignedCertificate;
+      /** See `adviseOn`. */
+      readonly advice: readonly string[];
+    }
   /** InternalError: the finished certificate is not what was intended; it was dropped. */
   | { readonly kind: "refused"; readonly error: StatusError };
 
@@ -63,16 +69,18 @@ export function createIssuingCore({ certificateDer, privateKey }: SigningIssuer)
 
   function reread(leaf: Leaf): RereadLeaf {
     const found = new X509Certificate(leaf.der);
-    expectNone(findDifferences(found, leaf.intent, keyOf(Buffer.from(leaf.intent.spkiDer)), issuer));
-    return { leaf, found };
+    const key = keyOf(Buffer.from(leaf.intent.spkiDer));
+    expectNone(findDifferences(found, leaf.intent, key, issuer));
+    return { leaf, found, advice: adviseOn(leaf.intent, key.asymmetricKeyType) };
   }
 
-  function release({ leaf: { intent, serial, der }, found }: RereadLeaf): SignedCertificate {
+  function release({ leaf: { intent, serial, der }, found, advice }: RereadLeaf): SigningOutcome {
     if (!found.verify(issuer.publicKey)) throw new Error("signature is not the issuer's");
     const { notBefore, notAfter } = intent;
     const issuerId = issuer.description.id;
     const [pem, fingerprint] = [encodePem("CERTIFICATE", der), hash("sha256", der)];
-    return { pem, der, serial: serialHex(serial), fingerprint, issuerId, notBefore, notAfter };
+    const certificate = { pem, der, serial: serialHex(serial), fingerprint, issuerId, notBefore, notAfter };
+    return { kind: "signed", certificate, advice };
   }
 
   return {
@@ -81,9 +89,7 @@ export function createIssuingCore({ certificateDer, privateKey }: SigningIssuer)
       const signed = step(step(start(intents), build), signDraft);
       const released = step(step(step(signed, lint), reread), release);
       return released.map((attempt) =>
-        "value" in attempt
-          ? { kind: "signed", certificate: attempt.value }
-          : { kind: "refused", error: toRefusal(attempt.error) },
+        "value" in attempt ? attempt.value : { kind: "refused", error: toRefusal(attempt.error) },
       );
     },
   };
@@ -104,6 +110,7 @@ interface Leaf {
 interface RereadLeaf {
   readonly leaf: Leaf;
   readonly found: X509Certificate;
+  readonly advice: readonly string[];
 }
 
 function expectNone(faults: readonly string[]): void {

@@ -10,5 +10,5 @@ export type IssuingJob =
 /** What comes back. Errors lose their class on the way, so that they travel as data. */
 export type IssuingResult =
   | { readonly kind: "decoded"; readonly decoding: CsrDecoding }
-  | { readonly kind: "signed"; readonly certificate: SignedCertificate }
+  | { readonly kind: "signed"; readonly certificate: SignedCertificate; readonly advice: readonly string[] }
   | { readonly kind: "failed"; readonly reason: StatusReason; readonly message: string; readonly cause: string };

@@ -93,7 +93,11 @@ function signerOver(
     async sign(intent: CertificateIntent) {
       if (clock.now() >= description.notAfter) throw new StatusError("InternalError", "the issuer has expired");
       const result = await queue.submit({ kind: "sign", intent });
-      if (result.kind === "signed") return result.certificate;
+      if (result.kind === "signed") {
+        const { certificate, advice } = result;
+        if (advice.length > 0) logger.info({ serial: certificate.serial, advice }, "issued against the RFC's advice");
+        return certificate;
+      }
       throw toError(result, logger);
     },
   };
