@@ -52,12 +52,9 @@ function wanted(name: string): V1CertificateSigningRequest {
 /** As `kubectl certificate approve`: reads, adds the condition and replaces the subresource. */
 async function approve(name: string): Promise<V1CertificateSigningRequest> {
   const body = await requests.readCertificateSigningRequest({ name });
-  const conditions = [...(body.status?.conditions ?? [])];
-  conditions.push({ type: "Approved", status: "True", reason: "Checked", message: "known in person" });
-  return requests.replaceCertificateSigningRequestApproval({
-    name,
-    body: { ...body, status: { ...body.status, conditions } },
-  });
+  const condition = { type: "Approved", status: "True", reason: "Checked", message: "known in person" };
+  body.status = { conditions: [...(body.status?.conditions ?? []), condition] };
+  return requests.replaceCertificateSigningRequestApproval({ name, body });
 }
 
 const conditionsOf = ({ status }: V1CertificateSigningRequest) => (status?.conditions ?? []).map(({ type }) => type);
@@ -152,16 +149,16 @@ test("a watch picks up where a list ended and sees what its selector chooses", a
 });
 
 test.each([
-  { strategy: PatchStrategy.JsonPatch, body: [{ op: "add", path: "/metadata/labels/patched", value: "yes" }] },
-  { strategy: PatchStrategy.MergePatch, body: { metadata: { labels: { patched: "yes" } } } },
-  { strategy: PatchStrategy.StrategicMergePatch, body: { metadata: { labels: { patched: "yes" } } } },
-])("the client's $strategy is understood", async ({ strategy, body }) => {
-  const { metadata } = await requests.createCertificateSigningRequest({
-    body: { ...wanted("dora"), metadata: { generateName: "dora-", labels: { batch: "patched" } } },
-  });
+  { strategy: PatchStrategy.JsonPatch, patch: [{ op: "add", path: "/metadata/labels/patched", value: "yes" }] },
+  { strategy: PatchStrategy.MergePatch, patch: { metadata: { labels: { patched: "yes" } } } },
+  { strategy: PatchStrategy.StrategicMergePatch, patch: { metadata: { labels: { patched: "yes" } } } },
+])("the client's $strategy is understood", async ({ strategy, patch }) => {
+  const body = wanted("dora");
+  body.metadata = { generateName: "dora-", labels: { batch: "patched" } };
+  const { metadata } = await requests.createCertificateSigningRequest({ body });
   const name = metadata?.name ?? "";
   const patched = await requests.patchCertificateSigningRequest(
-    { name, body },
+    { name, body: patch },
     setHeaderOptions("Content-Type", strategy),
   );
   expect(patched.metadata?.labels).toEqual({ batch: "patched", patched: "yes" });
