@@ -112,6 +112,11 @@ export interface Certificates {
   find(query: CertificateQuery): Promise<Page<CertificateRecord>>;
   /** By fingerprint or serial, lower-case hex. */
   get(id: string): Promise<CertificateRecord | undefined>;
+  /**
+   * Whether the certificate of this fingerprint (lower-case hex) is on record as revoked; one that is not on record is
+   * not. Synchronous on purpose: it stands on the path of every request that shows a client certificate.
+   */
+  isRevoked(fingerprint: string): boolean;
   /** The newest certificate of a node for a signer: what a renewal replaces. */
   latestOf(nodeName: string, signerName: string): Promise<CertificateRecord | undefined>;
   /** Records a certificate that answers no request (serving, administrator). */

@@ -31,6 +31,7 @@ export function storedCertificates({ reader, writer, clock }: StoredRecordsDepen
       const row = table.byFingerprint(id) ?? table.bySerial(id)[0];
       return row && toCertificateRecord(row);
     },
+    isRevoked: (fingerprint) => table.isRevoked(fingerprint),
     async latestOf(nodeName, signerName) {
       const row = table.latest(nodeName, signerName);
       return row && toCertificateRecord(row);

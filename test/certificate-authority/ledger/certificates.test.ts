@@ -196,3 +196,12 @@ test("a rare match among many is found, and many are counted, without holding th
   isCounting = false;
   await other.close();
 });
+
+test.each([
+  { name: "an issued certificate", fingerprint: () => RECORDS[4]?.fingerprint ?? "", revoked: false },
+  { name: "a revoked one", fingerprint: () => RECORDS[5]?.fingerprint ?? "", revoked: true },
+  { name: "one that is not on record", fingerprint: () => "ab".repeat(32), revoked: false },
+  { name: "what is no fingerprint", fingerprint: () => "x", revoked: false },
+])("isRevoked: $name is $revoked", ({ fingerprint, revoked }) => {
+  expect(opened.ledger.certificates.isRevoked(fingerprint())).toBe(revoked);
+});

@@ -11,6 +11,8 @@ const OF_NODE_AND_SIGNER = "FROM certificates INDEXED BY certificates_by_node WH
 export const certificatesSql = {
   byFingerprint: `SELECT ${COLUMNS} FROM certificates WHERE fingerprint = unhex(?)`,
   bySerial: `SELECT ${COLUMNS} FROM certificates WHERE serial = unhex(?) ORDER BY id DESC`,
+  isRevoked:
+    "SELECT 1 FROM certificates INDEXED BY certificates_by_fingerprint WHERE fingerprint = unhex(?) AND state = 'revoked'",
   latest: `SELECT ${COLUMNS} ${OF_NODE_AND_SIGNER} ${LATEST_FIRST}`,
   predecessor: `SELECT lower(hex(fingerprint)) ${OF_NODE_AND_SIGNER} AND not_before_ms <= ? ${LATEST_FIRST}`,
   serialTaken: "SELECT 1 FROM certificates WHERE serial = unhex(?) AND issuer_id = unhex(?)",
@@ -46,11 +48,13 @@ export const certificatesSql = {
 export function certificatesReader(connection: Connection) {
   const byFingerprint = connection.prepare<[string], StoredCertificateRow>(certificatesSql.byFingerprint);
   const bySerial = connection.prepare<[string], StoredCertificateRow>(certificatesSql.bySerial);
+  const isRevoked = connection.prepare<[string], number>(certificatesSql.isRevoked).pluck();
   const latest = connection.prepare<[string, string], StoredCertificateRow>(certificatesSql.latest);
   return {
     byFingerprint: (fingerprint: string): StoredCertificateRow | undefined => byFingerprint.get(fingerprint),
     /** Newest first: issuers may have given the same serial. */
     bySerial: (serial: string): readonly StoredCertificateRow[] => bySerial.all(serial),
+    isRevoked: (fingerprint: string): boolean => isRevoked.get(fingerprint) !== undefined,
     latest: (nodeName: string, signerName: string): StoredCertificateRow | undefined =>
       latest.get(nodeName, signerName),
   };
