@@ -10,6 +10,8 @@ interface Row {
 /** Bootstrap tokens in memory. Tests may look at and change `rows`. */
 export class FakeBootstrapTokens implements BootstrapTokens {
   readonly rows = new Map<string, Row>();
+  /** Who removed what, as `id by user`. */
+  readonly removals: string[] = [];
   /** How many of the next creations find their id taken. */
   collisions = 0;
 
@@ -29,8 +31,10 @@ export class FakeBootstrapTokens implements BootstrapTokens {
     return this.rows.get(id);
   }
 
-  async remove(id: string): Promise<boolean> {
-    return this.rows.delete(id);
+  async remove(id: string, removedBy?: string): Promise<boolean> {
+    if (!this.rows.delete(id)) return false;
+    this.removals.push(`${id} by ${removedBy}`);
+    return true;
   }
 
   async removeExpired(now: Date): Promise<readonly string[]> {

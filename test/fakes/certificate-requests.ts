@@ -18,6 +18,8 @@ export interface FakeCertificateRequests extends CertificateRequests {
   readonly changes: readonly Change[];
   /** How often each method was called. */
   readonly calls: ReadonlyMap<string, number>;
+  /** Who removed what, as `name by user`. */
+  readonly removals: readonly string[];
   /** The next call of `method` throws `error` and stores nothing. */
   failNext(method: "get" | "create" | "update" | "remove" | "recordDecision", error: Error): void;
   /** Forgets all changes up to `revision`: older subscribers get Expired. */
@@ -42,6 +44,7 @@ export function createFakeCertificateRequests(
   const decisions: DecisionRecord[] = [];
   const certificates: CertificateRecord[] = [];
   const calls = new Map<string, number>();
+  const removals: string[] = [];
   const failures = new Map<string, Error[]>();
   const subscribers = new Set<Subscriber>();
   let revision = 0;
@@ -113,6 +116,7 @@ export function createFakeCertificateRequests(
     certificates,
     changes,
     calls,
+    removals,
     failNext(method, error) {
       failures.set(method, [...(failures.get(method) ?? []), error]);
     },
@@ -168,12 +172,13 @@ export function createFakeCertificateRequests(
       keepRecords(records);
       return write("MODIFIED", csr, previous);
     },
-    async remove(name, preconditions) {
+    async remove(name, preconditions, removedBy) {
       enter("remove");
       const previous = stored(name);
       const { uid, resourceVersion } = previous.metadata;
       if ((preconditions.uid ?? uid) !== uid) throw failure("Conflict", name);
       if ((preconditions.resourceVersion ?? resourceVersion) !== resourceVersion) throw failure("Conflict", name);
+      removals.push(`${name} by ${removedBy}`);
       return write("DELETED", previous, previous);
     },
     async unfinished() {

@@ -48,7 +48,7 @@ export function createTokenAdministration(deps: TokenAdministrationDependencies)
     },
     list: () => tokens.list(),
     async remove(id, removedBy) {
-      const removed = await tokens.remove(id);
+      const removed = await tokens.remove(id, removedBy);
       if (removed) logger.info({ tokenId: id, removedBy }, "bootstrap token removed");
       return removed;
     },

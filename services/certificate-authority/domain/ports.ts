@@ -72,11 +72,13 @@ export interface CertificateRequests {
 
   /**
    * Deletes by name; returns the last state, its resourceVersion being the deletion's.
+   * @param removedBy - user name for the audit trail; our own doing when absent.
    * @throws {StatusError} NotFound; Conflict when a precondition does not hold.
    */
   remove(
     name: string,
     preconditions: { readonly uid?: string; readonly resourceVersion?: string },
+    removedBy?: string,
   ): Promise<CertificateSigningRequest>;
 
   /** Names of requests that are undecided or await a signature, oldest first: what to work on after a start. */
@@ -151,8 +153,11 @@ export interface BootstrapTokens {
    * @returns false when there was none.
    */
   remove(id: string, removedBy?: string): Promise<boolean>;
-  /** Removes what expired before `now`; returns the ids. */
-  removeExpired(now: Date): Promise<readonly string[]>;
+  /**
+   * Removes what expired before `now`; returns the ids.
+   * @param removedBy - as for `remove`.
+   */
+  removeExpired(now: Date, removedBy?: string): Promise<readonly string[]>;
 }
 
 /** A hash-chained entry. `kind` is a dotted noun and verb, e.g. `token.created`; `subject` names what it is about. */

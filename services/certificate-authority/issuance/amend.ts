@@ -82,7 +82,7 @@ async function write(
 ): Promise<Amended> {
   const { name, uid, resourceVersion, deletionTimestamp, finalizers } = next.metadata;
   if (deletionTimestamp !== undefined && finalizers === undefined) {
-    const last = await deps.requests.remove(name, { uid, resourceVersion });
+    const last = await deps.requests.remove(name, { uid, resourceVersion }, requester.username);
     const metadata = { ...next.metadata, resourceVersion: last.metadata.resourceVersion };
     return { csr: { ...next, metadata }, effect: "removed", decision: undefined };
   }

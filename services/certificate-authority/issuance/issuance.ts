@@ -53,7 +53,8 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
     },
 
     async remove(requester, name, preconditions, options) {
-      const removal = await withdraw({ requests, clock: deps.clock }, { name, preconditions, options });
+      const withdrawal = { name, preconditions, options, removedBy: requester.username };
+      const removal = await withdraw({ requests, clock: deps.clock }, withdrawal);
       if (options.dryRun || !removal.removed) return removal;
       queue.forget(name);
       cache.forget(removal.csr.metadata.uid);

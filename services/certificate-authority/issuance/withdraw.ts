@@ -12,6 +12,8 @@ export interface Withdrawal {
   readonly name: string;
   readonly preconditions: RemovePreconditions;
   readonly options: WriteOptions;
+  /** User name for the audit trail; our own doing when absent. */
+  readonly removedBy?: string;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Withdrawal {
  */
 export async function withdraw(
   { requests, clock }: { readonly requests: CertificateRequests; readonly clock: Clock },
-  { name, preconditions, options }: Withdrawal,
+  { name, preconditions, options, removedBy }: Withdrawal,
 ): Promise<Removal> {
   for (let attempt = 1; ; attempt += 1) {
     const csr = await requests.get(name);
@@ -34,7 +36,7 @@ export async function withdraw(
     if (options.dryRun) return { csr: marked, removed: !isHeld };
     try {
       if (isHeld) return { csr: await requests.update(marked), removed: false };
-      return { csr: await requests.remove(name, { uid, resourceVersion }), removed: true };
+      return { csr: await requests.remove(name, { uid, resourceVersion }, removedBy), removed: true };
     } catch (error) {
       // Somebody wrote in between: what was checked, finalizers above all, has to be checked again.
       if (attempt >= TRIES || !isStatusError(error, "Conflict")) throw error;

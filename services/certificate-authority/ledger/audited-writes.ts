@@ -1,5 +1,6 @@
 import { StatusError } from "../../shared/status-error.ts";
 import type { Connection } from "./connection.ts";
+import type { RemoveRequest } from "./operations.ts";
 import { auditAppender } from "./tables/audit-table.ts";
 import { type CertificateRow, certificateContent } from "./tables/certificate-row.ts";
 import { certificatesWriter } from "./tables/certificates-table.ts";
@@ -10,7 +11,7 @@ export const OURSELVES = "gatehouse";
 
 export type AuditWrites = ReturnType<typeof auditWrites>;
 
-/** Decisions and certificates, each with the audit entry that vouches for it, inside the caller's transaction. */
+/** Decisions and certificates, each with the audit entry that vouches for it, and removals, inside the caller's transaction. */
 export function auditWrites(connection: Connection) {
   const audit = auditAppender(connection);
   const decisions = decisionsWriter(connection);
@@ -25,6 +26,10 @@ export function auditWrites(connection: Connection) {
     recordDecision(decision: DecisionRow): undefined {
       const sequence = audit.append(decisionPayload(decision));
       decisions.insert(decision, sequence);
+    },
+
+    recordRemoval(operation: RemoveRequest, uid: string, revision: number): undefined {
+      audit.append(removalPayload(operation, uid, revision));
     },
 
     /** @throws {StatusError} Conflict when the issuer has used the serial, or the certificate is recorded already. */
@@ -46,7 +51,7 @@ export function auditWrites(connection: Connection) {
   };
 }
 
-// These two are written for every join. With the keys in order JSON.stringify makes canonical JSON at a fraction of the
+// These are written for every join. With the keys in order JSON.stringify makes canonical JSON at a fraction of the
 // cost of sorting them.
 
 function decisionPayload(row: DecisionRow): string {
@@ -68,5 +73,15 @@ function certificatePayload(row: CertificateRow): string {
     details: { commonName, content: certificateContent(row), issuerId, requestName, requester, serial, signerName },
     kind: "certificate.issued",
     subject: row.fingerprint,
+  });
+}
+
+function removalPayload({ actor, atMilliseconds, name }: RemoveRequest, uid: string, revision: number): string {
+  return JSON.stringify({
+    actor,
+    at: new Date(atMilliseconds),
+    details: { requestUid: uid, revision },
+    kind: "request.deleted",
+    subject: name,
   });
 }

@@ -33,6 +33,7 @@ export interface RemoveRequest {
   readonly name: string;
   readonly uid: string | undefined;
   readonly resourceVersion: string | undefined;
+  readonly actor: string;
   readonly atMilliseconds: number;
 }
 

@@ -63,10 +63,11 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
     remove(operation: RemoveRequest): Revised {
       const { name, atMilliseconds } = operation;
       const current = requireCurrent(requests.byName(name), operation);
-      const { revision: previousRevision, object } = current;
+      const { uid, revision: previousRevision, object } = current;
       const change = { type: "DELETED", name, atMilliseconds, object, previousRevision, previous: object } as const;
       const revision = appendChange(change);
       requests.remove(name);
+      audited.recordRemoval(operation, uid, revision);
       state = { ...state, count: state.count - 1 };
       return { revision, previousRevision };
     },

@@ -81,8 +81,8 @@ export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDe
       const operation = { kind: "removeToken", id, actor: removedBy, atMilliseconds } as const;
       return writer.submit(operation, RECORD_BYTES, (wasRemoved) => wasRemoved);
     },
-    async removeExpired(now) {
-      const operation = { kind: "removeExpiredTokens", beforeMilliseconds: now.getTime(), actor: OURSELVES } as const;
+    async removeExpired(now, removedBy = OURSELVES) {
+      const operation = { kind: "removeExpiredTokens", beforeMilliseconds: now.getTime(), actor: removedBy } as const;
       return writer.submit(operation, RECORD_BYTES, (ids) => ids);
     },
   };

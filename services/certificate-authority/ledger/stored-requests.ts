@@ -3,6 +3,7 @@ import type { CertificateRecord } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { DecisionRecord } from "../domain/decision.ts";
 import type { CertificateRequests } from "../domain/ports.ts";
+import { OURSELVES } from "./audited-writes.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { ChangeLog } from "./change-log.ts";
@@ -102,9 +103,10 @@ export function storedRequests(dependencies: StoredRequestsDependencies): Certif
       });
     },
 
-    async remove(name, { uid, resourceVersion }) {
+    async remove(name, { uid, resourceVersion }, removedBy = OURSELVES) {
       const atMilliseconds = clock.now().getTime();
-      const operation = { kind: "removeRequest", name, uid, resourceVersion, atMilliseconds } as const;
+      const expected = { name, uid, resourceVersion };
+      const operation = { kind: "removeRequest", ...expected, actor: removedBy, atMilliseconds } as const;
       return writer.submit(operation, name.length, ({ revision, previousRevision }) => {
         const previous = previousOf(name, previousRevision, revision);
         const last = withRevision(previous, String(revision));

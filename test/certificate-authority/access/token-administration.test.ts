@@ -165,10 +165,11 @@ test("the sweep takes what has expired and nothing else", async () => {
 });
 
 test("a token is removed once; who did it is logged; no secret ever is", async () => {
-  const { administration, lines } = setUp();
+  const { administration, lines, tokens } = setUp();
   const { record, token } = await administration.create(wanting(), "alice");
   expect(await administration.remove(record.id, "bob")).toBe(true);
   expect(await administration.remove(record.id, "bob")).toBe(false);
+  expect(tokens.removals).toEqual([`${record.id} by bob`]);
   expect(lines).toEqual([
     expect.objectContaining({ msg: "bootstrap token created", tokenId: record.id, createdBy: "alice" }),
     expect.objectContaining({ msg: "bootstrap token removed", tokenId: record.id, removedBy: "bob" }),

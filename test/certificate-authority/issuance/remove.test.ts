@@ -19,6 +19,7 @@ test.each([
   if (reason) await expect(removal).rejects.toMatchObject({ reason, details: { kind: "certificatesigningrequests" } });
   else await expect(removal).resolves.toMatchObject({ removed: true, csr: { metadata: { resourceVersion: "2" } } });
   expect(requests.changes).toHaveLength(reason ? 1 : 2);
+  expect(requests.removals).toEqual(reason ? [] : ["csr-1 by alice"]);
 });
 
 test("an unknown name is not found, whatever the preconditions", async () => {

@@ -231,6 +231,7 @@ test("emptying the finalizers of an object that is being deleted deletes it", as
   expect(csr.metadata.finalizers).toBeUndefined();
   expect(csr.metadata.resourceVersion).toBe("2");
   expect(requests.changes.map(({ type }) => type)).toEqual(["ADDED", "DELETED"]);
+  expect(requests.removals).toEqual(["csr-1 by alice"]);
 });
 
 test("an object that is being deleted stays while a finalizer is left", async () => {

@@ -6,6 +6,7 @@ import type { AuditEntry } from "../../../services/certificate-authority/domain/
 import { canonicalJson } from "../../../services/certificate-authority/ledger/canonical-json.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 import { certificateRecord, decisionRecord, issuerRecord } from "../../builders/records.ts";
+import { request } from "../../builders/request.ts";
 
 let opened: TestLedger | undefined;
 
@@ -72,7 +73,7 @@ test("the chain is what its description says, recomputed by hand", async () => {
   });
 });
 
-test("every decision, certificate, token and issuer change has its entry", async () => {
+test("every decision, certificate, token and issuer change and every removal has its entry", async () => {
   opened = await openTestLedger();
   const { requests, certificates, issuers, tokens } = opened.ledger;
   const at = new Date("2026-01-01T00:00:00Z");
@@ -88,6 +89,13 @@ test("every decision, certificate, token and issuer change has its entry", async
   await tokens.remove("abcdef", "bob");
   await tokens.create(token, new Uint8Array(1));
   await tokens.removeExpired(new Date("2026-01-02T00:00:00Z"));
+  await tokens.create(token, new Uint8Array(1));
+  await tokens.removeExpired(new Date("2026-01-02T00:00:00Z"), "carol");
+  await requests.create(request({ metadata: { name: "a", uid: "uid-a" } }));
+  await requests.create(request({ metadata: { name: "b", uid: "uid-b" } }));
+  await requests.remove("a", {}, "dave");
+  await requests.remove("b", {});
+  await expect(requests.remove("b", {}, "eve")).rejects.toMatchObject({ reason: "NotFound" });
   const connection = new Database(opened.file, { readonly: true });
   const payloads = connection.prepare<[], string>("SELECT payload FROM audit ORDER BY sequence").pluck().all();
   connection.close();
@@ -102,5 +110,13 @@ test("every decision, certificate, token and issuer change has its entry", async
     ["token.removed", "bob", "abcdef"],
     ["token.created", "alice", "abcdef"],
     ["token.expired", "gatehouse", "abcdef"],
+    ["token.created", "alice", "abcdef"],
+    ["token.expired", "carol", "abcdef"],
+    ["request.deleted", "dave", "a"],
+    ["request.deleted", "gatehouse", "b"],
+  ]);
+  expect(entries.slice(-2).map(({ details }) => details)).toEqual([
+    { requestUid: "uid-a", revision: 4 },
+    { requestUid: "uid-b", revision: 5 },
   ]);
 });

@@ -38,7 +38,8 @@ function create(name: string, object?: string): Operation {
 }
 
 function remove(name: string): Operation {
-  return { kind: "removeRequest", name, uid: undefined, resourceVersion: undefined, atMilliseconds: 0 };
+  const unconditional = { uid: undefined, resourceVersion: undefined };
+  return { kind: "removeRequest", name, ...unconditional, actor: "test", atMilliseconds: 0 };
 }
 
 function audit(subject: string): Operation {
