@@ -159,3 +159,14 @@ test("the issuer's name is the CA's subject byte for byte", () => {
   const der = builder.certificate(builder.toBeSigned(buildIntent(), Buffer.from([1])), Buffer.alloc(1));
   expect(encodingOf(readOneCertificate(der).issuer)).toEqual(ISSUER.nameDer);
 });
+
+test.each([
+  { instant: "1949-12-31T23:59:59Z", encoded: "180f31393439313233313233353935395a" },
+  { instant: "1950-01-01T00:00:00Z", encoded: "170d3530303130313030303030305a" },
+  { instant: "2049-12-31T23:59:59.999Z", encoded: "170d3439313233313233353935395a" },
+  { instant: "2050-01-01T00:00:00Z", encoded: "180f32303530303130313030303030305a" },
+])("$instant is written as RFC 5280 wants it", ({ instant, encoded }) => {
+  const builder = createCertificateBuilder(ISSUER);
+  const tbs = builder.toBeSigned(buildIntent({ notAfter: new Date(instant) }), Buffer.from([1]));
+  expect(tbs.toString("hex")).toContain(`${encoded}30`);
+});
