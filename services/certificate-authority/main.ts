@@ -116,6 +116,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     tokens: ledger.tokens,
     tokenHashKey: custody.deriveKey("bootstrap-token-hash"),
     readCertificate: signer.readCertificate,
+    isRevoked: (fingerprint) => ledger.certificates.isRevoked(fingerprint),
     rbacObjects,
     clock,
     logger,

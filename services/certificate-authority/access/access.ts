@@ -4,9 +4,9 @@ import type { Logger } from "../../shared/logging.ts";
 import type { UserInfo } from "../../shared/user-info.ts";
 import type { AccessAttributes, AccessDecision, Authorizer } from "../domain/authorization.ts";
 import type { BootstrapTokens } from "../domain/ports.ts";
-import { type CredentialReaders, type Credentials, identify } from "./authenticate.ts";
-import { authenticateBootstrapToken } from "./bootstrap-token-authenticator.ts";
-import { type ClientCertificateFields, createCertificateAuthenticator } from "./client-certificate.ts";
+import { type Credentials, type IdentificationDependencies, identify } from "./authenticate.ts";
+import { createAuthenticators } from "./authenticators/create.ts";
+import type { ClientCertificateFields } from "./client-certificate.ts";
 import { impersonate } from "./impersonation.ts";
 import type { PolicyRule, RbacObject } from "./rbac/objects.ts";
 import { compilePolicy } from "./rbac/policy.ts";
@@ -32,10 +32,12 @@ export interface AccessDependencies {
   readonly tokenHashKey: Uint8Array;
   /** @throws when the DER is no certificate. */
   readonly readCertificate: (der: Uint8Array) => ClientCertificateFields;
+  /** By fingerprint, lower-case hex; without it no certificate is. */
+  readonly isRevoked?: (fingerprint: string) => boolean;
   /** The administrator's own; the stock roles and bindings are laid under them. */
   readonly rbacObjects: readonly RbacObject[];
   readonly clock: Clock;
-  readonly logger: Pick<Logger, "info">;
+  readonly logger: Pick<Logger, "info" | "warn" | "error">;
   /** Slows down guessing of bearer tokens. */
   readonly rateLimiter?: { requireAttemptsLeft(remoteAddress: string): void };
 }
@@ -65,16 +67,19 @@ export function createAccess(deps: AccessDependencies): Access {
   const tokenHashKey = createSecretKey(deps.tokenHashKey);
   const policy = compilePolicy(withStockObjects(deps.rbacObjects));
   const decide = (user: UserInfo, attributes: AccessAttributes): AccessDecision => policy.decide(user, attributes);
-  const readers: CredentialReaders = {
-    readCertificate: createCertificateAuthenticator(deps.readCertificate, clock),
-    readBearerToken: (token) => authenticateBootstrapToken({ tokens, tokenHashKey, clock }, token),
+  const { readCertificate, isRevoked } = deps;
+  const identification: IdentificationDependencies = {
+    authenticators: createAuthenticators({ tokens, tokenHashKey, readCertificate, isRevoked, clock, logger }),
     beforeGuess: (remoteAddress) => deps.rateLimiter?.requireAttemptsLeft(remoteAddress),
-    onRefusedCertificate: (reason, remoteAddress) =>
-      logger.info({ remoteAddress, reason }, "client certificate refused"),
+    onRefused: ({ authenticator, judges, reason }, remoteAddress) =>
+      logger.info(
+        { remoteAddress, authenticator, reason },
+        judges === "token" ? "bearer token refused" : "client certificate refused",
+      ),
   };
   return {
     async authenticate(credentials) {
-      const authenticated = identify(credentials, readers);
+      const authenticated = await identify(credentials, identification);
       return { authenticated, user: impersonate(authenticated, credentials.impersonation, decide) };
     },
     authorizer: {

@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../../shared/clock.ts";
 import { CREDENTIAL_ID_EXTRA, type UserInfo } from "../../shared/user-info.ts";
 import type { CertificateFacts } from "../domain/certificate-facts.ts";
+import type { TrustAnchors } from "./authenticators/trust-anchors.ts";
 import { withAuthenticatedGroup } from "./groups.ts";
 
 /** Identities remembered at once; an entry is about 1 KB. */
@@ -15,51 +16,70 @@ export type ClientCertificateFields = Pick<
 >;
 
 /**
- * What a certificate shows: an identity, nothing (it names nobody), or a credential that must not be used. `refused`
- * reasons are for the log only.
+ * What a certificate shows: an identity, nothing (it names nobody, or it is not from the CAs that count here), or a
+ * credential that must not be used. `refused` reasons are for the log only.
  */
 export type CertificateIdentity =
   | { readonly kind: "user"; readonly user: UserInfo }
   | { readonly kind: "nobody" }
+  | { readonly kind: "foreign" }
   | { readonly kind: "refused"; readonly reason: string };
 
 type Read = CertificateIdentity & { readonly notBefore: Date; readonly notAfter: Date };
 
 const ALWAYS = { notBefore: new Date(-8.64e15), notAfter: new Date(8.64e15) };
 
+export interface CertificateAuthenticatorOptions {
+  readonly readCertificate: (der: Uint8Array) => ClientCertificateFields;
+  readonly clock: Clock;
+  /** By fingerprint, lower-case hex. Asked at every request, so that a revocation holds from the next one on. */
+  readonly isRevoked?: ((fingerprint: string) => boolean) | undefined;
+  /** The CAs that count; without them every certificate that passed the TLS layer does. */
+  readonly anchors?: TrustAnchors | undefined;
+}
+
+/** The certificates between the client's and a CA are looked at only when `anchors` are set. */
+export type ReadCertificateIdentity = (
+  der: Uint8Array,
+  intermediatesDer?: () => readonly Uint8Array[],
+) => CertificateIdentity;
+
+const noIntermediates = (): readonly Uint8Array[] => [];
+
 /**
  * Makes the reader of client certificates whose chain the TLS layer has verified. What a certificate says never changes,
- * so it is read once and remembered by fingerprint; whether it is valid *now* is asked at every request, because a
- * connection may outlive its certificate.
+ * so it is read once and remembered by fingerprint; whether it is valid *now*, and not revoked, is asked at every request,
+ * because a connection may outlive its certificate.
  *
  * Stricter than Kubernetes in one point: a certificate without extended key usages is refused. Nothing here issues such.
  *
  * Source: kubernetes staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go (CommonNameUserConversion).
  */
-export function createCertificateAuthenticator(
-  readCertificate: (der: Uint8Array) => ClientCertificateFields,
-  clock: Clock,
-): (der: Uint8Array) => CertificateIdentity {
+export function createCertificateAuthenticator(options: CertificateAuthenticatorOptions): ReadCertificateIdentity {
+  const { clock, isRevoked } = options;
   const remembered = new LRUCache<string, Read>({ max: REMEMBERED_CERTIFICATES });
-  return (der) => {
+  return (der, intermediatesDer = noIntermediates) => {
     const fingerprint = hash("sha256", der, "hex");
     const known = remembered.get(fingerprint);
-    const read = known ?? readIdentity(readCertificate, der, fingerprint);
+    const read = known ?? readIdentity(options, der, intermediatesDer, fingerprint);
     if (known === undefined) remembered.set(fingerprint, read);
     const now = clock.now();
     if (read.kind !== "user") return read;
     if (now < read.notBefore) return { kind: "refused", reason: "the client certificate is not valid yet" };
     if (now > read.notAfter) return { kind: "refused", reason: "the client certificate has expired" };
+    if (isRevoked?.(fingerprint)) return { kind: "refused", reason: "the client certificate was revoked" };
     return read;
   };
 }
 
 function readIdentity(
-  readCertificate: (der: Uint8Array) => ClientCertificateFields,
+  { readCertificate, anchors }: CertificateAuthenticatorOptions,
   der: Uint8Array,
+  intermediatesDer: () => readonly Uint8Array[],
   fingerprint: string,
 ): Read {
   try {
+    if (anchors !== undefined && !anchors.issued(der, intermediatesDer())) return { kind: "foreign", ...ALWAYS };
     return identityOf(readCertificate(der), fingerprint);
   } catch (error) {
     return { kind: "refused", reason: `the client certificate cannot be read: ${(error as Error).message}`, ...ALWAYS };

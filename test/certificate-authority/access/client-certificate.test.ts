@@ -5,25 +5,14 @@ import {
   createCertificateAuthenticator,
 } from "../../../services/certificate-authority/access/client-certificate.ts";
 import type { Subject } from "../../../services/certificate-authority/domain/csr-facts.ts";
+import { buildSubject } from "../../builders/subject.ts";
 import { SettableClock } from "../../fakes/settable-clock.ts";
-
-const SUBJECT: Subject = {
-  country: [],
-  organization: ["system:nodes"],
-  organizationalUnit: [],
-  locality: [],
-  province: [],
-  streetAddress: [],
-  postalCode: [],
-  commonName: "system:node:a",
-  serialNumber: "",
-};
 
 type Overrides = Partial<Omit<ClientCertificateFields, "subject">> & { readonly subject?: Partial<Subject> };
 
 function fields({ subject, ...overrides }: Overrides = {}): ClientCertificateFields {
   return {
-    subject: { ...SUBJECT, ...subject },
+    subject: buildSubject({ commonName: "system:node:a", ...subject }),
     uids: [],
     notBefore: new Date("2026-01-01T00:00:00Z"),
     notAfter: new Date("2026-01-03T00:00:00Z"),
@@ -36,7 +25,7 @@ const DER = Buffer.from("some DER");
 const CREDENTIAL_ID = `X509SHA256=${createHash("sha256").update(DER).digest("hex")}`;
 
 const identify = (overrides: Overrides) =>
-  createCertificateAuthenticator(() => fields(overrides), new SettableClock())(DER);
+  createCertificateAuthenticator({ readCertificate: () => fields(overrides), clock: new SettableClock() })(DER);
 
 test.each<{ name: string; overrides: Overrides; user: object }>([
   {
@@ -98,7 +87,7 @@ test("a certificate that cannot be read is refused", () => {
   const broken = () => {
     throw new Error("no DER");
   };
-  const identity = createCertificateAuthenticator(broken, new SettableClock())(DER);
+  const identity = createCertificateAuthenticator({ readCertificate: broken, clock: new SettableClock() })(DER);
   expect(identity).toMatchObject({ kind: "refused", reason: "the client certificate cannot be read: no DER" });
 });
 
@@ -109,7 +98,7 @@ test.each([
   { now: "2026-01-03T00:00:00.001Z", kind: "refused" },
 ])("at $now it is $kind, also when remembered from another time", ({ now, kind }) => {
   const clock = new SettableClock("2026-01-02T00:00:00Z");
-  const authenticate = createCertificateAuthenticator(() => fields(), clock);
+  const authenticate = createCertificateAuthenticator({ readCertificate: () => fields(), clock });
   expect(authenticate(DER).kind).toBe("user");
   clock.set(now);
   expect(authenticate(DER).kind).toBe(kind);
@@ -117,14 +106,26 @@ test.each([
 
 test("a certificate is read once, another one by itself", () => {
   const read: string[] = [];
-  const authenticate = createCertificateAuthenticator((der) => {
+  const readCertificate = (der: Uint8Array) => {
     read.push(Buffer.from(der).toString());
     return fields({ subject: { commonName: Buffer.from(der).toString() } });
-  }, new SettableClock());
+  };
+  const authenticate = createCertificateAuthenticator({ readCertificate, clock: new SettableClock() });
   const names = ["one", "two", "one"].map((text) => {
     const identity = authenticate(Buffer.from(text));
     return identity.kind === "user" ? identity.user.username : identity.kind;
   });
   expect(names).toEqual(["one", "two", "one"]);
   expect(read).toEqual(["one", "two"]);
+});
+
+test("a revoked certificate is refused from the next request on, also when it is remembered", () => {
+  const revoked = new Set<string>();
+  const isRevoked = (fingerprint: string) => revoked.has(fingerprint);
+  const clock = new SettableClock();
+  const authenticate = createCertificateAuthenticator({ readCertificate: () => fields(), clock, isRevoked });
+  expect(authenticate(DER).kind).toBe("user");
+  revoked.add(createHash("sha256").update(DER).digest("hex"));
+  expect(authenticate(DER)).toEqual({ kind: "refused", reason: "the client certificate was revoked" });
+  expect(authenticate(Buffer.from("another")).kind).toBe("user");
 });
