@@ -16,7 +16,7 @@ import { type Configuration, type ConfigurationOverrides, loadConfiguration } fr
 import { type Custody, openCustody } from "./custody/custody.ts";
 import type { EncryptionSource } from "./custody/encryption-key.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
-import { type FrontDoor, openFrontDoor } from "./front-door.ts";
+import { type FrontDoor, type FrontDoorDependencies, openFrontDoor } from "./front-door.ts";
 import { createMetrics, type Metrics } from "./http/metrics.ts";
 import { createCleaner } from "./issuance/cleaner.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
@@ -78,15 +78,8 @@ function sayWhatNext(directory: string): void {
 }
 
 /** Everything behind the listeners. */
-interface Authority {
-  readonly ledger: Ledger;
+interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock" | "logger"> {
   readonly signer: Signer;
-  readonly access: Access;
-  readonly issuance: Issuance;
-  readonly metrics: Metrics;
-  readonly identity: ReturnType<typeof ownIdentity>;
-  readonly rateLimiter: ReturnType<typeof createRateLimiter>;
-  readonly caPem: string;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import type { CsrFacts, Subject, SubjectAltNames } from "../../services/certificate-authority/domain/csr-facts.ts";
+import { buildSans, buildSubject } from "./subject.ts";
 
 export interface FactsArguments {
   readonly subject?: Partial<Subject>;
@@ -8,19 +9,8 @@ export interface FactsArguments {
 /** What a kubelet's client request says: CN `system:node:worker-1`, O `system:nodes`, P-256, no SAN. */
 export function facts({ subject, sans }: FactsArguments = {}): CsrFacts {
   return {
-    subject: {
-      country: [],
-      organization: ["system:nodes"],
-      organizationalUnit: [],
-      locality: [],
-      province: [],
-      streetAddress: [],
-      postalCode: [],
-      commonName: "system:node:worker-1",
-      serialNumber: "",
-      ...subject,
-    },
-    sans: { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [], ...sans },
+    subject: buildSubject(subject),
+    sans: buildSans(sans),
     key: { algorithm: "ECDSA", curve: "P-256" },
     spkiDer: new Uint8Array([0x30, 0x00]),
     spkiSha256: "ab".repeat(32),

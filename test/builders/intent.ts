@@ -1,6 +1,7 @@
 import type { CertificateIntent } from "../../services/certificate-authority/domain/certificate.ts";
 import type { Subject, SubjectAltNames } from "../../services/certificate-authority/domain/csr-facts.ts";
 import { generateKey } from "./keys.ts";
+import { buildSans, buildSubject } from "./subject.ts";
 
 export interface IntentArguments extends Partial<Omit<CertificateIntent, "subject" | "sans">> {
   readonly subject?: Partial<Subject>;
@@ -19,18 +20,7 @@ export function buildIntent(args: IntentArguments = {}): CertificateIntent {
     notBefore: new Date(now - 300_000),
     notAfter: new Date(now + 86_100_000),
     ...args,
-    subject: {
-      country: [],
-      organization: ["system:nodes"],
-      organizationalUnit: [],
-      locality: [],
-      province: [],
-      streetAddress: [],
-      postalCode: [],
-      commonName: "system:node:worker-1",
-      serialNumber: "",
-      ...args.subject,
-    },
-    sans: { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [], ...args.sans },
+    subject: buildSubject(args.subject),
+    sans: buildSans(args.sans),
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { CertificateRecord } from "../../services/certificate-authority/domain/certificate.ts";
 import type { DecisionRecord } from "../../services/certificate-authority/domain/decision.ts";
 import type { IssuerRecord } from "../../services/certificate-authority/domain/issuer.ts";
+import { buildSans } from "./subject.ts";
 
 /** A valid kubelet client certificate of node-1, as the ledger keeps it; its DER is not a real certificate. */
 export function certificateRecord(overrides: Partial<CertificateRecord> = {}): CertificateRecord {
@@ -14,7 +15,7 @@ export function certificateRecord(overrides: Partial<CertificateRecord> = {}): C
     nodeName: "node-1",
     commonName: "system:node:node-1",
     organizations: ["system:nodes"],
-    sans: { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [] },
+    sans: buildSans(),
     spkiSha256: "22".repeat(32),
     notBefore: new Date("2026-01-01T00:00:00Z"),
     notAfter: new Date("2026-02-01T00:00:00Z"),

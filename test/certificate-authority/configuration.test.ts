@@ -1,15 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { beforeAll, expect, test } from "@jest/globals";
 import { loadConfiguration } from "../../services/certificate-authority/configuration.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 const HEAD = "apiVersion: gatehouse.dev/v1\nkind: GatehouseConfiguration\n";
 let directory: string;
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "gatehouse-configuration-"));
+  directory = temporaryDirectory();
 });
-afterAll(() => rmSync(directory, { recursive: true }));
 
 function file(text: string): string {
   const path = join(directory, "gatehouse.yaml");

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { type Configuration, loadConfiguration } from "../../services/certificate-authority/configuration.ts";
@@ -8,6 +7,7 @@ import { selectIssuer } from "../../services/certificate-authority/issuer-select
 import { createLogger } from "../../services/shared/logging.ts";
 import { buildIssuer } from "../builders/issuer.ts";
 import { openTestLedger } from "../builders/ledger.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { SettableClock } from "../fakes/settable-clock.ts";
 
 type TestLedger = Awaited<ReturnType<typeof openTestLedger>>;
@@ -19,13 +19,10 @@ let directory: string;
 let opened: TestLedger;
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "gatehouse-issuer-"));
+  directory = temporaryDirectory();
   opened = await openTestLedger();
 });
-afterEach(async () => {
-  await opened.close();
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => opened.close());
 
 async function select(settings: Partial<Configuration["issuer"]> = {}) {
   const custody = await openCustody({ directory: join(directory, "keys"), encryption: {}, logger });

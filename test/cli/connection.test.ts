@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { buildTlsIdentity, type TlsIdentity } from "../builders/tls-identity.ts";
 import {
   type Answer,
@@ -14,7 +15,6 @@ import {
   startServer,
   type TestServer,
   TOKEN,
-  temporaryDirectory,
 } from "./fixture.ts";
 
 let identity: TlsIdentity;

@@ -1,9 +1,8 @@
 import { once } from "node:events";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { TLSSocket } from "node:tls";
@@ -12,13 +11,10 @@ import type { CertificateAuthority } from "../../services/cli/certificate-author
 import type { BenchmarkPlace } from "../../services/cli/commands/bench.ts";
 import { run } from "../../services/cli/program.ts";
 import type { Terminal } from "../../services/cli/terminal.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import type { TlsIdentity } from "../builders/tls-identity.ts";
 
 export const NOW = new Date("2026-01-02T03:04:05Z");
-
-export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), "gatehouse-cli-"));
-}
 
 /** A terminal that remembers what was written. */
 export function fakeTerminal(overrides: Partial<Terminal> & { readonly isTTY?: boolean } = {}) {

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { issuerRecord } from "../builders/records.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { startAdminServer } from "./admin-server.ts";
-import { temporaryDirectory } from "./fixture.ts";
 
 let server: Awaited<ReturnType<typeof startAdminServer>>;
 const FIRST = issuerRecord({ id: `abcd${"1".repeat(60)}`, certificatePem: "first\n" });

@@ -3,7 +3,8 @@ import { delimiter, join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { CommandError } from "../../services/cli/command-error.ts";
 import { loadConnection } from "../../services/cli/kubeconfig.ts";
-import { fakeTerminal, kubeconfigText, TOKEN, temporaryDirectory } from "./fixture.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
+import { fakeTerminal, kubeconfigText, TOKEN } from "./fixture.ts";
 
 function file(directory: string, name: string, text: string): string {
   const path = join(directory, name);

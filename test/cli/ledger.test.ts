@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { buildTlsIdentity } from "../builders/tls-identity.ts";
 import { startAdminServer } from "./admin-server.ts";
-import { gatehouse, startServer, temporaryDirectory } from "./fixture.ts";
+import { gatehouse, startServer } from "./fixture.ts";
 
 let server: Awaited<ReturnType<typeof startAdminServer>>;
 let workingDirectory: string;

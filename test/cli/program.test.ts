@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import type { ServeOptions } from "../../services/cli/certificate-authority.ts";
-import { gatehouse, temporaryDirectory } from "./fixture.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
+import { gatehouse } from "./fixture.ts";
 
 const VERSION = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { issuerRecord } from "../builders/records.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { startAdminServer } from "./admin-server.ts";
-import { gatehouse, kubeconfigText, temporaryDirectory } from "./fixture.ts";
+import { gatehouse, kubeconfigText } from "./fixture.ts";
 
 let server: Awaited<ReturnType<typeof startAdminServer>>;
 

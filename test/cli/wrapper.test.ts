@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
-import { temporaryDirectory } from "./fixture.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 const WRAPPER = fileURLToPath(new URL("../../scripts/gatehouse", import.meta.url));
 

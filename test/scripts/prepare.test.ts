@@ -4,8 +4,8 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readF
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { temporaryDirectory } from "../builders/openssl.ts";
+import { beforeEach, expect, test } from "@jest/globals";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 const SCRIPTS = join(import.meta.dirname, "..", "..", "scripts");
 
@@ -27,32 +27,31 @@ const NPM = NOTED(
 const INSTALL = "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error";
 const MANIFEST = { name: "x", dependencies: { one: "1.0.0" }, jest: {} };
 
-let home: ReturnType<typeof temporaryDirectory>;
+let home: string;
 let build: string;
 
 /** A checkout with the real scripts and next to nothing to install and build, by programs that only tell what they do. */
 beforeEach(() => {
   home = temporaryDirectory();
-  build = `tsc -p ${join(home.path, "config", "tooling", "tsconfig.build.json")}`;
+  build = `tsc -p ${join(home, "config", "tooling", "tsconfig.build.json")}`;
   write("package.json", JSON.stringify(MANIFEST));
   for (const file of ["package-lock.json", "tsconfig.json", "config/tooling/tsconfig.build.json"]) write(file, "{}");
   write("services/shared/one.ts", "export {};\n");
   write("npm.cjs", NPM);
   for (const file of readdirSync(SCRIPTS).filter((name) => name.endsWith(".mjs"))) {
-    mkdirSync(join(home.path, "scripts"), { recursive: true });
-    copyFileSync(join(SCRIPTS, file), join(home.path, "scripts", file));
+    mkdirSync(join(home, "scripts"), { recursive: true });
+    copyFileSync(join(SCRIPTS, file), join(home, "scripts", file));
   }
 });
-afterEach(() => home.remove());
 
 function write(file: string, content: string): void {
-  const path = join(home.path, file);
+  const path = join(home, file);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
 }
 
-const script = (): string => join(home.path, "scripts", "prepare.mjs");
-const options = () => ({ cwd: "/", env: { npm_execpath: join(home.path, "npm.cjs") } });
+const script = (): string => join(home, "scripts", "prepare.mjs");
+const options = () => ({ cwd: "/", env: { npm_execpath: join(home, "npm.cjs") } });
 
 function prepare(): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [script()], { ...options(), encoding: "utf8" });
@@ -75,13 +74,13 @@ function prepareBeside() {
 
 /** What was run since the last time this was asked. */
 async function calls(): Promise<readonly string[]> {
-  const file = join(home.path, "calls");
+  const file = join(home, "calls");
   const noted = existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : [];
   await rm(file, { force: true });
   return noted;
 }
 
-const leftovers = (): readonly string[] => readdirSync(home.path).filter((name) => name.startsWith(".preparing"));
+const leftovers = (): readonly string[] => readdirSync(home).filter((name) => name.startsWith(".preparing"));
 
 function leaveLock(owner: { pid: number; host: string }): void {
   write(".preparing/owner.json", JSON.stringify({ ...owner, token: "0123456789abcdef" }));
@@ -148,7 +147,7 @@ test.each(["npm", "tsc"])(
     expect({ status, stdout }).toEqual({ status: 7, stdout: "" });
     expect(stderr).toMatch(/failed \(exit code 7\)\n$/);
     expect(leftovers()).toEqual([]);
-    await rm(join(home.path, `${name} is broken`));
+    await rm(join(home, `${name} is broken`));
     await calls();
     expect(prepare().status).toBe(0);
     expect(await calls()).toEqual(name === "npm" ? [INSTALL, build] : [build]);
@@ -160,7 +159,7 @@ test("a build that broke off is done again, even when the sources are as they we
   write("services/shared/one.ts", "wrong");
   write("tsc is broken", "");
   expect(prepare().status).toBe(7);
-  await rm(join(home.path, "tsc is broken"));
+  await rm(join(home, "tsc is broken"));
   write("services/shared/one.ts", "export {};\n");
   await calls();
   expect(prepare().status).toBe(0);
@@ -181,7 +180,7 @@ test.each([{ isLockLeft: false }, { isLockLeft: true }])(
 test("who waits is told for whom, and what to do when that is a mistake", async () => {
   leaveLock({ pid: process.pid, host: hostname() });
   const waiting = prepareBeside();
-  const lock = join(home.path, ".preparing");
+  const lock = join(home, ".preparing");
   await waiting.said(
     `gatehouse: process ${process.pid} is preparing this checkout; waiting (when that is not so, remove ${lock})\n`,
   );
@@ -204,8 +203,8 @@ test("a process on another machine is never taken for dead", async () => {
   leaveLock({ pid: pidOfTheDead(), host: "elsewhere" });
   const waiting = prepareBeside();
   await waiting.said("on elsewhere is preparing this checkout; waiting");
-  appendFileSync(join(home.path, "calls"), "waited\n");
-  await rm(join(home.path, ".preparing"), { recursive: true });
+  appendFileSync(join(home, "calls"), "waited\n");
+  await rm(join(home, ".preparing"), { recursive: true });
   expect((await waiting.ended).status).toBe(0);
   expect(await calls()).toEqual(["waited", INSTALL, build]);
 });

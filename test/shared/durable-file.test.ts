@@ -1,27 +1,26 @@
 import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { beforeEach, expect, test } from "@jest/globals";
 import {
   type DurableFileOptions,
   fillFileDurably,
   removeLeftovers,
   writeFileDurably,
 } from "../../services/shared/durable-file.ts";
-import { temporaryDirectory } from "../builders/openssl.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 const REPLACED: DurableFileOptions = { mode: 0o600, existing: "replaced" };
 const KEPT: DurableFileOptions = { mode: 0o600, existing: "kept" };
 
-let home: ReturnType<typeof temporaryDirectory>;
+let home: string;
 let path: string;
 beforeEach(() => {
   home = temporaryDirectory();
-  path = join(home.path, "file");
+  path = join(home, "file");
 });
-afterEach(() => home.remove());
 
-const names = (): readonly string[] => readdirSync(home.path).toSorted();
+const names = (): readonly string[] => readdirSync(home).toSorted();
 
 test.each([
   { name: "text", content: "päivää\n", bytes: Buffer.from("päivää\n") },
@@ -92,7 +91,7 @@ test("filling that fails leaves no trace, not even what SQLite puts beside a fil
 });
 
 test("a directory that is not there is told", async () => {
-  await expect(writeFileDurably(join(home.path, "no", "file"), "", KEPT)).rejects.toMatchObject({ code: "ENOENT" });
+  await expect(writeFileDurably(join(home, "no", "file"), "", KEPT)).rejects.toMatchObject({ code: "ENOENT" });
 });
 
 test.each([
@@ -105,17 +104,17 @@ test.each([
   { name: ".file.0123456789abcdef.tmp~", ageSeconds: 3600, isRemoved: false },
   { name: "notes.tmp", ageSeconds: 3600, isRemoved: false },
 ])("$name, $ageSeconds s old, is a leftover: $isRemoved", async ({ name, ageSeconds, isRemoved }) => {
-  writeFileSync(join(home.path, name), "");
+  writeFileSync(join(home, name), "");
   const written = Date.now() / 1000 - ageSeconds;
-  utimesSync(join(home.path, name), written, written);
-  await removeLeftovers(home.path);
+  utimesSync(join(home, name), written, written);
+  await removeLeftovers(home);
   expect(names()).toEqual(isRemoved ? [] : [name]);
 });
 
 test("a crash's leftover is what removeLeftovers knows", async () => {
   await fillFileDurably(path, KEPT, async (_, temporaryPath) => {
     utimesSync(temporaryPath, 0, 0);
-    await removeLeftovers(home.path);
+    await removeLeftovers(home);
     expect(names()).toEqual([]);
     writeFileSync(temporaryPath, "again");
   });

@@ -1,4 +1,4 @@
-import { constants, X509Certificate } from "node:crypto";
+import { constants } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -145,9 +145,4 @@ export async function shutDown(server: Server, graceMilliseconds: number): Promi
   const timer = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
   await closed;
   clearTimeout(timer);
-}
-
-/** When a PEM certificate ends. */
-export function notAfterOf(certificatePem: string): Date {
-  return new X509Certificate(certificatePem).validToDate;
 }

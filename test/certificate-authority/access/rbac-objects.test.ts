@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import {
@@ -7,6 +6,7 @@ import {
   readRbacFiles,
   readRbacObjects,
 } from "../../../services/certificate-authority/access/rbac/read-objects.ts";
+import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 
 const apiVersion = "rbac.authorization.k8s.io/v1";
 const rule = { verbs: ["get"], apiGroups: ["certificates.k8s.io"], resources: ["certificatesigningrequests"] };
@@ -228,18 +228,14 @@ test("every problem of every document is named, an object that occurs twice too"
 });
 
 test("files are read with all their documents; those that cannot be are named together", () => {
-  const directory = mkdtempSync(join(tmpdir(), "rbac-"));
-  try {
-    const good = join(directory, "good.yaml");
-    const bad = join(directory, "bad.yaml");
-    const missing = join(directory, "missing.yaml");
-    writeFileSync(good, `---\n${JSON.stringify(role)}\n---\n${JSON.stringify(binding)}\n---\n`);
-    writeFileSync(bad, "kind: [");
-    expect(readRbacFiles([good]).map(({ kind }) => kind)).toEqual(["ClusterRole", "ClusterRoleBinding"]);
-    expect(readRbacFiles([])).toEqual([]);
-    const problems = new RegExp(`${bad}: [^]*\\n[^]*${missing}: ENOENT`);
-    expect(() => readRbacFiles([bad, good, missing])).toThrow(problems);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = temporaryDirectory();
+  const good = join(directory, "good.yaml");
+  const bad = join(directory, "bad.yaml");
+  const missing = join(directory, "missing.yaml");
+  writeFileSync(good, `---\n${JSON.stringify(role)}\n---\n${JSON.stringify(binding)}\n---\n`);
+  writeFileSync(bad, "kind: [");
+  expect(readRbacFiles([good]).map(({ kind }) => kind)).toEqual(["ClusterRole", "ClusterRoleBinding"]);
+  expect(readRbacFiles([])).toEqual([]);
+  const problems = new RegExp(`${bad}: [^]*\\n[^]*${missing}: ENOENT`);
+  expect(() => readRbacFiles([bad, good, missing])).toThrow(problems);
 });

@@ -1,25 +1,24 @@
 import { createHash, createPublicKey, sign, verify, X509Certificate } from "node:crypto";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { beforeAll, expect, test } from "@jest/globals";
 import { type Custody, openCustody } from "../../../services/certificate-authority/custody/custody.ts";
 import { KEY_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
-import { openssl, temporaryDirectory } from "../../builders/openssl.ts";
+import { openssl } from "../../builders/openssl.ts";
+import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 
 const NOW = new Date("2026-01-01T00:00:00.900Z");
 const YEAR = 365 * 86_400;
 
-let home: ReturnType<typeof temporaryDirectory>;
+let home: string;
 let custody: Custody;
-const open = () =>
-  openCustody({ directory: join(home.path, "keys"), encryption: {}, logger: recordingLogger().logger });
+const open = () => openCustody({ directory: join(home, "keys"), encryption: {}, logger: recordingLogger().logger });
 
 beforeAll(async () => {
   home = temporaryDirectory();
   custody = await open();
 });
-afterAll(() => home.remove());
 
 const SIGNATURES = {
   "ecdsa-p256": "ecdsa-with-SHA256",
@@ -32,7 +31,7 @@ const SIGNATURES = {
 
 test.each(KEY_ALGORITHMS)("openssl accepts a new %s issuer and finds what it should hold", async (algorithm) => {
   const { description, privateKey } = await custody.createIssuer({ algorithm, now: new Date() });
-  const file = join(home.path, `${algorithm}.crt`);
+  const file = join(home, `${algorithm}.crt`);
   writeFileSync(file, description.certificatePem);
   expect(openssl("verify", "-x509_strict", "-check_ss_sig", "-CAfile", file, file)).toBe(`${file}: OK\n`);
   const text = openssl("x509", "-in", file, "-noout", "-text");
@@ -85,7 +84,7 @@ test("the default lifetime is ten years, also past 2049", async () => {
 test("issuers are stored under their id, private, and load after a restart", async () => {
   const { description, privateKey } = await custody.createIssuer({ now: NOW });
   for (const suffix of ["sealed", "crt"]) {
-    expect(statSync(join(home.path, "keys", `issuer-${description.id}.${suffix}`)).mode & 0o777).toBe(0o600);
+    expect(statSync(join(home, "keys", `issuer-${description.id}.${suffix}`)).mode & 0o777).toBe(0o600);
   }
   const reopened = await open();
   expect(await reopened.issuerIds()).toContain(description.id);
@@ -128,7 +127,7 @@ test.each(["2025-12-31T23:55:00Z", "2026-12-31T23:59:59Z"])("loading at %s works
 
 test.each(["sealed", "crt"])("a known issuer whose .%s is missing is told by its path", async (suffix) => {
   const { description } = await custody.createIssuer({ now: NOW });
-  const path = join(home.path, "keys", `issuer-${description.id}.${suffix}`);
+  const path = join(home, "keys", `issuer-${description.id}.${suffix}`);
   rmSync(path);
   await expect(custody.loadIssuer(description.id, NOW)).rejects.toMatchObject({
     code: "IssuerNotFound",
@@ -138,10 +137,10 @@ test.each(["sealed", "crt"])("a known issuer whose .%s is missing is told by its
 
 test("a key whose certificate a crash prevented counts as no issuer, until it is imported again", async () => {
   const { description, privateKey } = await custody.createIssuer({ now: NOW });
-  const files = { certificateFile: join(home.path, "crash.crt"), keyFile: join(home.path, "crash.key") };
+  const files = { certificateFile: join(home, "crash.crt"), keyFile: join(home, "crash.key") };
   writeFileSync(files.certificateFile, description.certificatePem);
   writeFileSync(files.keyFile, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
-  rmSync(join(home.path, "keys", `issuer-${description.id}.crt`));
+  rmSync(join(home, "keys", `issuer-${description.id}.crt`));
   expect(await custody.issuerIds()).not.toContain(description.id);
   expect((await custody.importIssuer({ ...files, now: NOW })).description).toEqual(description);
   expect(await custody.issuerIds()).toContain(description.id);
@@ -150,7 +149,7 @@ test("a key whose certificate a crash prevented counts as no issuer, until it is
 test("a certificate that was put in another's place is refused", async () => {
   const one = await custody.createIssuer({ now: NOW });
   const two = await custody.createIssuer({ now: NOW });
-  const path = join(home.path, "keys", `issuer-${one.description.id}.crt`);
+  const path = join(home, "keys", `issuer-${one.description.id}.crt`);
   const original = readFileSync(path);
   writeFileSync(path, two.description.certificatePem);
   await expect(custody.loadIssuer(one.description.id, NOW)).rejects.toMatchObject({ code: "InvalidCertificate" });

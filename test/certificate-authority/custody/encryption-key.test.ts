@@ -1,25 +1,24 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { beforeEach, expect, test } from "@jest/globals";
 import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
 import type { EncryptionSource } from "../../../services/certificate-authority/custody/encryption-key.ts";
-import { temporaryDirectory } from "../../builders/openssl.ts";
+import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const KEY_TEXT = Buffer.alloc(32, 1).toString("base64");
 const OTHER_KEY_TEXT = Buffer.alloc(32, 2).toString("base64");
 
-let home: ReturnType<typeof temporaryDirectory>;
+let home: string;
 let directory: string;
 let keyFile: string;
 
 beforeEach(() => {
   home = temporaryDirectory();
-  directory = join(home.path, "data", "keys");
-  keyFile = join(home.path, "encryption-key");
+  directory = join(home, "data", "keys");
+  keyFile = join(home, "encryption-key");
 });
-afterEach(() => home.remove());
 
 const open = (encryption: EncryptionSource = {}, logger = recordingLogger().logger) =>
   openCustody({ directory, encryption, logger });

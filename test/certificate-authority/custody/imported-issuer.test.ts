@@ -1,14 +1,15 @@
 import { X509Certificate } from "node:crypto";
 import { appendFileSync, chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { type Custody, openCustody } from "../../../services/certificate-authority/custody/custody.ts";
-import { openssl, temporaryDirectory } from "../../builders/openssl.ts";
+import { openssl } from "../../builders/openssl.ts";
+import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 
 const CA_EXTENSIONS = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"];
 
-let home: ReturnType<typeof temporaryDirectory>;
+let home: string;
 let custody: Custody;
 let log: ReturnType<typeof recordingLogger>;
 let counter = 0;
@@ -16,14 +17,13 @@ let counter = 0;
 beforeAll(() => {
   home = temporaryDirectory();
 });
-afterAll(() => home.remove());
 beforeEach(async () => {
   counter += 1;
   log = recordingLogger();
-  custody = await openCustody({ directory: join(home.path, `keys-${counter}`), encryption: {}, logger: log.logger });
+  custody = await openCustody({ directory: join(home, `keys-${counter}`), encryption: {}, logger: log.logger });
 });
 
-const at = (name: string): string => join(home.path, `${counter}-${name}`);
+const at = (name: string): string => join(home, `${counter}-${name}`);
 const importNow = (certificateFile: string, keyFile: string, now = new Date()) =>
   custody.importIssuer({ certificateFile, keyFile, now });
 
@@ -102,7 +102,7 @@ test("importing the same CA again changes nothing", async () => {
   const keyFile = p256();
   const certificateFile = certify(keyFile);
   const first = await importNow(certificateFile, keyFile);
-  const sealed = join(home.path, `keys-${counter}`, `issuer-${first.description.id}.sealed`);
+  const sealed = join(home, `keys-${counter}`, `issuer-${first.description.id}.sealed`);
   const before = readFileSync(sealed);
   const second = await importNow(certificateFile, keyFile);
   expect(second.description).toEqual(first.description);
@@ -266,12 +266,12 @@ test("files that are not there are named", async () => {
   const keyFile = p256();
   await expectRefusal(importNow(at("absent.crt"), keyFile), "FileUnreadable", "absent.crt");
   await expectRefusal(importNow(certify(keyFile), at("absent.key")), "FileUnreadable", "absent.key");
-  await expectRefusal(importNow(home.path, keyFile), "FileUnreadable", home.path);
+  await expectRefusal(importNow(home, keyFile), "FileUnreadable", home);
 });
 
 async function expectRefusal(refused: Promise<unknown>, code: string, words: string): Promise<void> {
   await expect(refused).rejects.toMatchObject({ name: "CustodyError", code, message: expect.stringContaining(words) });
-  expect(readdirSync(join(home.path, `keys-${counter}`))).toEqual(["encryption.key"]);
+  expect(readdirSync(join(home, `keys-${counter}`))).toEqual(["encryption.key"]);
 }
 
 function rewriteDer(file: string, change: (der: Buffer) => Buffer): void {

@@ -1,28 +1,27 @@
 import { createHash, createPublicKey } from "node:crypto";
 import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { beforeEach, expect, test } from "@jest/globals";
 import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
 import { generateKeyPair } from "../../../services/certificate-authority/custody/key-pair.ts";
 import { KEY_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
-import { temporaryDirectory } from "../../builders/openssl.ts";
+import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const UNKNOWN_ID = "0".repeat(64);
 
-let home: ReturnType<typeof temporaryDirectory>;
+let home: string;
 beforeEach(() => {
   home = temporaryDirectory();
 });
-afterEach(() => home.remove());
 
-const open = () => openCustody({ directory: home.path, encryption: {}, logger: recordingLogger().logger });
+const open = () => openCustody({ directory: home, encryption: {}, logger: recordingLogger().logger });
 
 /** Makes an issuer in the directory; `path` is where its key lies sealed. */
 async function storeIssuer() {
   const { description, privateKey } = await (await open()).createIssuer({ now: NOW });
-  return { id: description.id, privateKey, path: join(home.path, `issuer-${description.id}.sealed`) };
+  return { id: description.id, privateKey, path: join(home, `issuer-${description.id}.sealed`) };
 }
 
 const load = async (id: string) => (await open()).loadIssuer(id, NOW);
@@ -31,15 +30,15 @@ test("a stored key comes back, from a file that only its owner may read", async 
   const { id, privateKey, path } = await storeIssuer();
   expect((await load(id)).privateKey.equals(privateKey)).toBe(true);
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(readdirSync(home.path).toSorted()).toEqual(["encryption.key", `issuer-${id}.crt`, `issuer-${id}.sealed`]);
+  expect(readdirSync(home).toSorted()).toEqual(["encryption.key", `issuer-${id}.crt`, `issuer-${id}.sealed`]);
 });
 
 test("no stored file holds the key in the clear", async () => {
   const { privateKey } = await storeIssuer();
   const { d: secret = "" } = privateKey.export({ format: "jwk" });
   expect(Buffer.from(secret, "base64url")).toHaveLength(32);
-  for (const name of readdirSync(home.path)) {
-    expect(readFileSync(join(home.path, name)).includes(Buffer.from(secret, "base64url"))).toBe(false);
+  for (const name of readdirSync(home)) {
+    expect(readFileSync(join(home, name)).includes(Buffer.from(secret, "base64url"))).toBe(false);
   }
 });
 
@@ -85,7 +84,7 @@ test("a file that others may read stops the start until it is closed", async () 
 
 /** A file such as a crash in the middle of a write leaves, last written so many seconds ago. */
 function leave(name: string, ageSeconds: number): void {
-  const path = join(home.path, name);
+  const path = join(home, name);
   writeFileSync(path, "half");
   const written = Date.now() / 1000 - ageSeconds;
   utimesSync(path, written, written);
@@ -100,7 +99,7 @@ test("what a crash left half written is ignored, and cleared away once it is old
   leave("notes.tmp", 3600);
   expect((await load(id)).privateKey.equals(privateKey)).toBe(true);
   const kept = [young, "encryption.key", `issuer-${id}.crt`, `issuer-${id}.sealed`, "notes.tmp"];
-  expect(readdirSync(home.path).toSorted()).toEqual(kept);
+  expect(readdirSync(home).toSorted()).toEqual(kept);
 });
 
 test.each(KEY_ALGORITHMS)("a generated %s key pair is whole", async (algorithm) => {

@@ -9,7 +9,7 @@ import { appOf } from "../../../builders/edge.ts";
 import { buildIssuer } from "../../../builders/issuer.ts";
 import { openTestLedger, type TestLedger } from "../../../builders/ledger.ts";
 import { certificateRecord, issuerRecord } from "../../../builders/records.ts";
-import { temporaryDirectory } from "../../../cli/fixture.ts";
+import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import { FakeTokenAdministration } from "../../../fakes/admin-ports.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 

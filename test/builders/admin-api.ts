@@ -1,0 +1,25 @@
+import { join } from "node:path";
+import { routes } from "../../services/certificate-authority/http/admin-api/routes.ts";
+import {
+  FakeCertificates,
+  FakeDecisions,
+  FakeIssuers,
+  FakeMaintenance,
+  FakeRequests,
+  FakeTokenAdministration,
+} from "../fakes/admin-ports.ts";
+import { appOf } from "./edge.ts";
+
+/** The admin API over fakes, as an Express application; `directory` is where its copies of the ledger pass through. */
+export function adminApiOver(directory: string, now: Date) {
+  const fakes = {
+    certificates: new FakeCertificates(),
+    decisions: new FakeDecisions(),
+    requests: new FakeRequests(),
+    issuers: new FakeIssuers(),
+    maintenance: new FakeMaintenance(),
+    tokens: new FakeTokenAdministration(now),
+    backupDirectory: join(directory, "backups"),
+  };
+  return { ...fakes, app: appOf(routes({ ...fakes, clock: { now: () => now } })) };
+}
