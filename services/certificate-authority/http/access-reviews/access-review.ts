@@ -2,7 +2,7 @@ import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import type { StatusCause } from "../../../shared/status-error.ts";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import type { AccessAttributes, Authorizer } from "../../domain/authorization.ts";
-import { refuseInvalid } from "./review-exchange.ts";
+import { cause, invalidObject } from "../invalid.ts";
 
 export const AUTHORIZATION_GROUP = "authorization.k8s.io";
 
@@ -50,7 +50,8 @@ export async function answerAccessReview(
   // The decoder has given every field its type.
   const spec = (review["spec"] ?? {}) as ReviewSpec;
   const isSelf = kind === "SelfSubjectAccessReview";
-  refuseInvalid(kind, AUTHORIZATION_GROUP, [...problemsOf(spec, isSelf), ...metadataProblems(review)]);
+  const problems = [...problemsOf(spec, isSelf), ...metadataProblems(review)];
+  if (problems.length > 0) throw invalidObject(kind, AUTHORIZATION_GROUP, problems);
   const { allowed, reason } = await authorizer.authorize(isSelf ? caller : subjectOf(spec), attributesOf(spec));
   return { metadata: {}, spec, status: { allowed, ...(reason !== "" && { reason }) } };
 }
@@ -80,12 +81,16 @@ function attributesOf({ resourceAttributes, nonResourceAttributes }: ReviewSpec)
 function* problemsOf(spec: ReviewSpec, isSelf: boolean): Generator<StatusCause> {
   const { resourceAttributes, nonResourceAttributes, user = "", groups = [] } = spec;
   if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
-    yield invalid("spec.nonResourceAttributes", "cannot be combined with resourceAttributes");
+    yield cause("Invalid", "spec.nonResourceAttributes", "cannot be combined with resourceAttributes");
   }
   if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
-    yield invalid("spec.resourceAttributes", "exactly one of resourceAttributes and nonResourceAttributes is needed");
+    yield cause(
+      "Invalid",
+      "spec.resourceAttributes",
+      "exactly one of resourceAttributes and nonResourceAttributes is needed",
+    );
   }
-  if (!isSelf && user === "" && groups.length === 0) yield invalid("spec.user", "a user or a group is needed");
+  if (!isSelf && user === "" && groups.length === 0) yield cause("Invalid", "spec.user", "a user or a group is needed");
   yield* selectorProblems(resourceAttributes?.fieldSelector, "spec.resourceAttributes.fieldSelector");
   yield* selectorProblems(resourceAttributes?.labelSelector, "spec.resourceAttributes.labelSelector");
 }
@@ -94,13 +99,13 @@ function* selectorProblems(selector: SelectorAttributes | undefined, path: strin
   if (selector === undefined) return;
   const { rawSelector = "", requirements = [] } = selector;
   if (rawSelector !== "" && requirements.length > 0) {
-    yield invalid(`${path}.rawSelector`, "cannot be combined with requirements");
+    yield cause("Invalid", `${path}.rawSelector`, "cannot be combined with requirements");
   }
   if (rawSelector === "" && requirements.length === 0) {
-    yield required(`${path}.requirements`, "requirements or rawSelector is needed");
+    yield cause("Required", `${path}.requirements`, "requirements or rawSelector is needed");
   }
   for (const [index, { key = "" }] of requirements.entries()) {
-    if (key === "") yield required(`${path}.requirements[${index}].key`, "must be given");
+    if (key === "") yield cause("Required", `${path}.requirements[${index}].key`, "must be given");
   }
 }
 
@@ -108,13 +113,5 @@ function* selectorProblems(selector: SelectorAttributes | undefined, path: strin
 function* metadataProblems(review: JsonObject): Generator<StatusCause> {
   const values = Object.values((review["metadata"] ?? {}) as JsonObject);
   const isEmpty = (value: unknown): boolean => !value || (typeof value === "object" && Object.keys(value).length === 0);
-  if (!values.every(isEmpty)) yield invalid("metadata", "must be empty");
-}
-
-function invalid(field: string, message: string): StatusCause {
-  return { reason: "FieldValueInvalid", field, message };
-}
-
-function required(field: string, message: string): StatusCause {
-  return { reason: "FieldValueRequired", field, message };
+  if (!values.every(isEmpty)) yield cause("Invalid", "metadata", "must be empty");
 }

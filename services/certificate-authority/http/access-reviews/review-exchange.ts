@@ -1,10 +1,10 @@
 import { bodyFormatOf, type DecodedBody, decodeBody } from "../../../shared/kubernetes/decode-body.ts";
-import { applyFieldValidation, type FieldValidation } from "../../../shared/kubernetes/field-validation.ts";
+import { applyFieldValidation } from "../../../shared/kubernetes/field-validation.ts";
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import { encodeProtobuf, PROTOBUF_TYPE } from "../../../shared/kubernetes/protobuf.ts";
-import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate } from "../negotiation.ts";
+import { writeOptionsOf } from "../query-options.ts";
 
 /** A review is answered from its own body and stored nowhere. */
 export interface ReviewKind {
@@ -17,7 +17,7 @@ export interface ReviewKind {
 
 /**
  * The one verb reviews have. Checks run in kube-apiserver's order: Accept, Content-Type, body size, options, decoding,
- * validation.
+ * validation. A review changes nothing, so that `dryRun` means nothing either; a wrong value is refused all the same.
  *
  * Source: kubernetes staging/src/k8s.io/apiserver/pkg/endpoints/handlers/create.go.
  */
@@ -26,9 +26,9 @@ export function reviewHandler({ apiVersion, kind, answer }: ReviewKind): Handler
     const mediaType = negotiate(call.request.headers.accept, [JSON_TYPE, PROTOBUF_TYPE]);
     const format = bodyFormatOf(call.request.headers["content-type"]);
     const body = await call.readBody();
-    const validation = createOptionsOf(call.query);
+    const { fieldValidation } = writeOptionsOf(call.query, "CreateOptions");
     const { object, strictErrors }: DecodedBody = decodeBody(format, body, { apiVersion, kind, anyApiVersion: true });
-    applyFieldValidation(validation, strictErrors, call.response);
+    applyFieldValidation(fieldValidation, strictErrors, call.response);
     const answered = await answer(object, call);
     // Older clients ask, and must be answered, in the version of their URL.
     const { apiGroup, apiVersion: version } = call.info;
@@ -36,30 +36,4 @@ export function reviewHandler({ apiVersion, kind, answer }: ReviewKind): Handler
     if (mediaType === JSON_TYPE) sendJson(call.response, 201, typed);
     else sendBytes(call.response, 201, PROTOBUF_TYPE, encodeProtobuf({ ...typed, apiVersion }));
   };
-}
-
-/** @throws {StatusError} Invalid when there is a cause. */
-export function refuseInvalid(kind: string, group: string, causes: readonly StatusCause[]): void {
-  if (causes.length === 0) return;
-  const listed = causes.map(({ field = "", message }) => `${field}: ${message}`).join(", ");
-  throw new StatusError("Invalid", `${kind}.${group} "" is invalid: ${listed}`, { details: { group, kind, causes } });
-}
-
-const FIELD_VALIDATIONS = ["Ignore", "Warn", "Strict"] as const;
-
-/**
- * A review changes nothing, so that `dryRun` means nothing either; a wrong value is refused all the same.
- *
- * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/validation/validation.go (ValidateCreateOptions).
- */
-function createOptionsOf(query: URLSearchParams): FieldValidation {
-  const causes: StatusCause[] = [];
-  const unsupported = (field: string, message: string) =>
-    causes.push({ reason: "FieldValueNotSupported", field, message });
-  if (query.getAll("dryRun").some((value) => value !== "All")) unsupported("dryRun", "must be All or left out");
-  const wanted = query.get("fieldValidation") || "Warn";
-  const validation = FIELD_VALIDATIONS.find((value) => value === wanted);
-  if (validation === undefined) unsupported("fieldValidation", `must be one of ${FIELD_VALIDATIONS.join(", ")}`);
-  refuseInvalid("CreateOptions", "meta.k8s.io", causes);
-  return validation ?? "Warn";
 }

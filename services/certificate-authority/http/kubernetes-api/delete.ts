@@ -4,13 +4,13 @@ import { isStatusError, type StatusCause } from "../../../shared/status-error.ts
 import { type CertificateSigningRequest, CSR_GROUP, CSR_RESOURCE } from "../../domain/certificate-signing-request.ts";
 import type { Removal } from "../../issuance/contract.ts";
 import { type Call, sendBytes } from "../call.ts";
+import { cause, invalidOptions, notSupported } from "../invalid.ts";
+import { booleanOption, dryRunProblems, integerOption } from "../query-options.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { listOptionsOf, reach } from "./list-options.ts";
-import { booleanOption, cause, dryRunProblems, integerOption, notSupported } from "./query-options.ts";
 import { renderingOf, sendChunks } from "./read.ts";
 import { CONTENT_TYPES, renderAny, renderList, sendCsr } from "./rendering.ts";
 import { portSelection, selectionOf } from "./selection.ts";
-import { invalidOptions } from "./status-errors.ts";
 
 /** What we heed of DeleteOptions: nothing depends on a request, so propagation means nothing here. */
 interface DeleteOptions {

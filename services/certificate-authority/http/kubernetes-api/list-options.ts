@@ -1,8 +1,9 @@
 import { setTimeout } from "node:timers/promises";
 import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
 import type { CertificateRequests } from "../../domain/ports.ts";
-import { booleanOption, forbidden, integerOption, notSupported } from "./query-options.ts";
-import { invalidOptions, revisionTooLarge } from "./status-errors.ts";
+import { forbidden, invalidOptions, notSupported } from "../invalid.ts";
+import { booleanOption, integerOption } from "../query-options.ts";
+import { revisionTooLarge } from "./status-errors.ts";
 
 export interface ListOptions {
   /** Undefined when unset: the newest state. */

@@ -2,12 +2,13 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { Call } from "../call.ts";
+import { booleanOption } from "../query-options.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { listOptionsOf, parseRevision, reach } from "./list-options.ts";
-import { booleanOption, includedObjectOf } from "./query-options.ts";
 import { CONTENT_TYPES, negotiateObject, type Rendering, renderList, sendCsr } from "./rendering.ts";
 import { portSelection, selectionOf } from "./selection.ts";
 import { notFound } from "./status-errors.ts";
+import { includedObjectOf } from "./table.ts";
 
 /** Up to this size a list is sent in one piece with its length. */
 const ONE_PIECE_BYTES = 1024 * 1024;

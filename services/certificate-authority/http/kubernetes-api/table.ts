@@ -1,9 +1,17 @@
 import { humanDuration } from "../../../shared/kubernetes/human-duration.ts";
+import { StatusError } from "../../../shared/status-error.ts";
 import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
 import { presentable } from "./encoded-csr.ts";
 
 /** What a row carries besides its cells (query option `includeObject`). */
 export type IncludedObject = "Metadata" | "Object" | "None";
+
+/** @throws {StatusError} BadRequest. Read only when a Table is asked for. */
+export function includedObjectOf(query: URLSearchParams): IncludedObject {
+  const value = query.get("includeObject") || "Metadata";
+  if (value === "Metadata" || value === "Object" || value === "None") return value;
+  throw new StatusError("BadRequest", "includeObject must be 'Metadata', 'Object', 'None' or empty");
+}
 
 export interface TableOptions {
   readonly version: "v1" | "v1beta1";

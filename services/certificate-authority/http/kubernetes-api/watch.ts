@@ -4,9 +4,9 @@ import type { Change, WatchSubscription } from "../../domain/ports.ts";
 import type { Call } from "../call.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { reach, type WatchOptions, watchOptionsOf } from "./list-options.ts";
-import { includedObjectOf } from "./query-options.ts";
 import { CONTENT_TYPES, negotiateWatch } from "./rendering.ts";
 import { portSelection, type Selection, selectionOf } from "./selection.ts";
+import { includedObjectOf } from "./table.ts";
 import { type WatchEvents, watchEvents } from "./watch-events.ts";
 import type { WatchStream } from "./watch-stream.ts";
 

@@ -1,7 +1,7 @@
-import type { FieldValidation } from "../../../shared/kubernetes/field-validation.ts";
-import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
-import { invalidOptions } from "./status-errors.ts";
-import type { IncludedObject } from "./table.ts";
+import type { FieldValidation } from "../../shared/kubernetes/field-validation.ts";
+import { type StatusCause, StatusError } from "../../shared/status-error.ts";
+import { cause, forbidden, invalidOptions, notSupported } from "./invalid.ts";
+import { isTrue } from "./request-info.ts";
 
 /** Options of create, update and patch. */
 export interface WriteQueryOptions {
@@ -52,17 +52,10 @@ function fieldManagerProblems(fieldManager: string): StatusCause[] {
   ];
 }
 
-/** @throws {StatusError} BadRequest. Read only when a Table is asked for. */
-export function includedObjectOf(query: URLSearchParams): IncludedObject {
-  const value = query.get("includeObject") || "Metadata";
-  if (value === "Metadata" || value === "Object" || value === "None") return value;
-  throw new StatusError("BadRequest", "includeObject must be 'Metadata', 'Object', 'None' or empty");
-}
-
 /** Kubernetes reads a present boolean option as true unless it says false. */
 export function booleanOption(query: URLSearchParams, name: string): boolean | undefined {
   const value = query.get(name);
-  return value === null ? undefined : value !== "0" && value.toLowerCase() !== "false";
+  return value === null ? undefined : isTrue(value);
 }
 
 /** @throws {StatusError} BadRequest. Undefined when absent or empty. */
@@ -71,21 +64,4 @@ export function integerOption(query: URLSearchParams, name: string): number | un
   if (value === null || value === "") return undefined;
   if (/^[+-]?\d{1,15}$/.test(value)) return Number(value);
   throw new StatusError("BadRequest", `the query option ${name} is no integer`);
-}
-
-export function notSupported(field: string, value: string, supported: string): StatusCause {
-  return cause(
-    "NotSupported",
-    field,
-    `${JSON.stringify(value.slice(0, 100))} is not supported; supported: ${supported}`,
-  );
-}
-
-export function forbidden(field: string, message: string): StatusCause {
-  return cause("Forbidden", field, message);
-}
-
-/** @param type - a cause type without its prefix `FieldValue`. */
-export function cause(type: "Forbidden" | "Invalid" | "NotSupported" | "TooLong", field: string, message: string) {
-  return { reason: `FieldValue${type}`, field, message };
 }
