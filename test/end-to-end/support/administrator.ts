@@ -61,6 +61,11 @@ export class Administrator {
     return this.#json("POST", "/v1/bootstrap-tokens", token);
   }
 
+  async tokenIds(): Promise<readonly string[]> {
+    const list = await this.#json<{ items: readonly { readonly id: string }[] }>("GET", "/v1/bootstrap-tokens");
+    return list.items.map(({ id }) => id);
+  }
+
   removeToken(id: string): Promise<unknown> {
     return this.#json("DELETE", `/v1/bootstrap-tokens/${id}`);
   }
