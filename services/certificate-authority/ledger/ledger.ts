@@ -17,14 +17,9 @@ import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { createObjectCache } from "./object-cache.ts";
-import {
-  storedAuditTrail,
-  storedBootstrapTokens,
-  storedCertificates,
-  storedDecisions,
-  storedIssuers,
-} from "./stored-records.ts";
+import { storedAuditTrail, storedCertificates, storedDecisions, storedIssuers } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
+import { storedBootstrapTokens } from "./stored-tokens.ts";
 import { acquireWriterLock } from "./writer-lock.ts";
 
 export interface LedgerLimits {

@@ -1,12 +1,10 @@
 import type { Clock } from "../../shared/clock.ts";
-import type { AuditTrail, BootstrapTokens, Certificates, Decisions, Issuers } from "../domain/ports.ts";
+import type { AuditTrail, Certificates, Decisions, Issuers } from "../domain/ports.ts";
 import { auditPayload } from "./audit-chain.ts";
-import { OURSELVES } from "./audited-writes.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { Connection } from "./connection.ts";
 import { expiryCounter } from "./count-certificates.ts";
 import { certificateFinder } from "./find-certificates.ts";
-import { bootstrapTokensReader, toBootstrapTokenRecord, toBootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import { toCertificateRecord, toCertificateRow } from "./tables/certificate-row.ts";
 import { certificatesReader } from "./tables/certificates-table.ts";
 import { decisionsReader, toDecisionRecord } from "./tables/decisions-table.ts";
@@ -19,7 +17,7 @@ export interface StoredRecordsDependencies {
 }
 
 /** Stands for a record in the queue's bound; none is much larger. */
-const RECORD_BYTES = 2_048;
+export const RECORD_BYTES = 2_048;
 
 /** The certificates of the ledger. */
 export function storedCertificates({ reader, writer, clock }: StoredRecordsDependencies): Certificates {
@@ -59,31 +57,6 @@ export function storedIssuers({ reader, writer, clock }: StoredRecordsDependenci
       const atMilliseconds = clock.now().getTime();
       const operation = { kind: "recordIssuer", issuer: toIssuerRow(issuer), atMilliseconds } as const;
       await writer.submit(operation, RECORD_BYTES, () => undefined);
-    },
-  };
-}
-
-/** The bootstrap tokens of the ledger. */
-export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDependencies): BootstrapTokens {
-  const table = bootstrapTokensReader(reader);
-  return {
-    async create(token, secretHash) {
-      const operation = { kind: "createToken", token: toBootstrapTokenRow(token, secretHash) } as const;
-      await writer.submit(operation, RECORD_BYTES, () => undefined);
-    },
-    list: async () => table.all().map(toBootstrapTokenRecord),
-    find(id) {
-      const row = table.byId(id);
-      return row && { token: toBootstrapTokenRecord(row), secretHash: row.secretHash };
-    },
-    async remove(id, removedBy = OURSELVES) {
-      const atMilliseconds = clock.now().getTime();
-      const operation = { kind: "removeToken", id, actor: removedBy, atMilliseconds } as const;
-      return writer.submit(operation, RECORD_BYTES, (wasRemoved) => wasRemoved);
-    },
-    async removeExpired(now, removedBy = OURSELVES) {
-      const operation = { kind: "removeExpiredTokens", beforeMilliseconds: now.getTime(), actor: removedBy } as const;
-      return writer.submit(operation, RECORD_BYTES, (ids) => ids);
     },
   };
 }

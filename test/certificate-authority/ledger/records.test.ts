@@ -68,6 +68,17 @@ test("a token is found by its id, at once and after a restart, until it is remov
   expect(await tokens.list()).toEqual([forever]);
 });
 
+test("a token that is asked for while it is being removed is gone when the removal is acknowledged", async () => {
+  const { tokens } = opened.ledger;
+  await tokens.create(TOKEN, new Uint8Array([1]));
+  const removal = tokens.remove(TOKEN.id);
+  tokens.find(TOKEN.id);
+  await removal;
+  expect(tokens.find(TOKEN.id)).toBeUndefined();
+  await tokens.create(TOKEN, new Uint8Array([2]));
+  expect(tokens.find(TOKEN.id)?.secretHash).toEqual(Buffer.from([2]));
+});
+
 test("a token's id is taken once at a time", async () => {
   const { tokens } = opened.ledger;
   await tokens.create(TOKEN, new Uint8Array([1]));
@@ -84,7 +95,10 @@ test.each([
   const { tokens } = opened.ledger;
   await tokens.create(TOKEN, new Uint8Array([1]));
   await tokens.create({ ...TOKEN, id: "zzzzzz", expiresAt: undefined }, new Uint8Array([2]));
+  // In use, so that it is kept in memory.
+  expect(tokens.find("abcdef")).toBeDefined();
   expect(await tokens.removeExpired(new Date(now))).toEqual(removed);
+  expect(tokens.find("abcdef") === undefined).toBe(removed.length > 0);
   expect((await tokens.list()).map(({ id }) => id)).toEqual(["abcdef", "zzzzzz"].filter((id) => !removed.includes(id)));
 });
 

@@ -1,0 +1,50 @@
+import type { BootstrapTokens } from "../domain/ports.ts";
+import { OURSELVES } from "./audited-writes.ts";
+import { RECORD_BYTES, type StoredRecordsDependencies } from "./stored-records.ts";
+import { bootstrapTokensReader, toBootstrapTokenRecord, toBootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
+
+type FoundToken = NonNullable<ReturnType<BootstrapTokens["find"]>>;
+
+/** Tokens kept in memory; there are few, and beyond this they are simply read again. */
+const MAXIMUM_KEPT = 10_000;
+
+/**
+ * The bootstrap tokens of the ledger. Each request that shows one asks for it, so those in use are kept in memory: only
+ * this process writes the ledger, and a token is dropped from memory before anybody hears that it was removed.
+ */
+export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDependencies): BootstrapTokens {
+  const table = bootstrapTokensReader(reader);
+  const kept = new Map<string, FoundToken>();
+  return {
+    async create(token, secretHash) {
+      const operation = { kind: "createToken", token: toBootstrapTokenRow(token, secretHash) } as const;
+      await writer.submit(operation, RECORD_BYTES, () => undefined);
+    },
+    list: async () => table.all().map(toBootstrapTokenRecord),
+    find(id) {
+      const known = kept.get(id);
+      if (known !== undefined) return known;
+      const row = table.byId(id);
+      if (row === undefined) return undefined;
+      const found = { token: toBootstrapTokenRecord(row), secretHash: row.secretHash };
+      if (kept.size >= MAXIMUM_KEPT) kept.clear();
+      kept.set(id, found);
+      return found;
+    },
+    async remove(id, removedBy = OURSELVES) {
+      const atMilliseconds = clock.now().getTime();
+      const operation = { kind: "removeToken", id, actor: removedBy, atMilliseconds } as const;
+      return writer.submit(operation, RECORD_BYTES, (wasRemoved) => {
+        kept.delete(id);
+        return wasRemoved;
+      });
+    },
+    async removeExpired(now, removedBy = OURSELVES) {
+      const operation = { kind: "removeExpiredTokens", beforeMilliseconds: now.getTime(), actor: removedBy } as const;
+      return writer.submit(operation, RECORD_BYTES, (ids) => {
+        for (const id of ids) kept.delete(id);
+        return ids;
+      });
+    },
+  };
+}
