@@ -1,7 +1,6 @@
 import { createChain } from "../../services/certificate-authority/approval/chain.ts";
 import { kubeletClientHook } from "../../services/certificate-authority/approval/hooks/kubelet-client.ts";
 import { manualHook } from "../../services/certificate-authority/approval/hooks/manual.ts";
-import type { CertificateRecord } from "../../services/certificate-authority/domain/certificate.ts";
 import type { CertificateSigningRequest } from "../../services/certificate-authority/domain/certificate-signing-request.ts";
 import {
   createIssuance,
@@ -36,7 +35,6 @@ export interface IssuanceHarness {
 export interface IssuanceArguments {
   readonly initial?: readonly CertificateSigningRequest[];
   readonly allowed?: Iterable<string>;
-  readonly predecessor?: CertificateRecord;
   readonly settings?: Partial<IssuanceDependencies["settings"]>;
   readonly overrides?: Partial<IssuanceDependencies>;
 }
@@ -55,7 +53,7 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
   const hooks = [manualHook(), kubeletClientHook(authorizer)].map((hook) => ({ hook, required: false }));
   const issuance = createIssuance({
     requests,
-    certificates: { latestOf: async () => args.predecessor },
+    certificates: { latestOf: async () => undefined },
     decisions: { ofRequest: async (name) => requests.decisions.filter(({ requestName }) => requestName === name) },
     decoder,
     inspector: {

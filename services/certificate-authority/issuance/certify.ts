@@ -1,7 +1,7 @@
 import { NODE_USER_PREFIX } from "../../shared/node-identity.ts";
 import type { CertificateRecord, SignedCertificate } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
-import type { CsrFacts } from "../domain/csr-facts.ts";
+import type { CsrFacts, Subject } from "../domain/csr-facts.ts";
 import { buildIntent } from "../domain/intent.ts";
 import type { IssuanceDependencies } from "./contract.ts";
 import { observed } from "./phases.ts";
@@ -26,16 +26,12 @@ export async function certify(
   const { signer, settings, observe } = deps;
   const limits = { maximumSeconds: settings.maximumLifetimeSeconds, issuerNotAfter: signer.issuer().notAfter };
   const intent = buildIntent(csr.spec, facts, limits, now);
-  const nodeName = nodeNameIn(facts);
-  const [signed, predecessor] = await Promise.all([
-    observed(observe, "sign", signer.sign(intent)),
-    nodeName === undefined ? undefined : deps.certificates.latestOf(nodeName, csr.spec.signerName),
-  ]);
-  const record = { ...recordOf(csr, facts, signed, now), nodeName, predecessor: predecessor?.fingerprint };
+  const signed = await observed(observe, "sign", signer.sign(intent));
+  const record = recordOf(csr, facts, signed, now);
   return { certificateBase64: Buffer.from(signed.pem, "latin1").toString("base64"), record };
 }
 
-function nodeNameIn({ subject }: CsrFacts): string | undefined {
+function nodeNameIn(subject: Subject): string | undefined {
   if (!subject.commonName.startsWith(NODE_USER_PREFIX)) return undefined;
   return subject.commonName.slice(NODE_USER_PREFIX.length) || undefined;
 }
@@ -45,8 +41,11 @@ function recordOf(
   { subject, sans, spkiSha256 }: CsrFacts,
   { serial, fingerprint, issuerId, notBefore, notAfter, der }: SignedCertificate,
   issuedAt: Date,
-): Omit<CertificateRecord, "nodeName" | "predecessor"> {
+): CertificateRecord {
   return {
+    nodeName: nodeNameIn(subject),
+    // The ledger knows the newest of the node when it stores this one, and nobody before that.
+    predecessor: undefined,
     serial,
     fingerprint,
     issuerId,

@@ -4,7 +4,6 @@ import { StatusError } from "../../../services/shared/status-error.ts";
 import { BOUND_NODE_EXTRA } from "../../../services/shared/user-info.ts";
 import { facts } from "../../builders/facts.ts";
 import { buildIssuance, type IssuanceHarness, MAY_JOIN } from "../../builders/issuance.ts";
-import { certificateRecord } from "../../builders/records.ts";
 import { CLIENT_KUBELET, condition, draft, draftCondition, draftOf, REQUEST, request } from "../../builders/request.ts";
 import { bootstrapper, user } from "../../builders/users.ts";
 
@@ -64,8 +63,7 @@ test("a join that may be approved costs two commits and one decoding", async () 
 });
 
 test("the decision and the certificate are stored with the object", async () => {
-  const predecessor = certificateRecord();
-  const { issuance, requests, settled } = buildIssuance({ allowed: [MAY_JOIN], predecessor });
+  const { issuance, requests, settled } = buildIssuance({ allowed: [MAY_JOIN] });
   issuance.start();
   await issuance.create(bootstrapper(), draft(), REAL);
   await settled();
@@ -96,7 +94,7 @@ test("the decision and the certificate are stored with the object", async () => 
       requestUid: "uid-1",
       requestName: "csr-1",
       requester: "system:bootstrap:abcdef",
-      predecessor: predecessor.fingerprint,
+      predecessor: undefined,
     },
   ]);
 });
