@@ -45,14 +45,18 @@ export function createBatchQueue<Job, Result>(options: BatchQueueOptions<Job, Re
     });
   }
 
-  /** In a microtask, so that what one event submits together travels together. */
+  /** After this turn of the event loop, so that what all its events submit travels together. */
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       isScheduled = false;
-      while (waiting.length > 0 && inFlight < options.lanes) void send();
+      dispatch();
     });
+  }
+
+  function dispatch(): void {
+    while (waiting.length > 0 && inFlight < options.lanes) void send();
   }
 
   async function send(): Promise<void> {
@@ -70,7 +74,7 @@ export function createBatchQueue<Job, Result>(options: BatchQueueOptions<Job, Re
       for (const { reject } of batch) reject(error);
     } finally {
       inFlight -= 1;
-      if (waiting.length > 0) schedule();
+      if (waiting.length > 0) dispatch();
       else if (inFlight === 0) for (const resolve of drained.splice(0)) resolve();
     }
   }
