@@ -8,10 +8,6 @@ import { StatusError } from "../../shared/status-error.ts";
  *   the client breaks off or compresses.
  */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new StatusError(
-    "RequestEntityTooLarge",
-    `the request body is larger than the limit of ${maxBytes} bytes`,
-  );
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
     return Promise.reject(
@@ -21,7 +17,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       ),
     );
   }
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Promise.reject(tooLarge);
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Promise.reject(tooLarge(maxBytes));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -30,7 +26,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       if (size > maxBytes) {
         request.pause();
         request.removeAllListeners("data");
-        reject(tooLarge);
+        reject(tooLarge(maxBytes));
         return;
       }
       chunks.push(chunk);
@@ -43,4 +39,8 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       if (!request.complete) reject(new StatusError("BadRequest", "the request body ended early"));
     });
   });
+}
+
+function tooLarge(maxBytes: number): StatusError {
+  return new StatusError("RequestEntityTooLarge", `the request body is larger than the limit of ${maxBytes} bytes`);
 }

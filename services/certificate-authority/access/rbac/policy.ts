@@ -73,21 +73,39 @@ function policyOver(scopes: ReadonlyMap<string, Scope>): RbacPolicy {
       if (user.groups.includes(PRIVILEGED_GROUP)) {
         return { allowed: true, reason: `group "${PRIVILEGED_GROUP}" has every right` };
       }
-      const combinedResource = combinedResourceOf(attributes);
-      for (const scope of scopesOf(scopes, attributes.kind === "resource" ? attributes.namespace : undefined)) {
-        for (const grant of grantsOf(scope, user)) {
-          if (grant.role.compiled.some((rule) => ruleAllows(rule, attributes, combinedResource))) {
-            return { allowed: true, reason: grant.reason };
-          }
-        }
-      }
-      return DENIED;
+      const namespace = attributes.kind === "resource" ? attributes.namespace : "";
+      const question = { attributes, combinedResource: combinedResourceOf(attributes) };
+      const grant =
+        grantIn(scopes.get(CLUSTER), user, question) ??
+        (namespace ? grantIn(scopes.get(namespace), user, question) : undefined);
+      return grant === undefined ? DENIED : { allowed: true, reason: grant.reason };
     },
     rulesFor(user, namespace) {
       const grants = scopesOf(scopes, namespace).flatMap((scope) => [...grantsOf(scope, user)]);
       return [...new Set(grants.flatMap(({ role }) => role.rules))];
     },
   };
+}
+
+interface Question {
+  readonly attributes: AccessAttributes;
+  readonly combinedResource: string;
+}
+
+/** Asked for every request, so without a generator or list in between. */
+function grantIn(scope: Scope | undefined, user: UserInfo, question: Question): Grant | undefined {
+  if (scope === undefined) return undefined;
+  const own = allowing(scope.users.get(user.username), question);
+  if (own !== undefined) return own;
+  for (const group of user.groups) {
+    const theirs = allowing(scope.groups.get(group), question);
+    if (theirs !== undefined) return theirs;
+  }
+  return undefined;
+}
+
+function allowing(grants: readonly Grant[] | undefined, { attributes, combinedResource }: Question): Grant | undefined {
+  return grants?.find(({ role }) => role.compiled.some((rule) => ruleAllows(rule, attributes, combinedResource)));
 }
 
 function scopesOf(scopes: ReadonlyMap<string, Scope>, namespace: string | undefined): readonly Scope[] {

@@ -39,6 +39,8 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
   const options = watchOptionsOf(call.query);
   const selection = selectionOf(call.query);
   await reach(options.resourceVersion, deps.requests);
+  // Read to its end, a request is not torn down with an error, stack trace and all, each time a watcher hangs up.
+  call.request.resume();
   const contentType = CONTENT_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
   const stream = deps.watches.open(call.response, contentType);
   const events = watchEvents({ ...output, includeObject }, deps.clock);
