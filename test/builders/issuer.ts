@@ -18,6 +18,8 @@ export interface BuiltIssuer {
   readonly certificateDer: Buffer;
   readonly certificatePem: string;
   readonly privateKey: KeyObject;
+  /** The encoded subject, to be the issuer of what it signs. */
+  readonly nameDer: Buffer;
 }
 
 /** A self-signed CA certificate (pathlen 0, keyCertSign and cRLSign) and its key. */
@@ -57,10 +59,11 @@ export function buildIssuer(
     element(0xa3, sequence(...extensions)),
   );
   const certificateDer = sequence(tbs, algorithmDer, bitString(signWithDefault(privateKey, tbs)));
-  return { certificateDer, certificatePem: pemBlock("CERTIFICATE", certificateDer), privateKey };
+  return { certificateDer, certificatePem: pemBlock("CERTIFICATE", certificateDer), privateKey, nameDer: name };
 }
 
-function timeDer(instant: Date): Buffer {
+/** A `Time`; whole seconds count. */
+export function timeDer(instant: Date): Buffer {
   const digits = instant.toISOString().replace(/[-:T]/g, "").slice(0, 14);
   const isShort = instant.getUTCFullYear() < 2050;
   return element(isShort ? TAG.utcTime : TAG.generalizedTime, `${isShort ? digits.slice(2) : digits}Z`);
