@@ -53,6 +53,15 @@ export class Administrator {
     return this.#decide(name, { type: "Denied", status: "True", reason: "KubectlDeny", message: "no such machine" });
   }
 
+  annotate(name: string, annotations: Readonly<Record<string, string>>): Promise<CertificateSigningRequest> {
+    return this.#json(
+      "PATCH",
+      `${REQUESTS_PATH}/${name}`,
+      { metadata: { annotations } },
+      "application/merge-patch+json",
+    );
+  }
+
   removeRequest(name: string): Promise<unknown> {
     return this.#json("DELETE", `${REQUESTS_PATH}/${name}`);
   }
@@ -121,9 +130,9 @@ export class Administrator {
     return this.#json("PUT", `${REQUESTS_PATH}/${name}/approval`, { ...csr, status: { ...csr.status, conditions } });
   }
 
-  async #json<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async #json<T>(method: string, path: string, body?: unknown, type = "application/json"): Promise<T> {
     const message = body === undefined ? {} : { body: JSON.stringify(body) };
-    const headers = { accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) };
+    const headers = { accept: "application/json", ...(body !== undefined && { "content-type": type }) };
     const answer = await this.#https.send(method, path, { headers, ...message });
     const object: unknown = JSON.parse(answer.body.toString("utf8"));
     if (answer.status >= 300) throw new RefusedError(object as Status);
