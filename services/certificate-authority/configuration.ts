@@ -29,6 +29,12 @@ const encryptionSchema = z.union([
   z.strictObject({
     keyEnvironment: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of an environment variable"),
   }),
+  z.strictObject({
+    /** A Kubernetes EncryptionConfiguration: several providers and keys, or a key management service. */
+    configurationFile: z.string().min(1),
+    /** How long a start waits for the KMS plugins that it needs. */
+    kmsWaitSeconds: z.int().min(0).max(3600).default(60),
+  }),
 ]);
 
 const configurationSchema = z.strictObject({
@@ -178,7 +184,13 @@ function resolvePaths(
     ...configuration,
     dataDirectory: dataDirectory === undefined ? resolve(base, configuration.dataDirectory) : resolve(dataDirectory),
     issuer: { ...issuer, ...(importFiles && { import: importFiles }) },
-    ...(encryption && "keyFile" in encryption && { encryption: { keyFile: resolve(base, encryption.keyFile) } }),
+    ...(encryption && { encryption: resolveEncryption(encryption, base) }),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },
   };
+}
+
+function resolveEncryption(encryption: NonNullable<Configuration["encryption"]>, base: string) {
+  if ("keyFile" in encryption) return { keyFile: resolve(base, encryption.keyFile) };
+  if ("keyEnvironment" in encryption) return encryption;
+  return { ...encryption, configurationFile: resolve(base, encryption.configurationFile) };
 }

@@ -8,6 +8,7 @@ import type { Access } from "./access/access.ts";
 import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { Configuration } from "./configuration.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
+import type { EncryptionAtRest } from "./domain/encryption.ts";
 import * as accessReviews from "./http/access-reviews/routes.ts";
 import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open-api.ts";
 import * as adminApi from "./http/admin-api/routes.ts";
@@ -42,6 +43,9 @@ export interface FrontDoorDependencies {
   readonly identity: ReturnType<typeof ownIdentity>;
   readonly rateLimiter: ReturnType<typeof createRateLimiter>;
   readonly caPem: string;
+  readonly encryption: EncryptionAtRest;
+  /** Rejects when a key management service that is configured is not well. */
+  readonly keyServices: () => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -119,13 +123,24 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       issuers: ledger.issuers,
       maintenance: ledger.maintenance,
       tokens: access.tokenAdministration,
+      encryption: deps.encryption,
       backupDirectory: join(configuration.dataDirectory, "backups"),
       clock,
     }),
-    ...healthRoutes({ readinessChecks: { ledger: () => ledger.maintenance.check() }, metrics }),
+    ...healthRoutes({ readinessChecks: readinessChecks(deps), metrics }),
   ]);
   const hot = edge.listener(kubernetesApi.csrHandler(csrDependencies));
   return dispatchAhead(app, hot, isForCsrs);
+}
+
+/** Key services are checked by the name kube-apiserver gives that check, where a configuration may name some. */
+function readinessChecks({ ledger, configuration, keyServices }: FrontDoorDependencies) {
+  const { encryption } = configuration;
+  const mayUseKeyServices = encryption !== undefined && "configurationFile" in encryption;
+  return {
+    ledger: () => ledger.maintenance.check(),
+    ...(mayUseKeyServices && { "kms-providers": keyServices }),
+  };
 }
 
 /** Requests on CertificateSigningRequests are all but all of the traffic; Express would cost each of them some 50 µs. */

@@ -14,8 +14,9 @@ import { kubeletClientHook } from "./approval/hooks/kubelet-client.ts";
 import { manualHook } from "./approval/hooks/manual.ts";
 import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
 import { type Custody, openCustody } from "./custody/custody.ts";
-import type { EncryptionSource } from "./custody/encryption-key.ts";
+import type { EncryptionSource } from "./custody/encryption/encryption-source.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
+import { encryptionAtRest } from "./encryption-at-rest.ts";
 import { type FrontDoor, type FrontDoorDependencies, openFrontDoor } from "./front-door.ts";
 import { createMetrics, type Metrics } from "./http/metrics.ts";
 import { createCleaner } from "./issuance/cleaner.ts";
@@ -127,10 +128,13 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   return {
     ...{ ledger, signer, access, issuance, metrics, identity, rateLimiter },
     caPem: description.certificatePem,
+    encryption: encryptionAtRest(custody),
+    keyServices: () => custody.checkKeyServices(),
     close: async () => {
       await issuance.stop();
       await signer.close();
       await ledger.close();
+      custody.close();
     },
   };
 }
@@ -142,7 +146,7 @@ function openConfiguredCustody({ dataDirectory, encryption }: Configuration, log
 
 /** The key is taken out of the environment, so that no child process and no crash report sees it. */
 function encryptionSource(encryption: Configuration["encryption"]): EncryptionSource {
-  if (encryption === undefined || "keyFile" in encryption) return encryption ?? {};
+  if (encryption === undefined || !("keyEnvironment" in encryption)) return encryption ?? {};
   const variable = encryption.keyEnvironment;
   const value = process.env[variable];
   delete process.env[variable];

@@ -101,6 +101,13 @@ export interface Issuer {
   readonly certificatePem: string;
 }
 
+export interface Reencryption {
+  readonly provider: string;
+  readonly keyName?: string;
+  readonly sealedFiles: number;
+  readonly rewritten: number;
+}
+
 export interface LedgerVerification {
   readonly revision: number;
   readonly auditEntries: number;

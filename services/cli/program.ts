@@ -10,6 +10,7 @@ import { addCsrList } from "./commands/csr-list.ts";
 import { addCsrShow } from "./commands/csr-show.ts";
 import { addIssuerExport } from "./commands/issuer-export.ts";
 import { addIssuerList } from "./commands/issuer-list.ts";
+import { addIssuerReencrypt } from "./commands/issuer-reencrypt.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
 import { addServe } from "./commands/serve.ts";
@@ -60,6 +61,7 @@ function createProgram({ terminal, loadCertificateAuthority: load, benchmark }: 
   const issuer = program.command("issuer").description("certificate authorities");
   addIssuerList(issuer, terminal);
   addIssuerExport(issuer, terminal);
+  addIssuerReencrypt(issuer, terminal);
   const ledger = program.command("ledger").description("the record of everything that was signed");
   addLedgerBackup(ledger, terminal);
   addLedgerVerify(ledger, terminal, load);

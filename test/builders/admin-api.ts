@@ -3,6 +3,7 @@ import { routes } from "../../services/certificate-authority/http/admin-api/rout
 import {
   FakeCertificates,
   FakeDecisions,
+  FakeEncryption,
   FakeIssuers,
   FakeMaintenance,
   FakeRequests,
@@ -19,6 +20,7 @@ export function adminApiOver(directory: string, now: Date) {
     issuers: new FakeIssuers(),
     maintenance: new FakeMaintenance(),
     tokens: new FakeTokenAdministration(now),
+    encryption: new FakeEncryption(),
     backupDirectory: join(directory, "backups"),
   };
   return { ...fakes, app: appOf(routes({ ...fakes, clock: { now: () => now } })) };

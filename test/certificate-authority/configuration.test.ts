@@ -44,6 +44,26 @@ test("paths in the file are relative to the file, on the command line to the wor
   expect(loadConfiguration({ configFile, dataDirectory: "here" }).dataDirectory).toBe(join(process.cwd(), "here"));
 });
 
+test.each([
+  {
+    name: "an encryption configuration, and the wait for a KMS by default",
+    text: "encryption: { configurationFile: e.yaml }",
+    encryption: () => ({ configurationFile: join(directory, "e.yaml"), kmsWaitSeconds: 60 }),
+  },
+  {
+    name: "an encryption configuration that waits no time",
+    text: "encryption: { configurationFile: /e.yaml, kmsWaitSeconds: 0 }",
+    encryption: () => ({ configurationFile: "/e.yaml", kmsWaitSeconds: 0 }),
+  },
+  {
+    name: "the environment",
+    text: "encryption: { keyEnvironment: KEY }",
+    encryption: () => ({ keyEnvironment: "KEY" }),
+  },
+])("encryption at rest by $name", ({ text, encryption }) => {
+  expect(loadConfiguration({ configFile: file(`${HEAD}${text}\n`) }).encryption).toEqual(encryption());
+});
+
 test("the command line overrides the file", () => {
   const configFile = file(`${HEAD}server: { listen: "127.0.0.1:1" }\nlog: { level: debug }\n`);
   const { server, log } = loadConfiguration({ configFile, listen: "[::1]:0", logLevel: "error" });
@@ -61,6 +81,16 @@ test.each([
     says: "signing.maxDurationSeconds",
   },
   { name: "a port out of range", text: `${HEAD}server: { listen: "h:65536" }\n`, says: "server.listen" },
+  {
+    name: "an encryption key beside a configuration",
+    text: `${HEAD}encryption: { keyFile: k, configurationFile: c }\n`,
+    says: "encryption",
+  },
+  {
+    name: "a wait of more than an hour",
+    text: `${HEAD}encryption: { configurationFile: c, kmsWaitSeconds: 3601 }\n`,
+    says: "kmsWaitSeconds",
+  },
   { name: "an unknown hook", text: `${HEAD}approval: { hooks: [{ magic: {} }] }\n`, says: "approval.hooks" },
   { name: "broken YAML", text: "a: [\n", says: "not valid YAML" },
   { name: "a duplicate key", text: `${HEAD}log: {}\nlog: {}\n`, says: "unique" },
@@ -79,5 +109,6 @@ test("a missing file and a bad flag are refused by name", () => {
 
 test("every key of the schema stands in the example", () => {
   const text = readFileSync(join(import.meta.dirname, "../../config/examples/gatehouse.yaml"), "utf8");
-  for (const key of ["bootstrapListen", "import", "keyEnvironment", "workers"]) expect(text).toContain(key);
+  for (const key of ["bootstrapListen", "import", "keyEnvironment", "configurationFile", "kmsWaitSeconds", "workers"])
+    expect(text).toContain(key);
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { parse } from "yaml";
+import { StatusError } from "../../services/shared/status-error.ts";
 import { issuerRecord } from "../builders/records.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { startAdminServer } from "./admin-server.ts";
@@ -76,4 +77,29 @@ test("export --output writes the file", async () => {
   const missing = await server.command(["issuer", "export", "--output", "no/ca.crt"], { workingDirectory });
   expect(missing.code).toBe(1);
   expect(missing.stderr).toMatch(/^error: cannot write no\/ca\.crt: ENOENT/);
+});
+
+test("reencrypt asks the server and shows what came of it", async () => {
+  expect(await server.command(["issuer", "reencrypt"])).toEqual({
+    code: 0,
+    stdout: "Provider:       aesgcm\nKey:            two\nSealed files:   2\nRewritten:      1\n",
+    stderr: "",
+  });
+  const json = await server.command(["issuer", "reencrypt", "-o", "json"]);
+  expect(JSON.parse(json.stdout)).toMatchObject({ kind: "Reencryption", keyName: "two", rewritten: 1 });
+});
+
+test("reencrypt says when keys are not encrypted", async () => {
+  const { outcome } = server.encryption;
+  server.encryption.outcome = { provider: "identity", keyName: "", sealedFiles: 2, rewritten: 2 };
+  const { stdout } = await server.command(["issuer", "reencrypt"]);
+  server.encryption.outcome = outcome;
+  expect(stdout).toContain("none: private keys are NOT encrypted");
+});
+
+test("reencrypt shows why it failed", async () => {
+  server.encryption.failure = new StatusError("ServiceUnavailable", "the KMS plugin is away");
+  const outcome = await server.command(["issuer", "reencrypt"]);
+  server.encryption.failure = undefined;
+  expect(outcome).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("the KMS plugin is away") });
 });

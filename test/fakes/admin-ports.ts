@@ -3,6 +3,7 @@ import type { BootstrapTokenRecord } from "../../services/certificate-authority/
 import type { CertificateRecord } from "../../services/certificate-authority/domain/certificate.ts";
 import type { CertificateSigningRequest } from "../../services/certificate-authority/domain/certificate-signing-request.ts";
 import type { DecisionRecord } from "../../services/certificate-authority/domain/decision.ts";
+import type { EncryptionAtRest, ReencryptionOutcome } from "../../services/certificate-authority/domain/encryption.ts";
 import type { IssuerRecord } from "../../services/certificate-authority/domain/issuer.ts";
 import type { CertificateQuery, LedgerVerification } from "../../services/certificate-authority/domain/ports.ts";
 import type {
@@ -88,6 +89,17 @@ export class FakeRequests {
 
   async get(name: string) {
     return this.objects.get(name);
+  }
+}
+
+/** Encryption at rest that answers as told; `failure` is thrown instead when there is one. */
+export class FakeEncryption implements EncryptionAtRest {
+  outcome: ReencryptionOutcome = { provider: "aesgcm", keyName: "two", sealedFiles: 2, rewritten: 1 };
+  failure: Error | undefined;
+
+  async reencrypt() {
+    if (this.failure !== undefined) throw this.failure;
+    return this.outcome;
   }
 }
 

@@ -3,15 +3,18 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { writeFileDurably } from "../../shared/durable-file.ts";
 import type { Logger } from "../../shared/logging.ts";
+import type { ReencryptionOutcome } from "../domain/encryption.ts";
 import type { IssuerDescription } from "../domain/issuer.ts";
 import { CustodyError } from "./custody-error.ts";
-import { type EncryptionSource, obtainEncryptionKey } from "./encryption-key.ts";
-import { createSealer } from "./envelope.ts";
+import { type EncryptionSource, EncryptionSourceReader } from "./encryption/encryption-source.ts";
 import { checkIssuer, readCertificatePem } from "./issuer-certificate.ts";
+import { waitForKeyServices } from "./kms/wait.ts";
 import { encodePem } from "./pem.ts";
 import { exposureOf, PRIVATE, preparePrivateDirectory, readOptionalFile } from "./private-files.ts";
 import { readPrivateKeyPem } from "./private-key-pem.ts";
-import { issuerIdsOf, SealedKeys } from "./sealed-keys.ts";
+import { Reencryption } from "./reencryption.ts";
+import { RootSecret } from "./root-secret.ts";
+import { issuerLabel, SealedFiles } from "./sealed-files.ts";
 import { type IssuerWish, makeSelfSignedIssuer } from "./self-signed-issuer.ts";
 
 const TEN_YEARS_SECONDS = 3650 * 86_400;
@@ -31,8 +34,18 @@ export interface LoadedIssuer {
 
 /** Where private keys live: encrypted files. Failures are CustodyErrors that name the file and the way out. */
 export interface Custody {
-  /** 32 octets for one purpose, such as hashing tokens; the same as long as the encryption key is the same. */
+  /** 32 octets for one purpose, such as hashing tokens; the same for ever, whatever the encryption keys are. */
   deriveKey(purpose: string): Buffer;
+  /**
+   * Reads the encryption keys again and seals every file anew that is not under the first of them. A file is replaced whole
+   * or not at all, so that stopping in the middle loses nothing and running again goes on. Who asks meanwhile shares the
+   * outcome. When the new keys do not open every file, nothing is changed and the old ones stay in use.
+   */
+  reencrypt(): Promise<ReencryptionOutcome>;
+  /** @throws {CustodyError} KeyServiceUnavailable or KeyServiceFailed when a key service that is configured is not well. */
+  checkKeyServices(): Promise<void>;
+  /** Ends connections to key services. */
+  close(): void;
   /**
    * Ids of the issuers that are here with key and certificate, sorted. A key alone is what a crash in the middle of
    * making an issuer leaves; nobody ever heard of that issuer.
@@ -61,29 +74,63 @@ export interface Custody {
  */
 export async function openCustody({ directory, encryption, logger }: CustodyOptions): Promise<Custody> {
   await preparePrivateDirectory(directory);
-  const { key, origin } = await obtainEncryptionKey(directory, encryption, await SealedKeys.names(directory), logger);
-  const sealer = createSealer(key);
-  const keys = new SealedKeys(directory, sealer, origin);
-  await keys.checkAll();
-  return new EncryptedFileCustody(directory, keys, logger, (purpose) => sealer.derive(purpose));
+  const source = new EncryptionSourceReader(directory, encryption, logger);
+  const ring = await source.read(await SealedFiles.names(directory));
+  try {
+    const files = new SealedFiles(directory, ring);
+    await waitForKeyServices(files, source.kmsWaitSeconds, logger);
+    await files.checkAll();
+    const root = await RootSecret.open(files, logger);
+    return new EncryptedFileCustody({ directory, files, root, source, logger });
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
+}
+
+interface CustodyParts {
+  readonly directory: string;
+  readonly files: SealedFiles;
+  readonly root: RootSecret;
+  readonly source: EncryptionSourceReader;
+  readonly logger: Logger;
 }
 
 class EncryptedFileCustody implements Custody {
-  readonly deriveKey: (purpose: string) => Buffer;
   readonly #directory: string;
-  readonly #keys: SealedKeys;
+  readonly #files: SealedFiles;
+  readonly #root: RootSecret;
+  readonly #reencryption: Reencryption;
   readonly #logger: Logger;
 
-  constructor(directory: string, keys: SealedKeys, logger: Logger, deriveKey: (purpose: string) => Buffer) {
+  constructor({ directory, files, root, source, logger }: CustodyParts) {
     this.#directory = directory;
-    this.#keys = keys;
+    this.#files = files;
+    this.#root = root;
+    this.#reencryption = new Reencryption(files, source, logger);
     this.#logger = logger;
-    this.deriveKey = deriveKey;
+  }
+
+  deriveKey(purpose: string): Buffer {
+    return this.#root.derive(purpose);
+  }
+
+  reencrypt(): Promise<ReencryptionOutcome> {
+    return this.#reencryption.run();
+  }
+
+  async checkKeyServices(): Promise<void> {
+    await Promise.all(this.#files.ring.keyServices.map((service) => service.checkHealth()));
+  }
+
+  close(): void {
+    this.#files.ring.close();
   }
 
   async issuerIds(): Promise<readonly string[]> {
     const files = new Set(await readdir(this.#directory));
-    return issuerIdsOf([...files]).filter((id) => files.has(basename(this.#certificatePath(id))));
+    const ids = (await this.#files.labels()).filter(({ purpose }) => purpose === "issuer").map(({ name }) => name);
+    return ids.filter((id) => files.has(basename(this.#certificatePath(id))));
   }
 
   async createIssuer(wish: Partial<IssuerWish> & Pick<IssuerWish, "now">): Promise<LoadedIssuer> {
@@ -107,8 +154,9 @@ class EncryptedFileCustody implements Custody {
 
   async loadIssuer(id: string, now: Date): Promise<LoadedIssuer> {
     const certificatePath = this.#certificatePath(id);
-    const pkcs8Der = await this.#keys.read(id);
-    if (pkcs8Der === undefined) throw issuerMissing(id, this.#keys.path(id));
+    const label = issuerLabel(id);
+    const pkcs8Der = await this.#files.read(label);
+    if (pkcs8Der === undefined) throw issuerMissing(id, this.#files.path(label));
     const content = await readOptionalFile(certificatePath);
     if (content === undefined) throw issuerMissing(id, certificatePath);
     const certificateDer = readCertificatePem(content.toString("latin1"), certificatePath);
@@ -124,7 +172,7 @@ class EncryptedFileCustody implements Custody {
 
   /** Key first: a crash in between leaves a key without certificate, which nobody ever heard of. */
   async #storeIssuer({ id, certificateDer }: IssuerDescription, pkcs8Der: Uint8Array): Promise<void> {
-    await this.#keys.write(id, pkcs8Der);
+    await this.#files.write(issuerLabel(id), pkcs8Der);
     const certificatePem = encodePem("CERTIFICATE", certificateDer);
     await writeFileDurably(this.#certificatePath(id), certificatePem, { mode: PRIVATE, existing: "replaced" });
     this.#logger.info({ issuer: id }, "issuer key stored, encrypted");

@@ -271,7 +271,7 @@ test("files that are not there are named", async () => {
 
 async function expectRefusal(refused: Promise<unknown>, code: string, words: string): Promise<void> {
   await expect(refused).rejects.toMatchObject({ name: "CustodyError", code, message: expect.stringContaining(words) });
-  expect(readdirSync(join(home, `keys-${counter}`))).toEqual(["encryption.key"]);
+  expect(readdirSync(join(home, `keys-${counter}`))).toEqual(["derivation-root.sealed", "encryption.key"]);
 }
 
 function rewriteDer(file: string, change: (der: Buffer) => Buffer): void {

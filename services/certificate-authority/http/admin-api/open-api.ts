@@ -18,6 +18,7 @@ const SCHEMAS = {
   BootstrapTokenList: resources.bootstrapTokenList,
   Issuer: resources.issuer,
   IssuerList: resources.issuerList,
+  Reencryption: resources.reencryption,
   LedgerVerification: resources.ledgerVerification,
 } as const satisfies Record<string, z.ZodType>;
 
@@ -94,6 +95,13 @@ function paths(): Json {
     "/v1/issuers/{id}": {
       parameters: [pathParameter("id", "SHA-256 fingerprint of the CA certificate.")],
       get: operation("readIssuer", "Shows one certificate authority.", answer("Issuer", true)),
+    },
+    "/v1/issuers/reencryption": {
+      post: operation(
+        "reencryptIssuers",
+        "Reads the encryption keys again and encrypts every private key under the first of them.",
+        answer("Reencryption"),
+      ),
     },
     "/v1/trust-bundle": {
       get: {

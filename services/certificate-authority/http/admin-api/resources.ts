@@ -86,6 +86,13 @@ export const issuer = resource("Issuer", {
   certificatePem: z.string(),
 });
 
+export const reencryption = resource("Reencryption", {
+  provider: z.string().describe("What everything is encrypted with now, as the encryption configuration calls it."),
+  keyName: z.string().optional().describe("Absent for identity, which has no key."),
+  sealedFiles: z.number(),
+  rewritten: z.number().describe("How many of them were not under that key before."),
+});
+
 export const ledgerVerification = resource("LedgerVerification", {
   sound: z.boolean(),
   revision: z.number(),
@@ -107,6 +114,7 @@ export type CertificateResource = z.infer<typeof certificate>;
 export type DecisionResource = z.infer<typeof decision>;
 export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
 export type IssuerResource = z.infer<typeof issuer>;
+export type ReencryptionResource = z.infer<typeof reencryption>;
 export type LedgerVerificationResource = z.infer<typeof ledgerVerification>;
 
 /** The body of a list answer. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../../../shared/clock.ts";
+import type { EncryptionAtRest } from "../../domain/encryption.ts";
 import type { CertificateRequests, Certificates, Decisions, Issuers, LedgerMaintenance } from "../../domain/ports.ts";
 import type { Route } from "../call.ts";
 import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./bootstrap-tokens.ts";
@@ -6,6 +7,7 @@ import { certificateHandlers } from "./certificates.ts";
 import { decisionHandler } from "./decisions.ts";
 import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
+import { reencryptionHandler } from "./reencryption.ts";
 
 export interface AdminApiDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
@@ -14,6 +16,7 @@ export interface AdminApiDependencies {
   readonly issuers: Pick<Issuers, "list">;
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
   readonly tokens: BootstrapTokenAdministration;
+  readonly encryption: EncryptionAtRest;
   /** A folder of the data directory for copies that are being streamed; made when missing. */
   readonly backupDirectory: string;
   readonly clock: Clock;
@@ -35,6 +38,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "DELETE", path: "/v1/bootstrap-tokens/:id", handler: tokens.remove },
     { method: "GET", path: "/v1/issuers", handler: issuers.list },
     { method: "GET", path: "/v1/issuers/:id", handler: issuers.show },
+    { method: "POST", path: "/v1/issuers/reencryption", handler: reencryptionHandler(deps) },
     { method: "GET", path: "/v1/trust-bundle", handler: issuers.trustBundle },
     { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },
     { method: "POST", path: "/v1/ledger/verification", handler: ledger.verify },

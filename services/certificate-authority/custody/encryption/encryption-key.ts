@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { writeFileDurably } from "../../shared/durable-file.ts";
-import type { Logger } from "../../shared/logging.ts";
-import { CustodyError } from "./custody-error.ts";
-import { errorCode, PRIVATE, readPrivateFile } from "./private-files.ts";
+import { writeFileDurably } from "../../../shared/durable-file.ts";
+import type { Logger } from "../../../shared/logging.ts";
+import { CustodyError } from "../custody-error.ts";
+import { errorCode, PRIVATE, readPrivateFile } from "../private-files.ts";
 
 const KEY_LENGTH = 32;
 const BASE64_KEY = /^[A-Za-z0-9+/]{43}=$/;
 const GENERATED_KEY_FILE = "encryption.key";
 const HOW_TO_MAKE = "make one with: openssl rand -base64 32";
 
-/** Where the encryption key comes from; with neither, a key file is generated beside the keys. Text is base64 of 32 octets. */
-export interface EncryptionSource {
+/** Where a single encryption key comes from; with neither, a key file is generated beside the keys. Text is base64 of 32 octets. */
+export interface EncryptionKeySource {
   /** Path of a file that holds the key. */
   readonly keyFile?: string | undefined;
   /** An environment variable and what it holds; undefined when it is not set. */
@@ -32,7 +32,7 @@ export interface EncryptionKey {
  */
 export async function obtainEncryptionKey(
   directory: string,
-  source: EncryptionSource,
+  source: EncryptionKeySource,
   sealedFiles: readonly string[],
   logger: Logger,
 ): Promise<EncryptionKey> {

@@ -30,7 +30,12 @@ test("a stored key comes back, from a file that only its owner may read", async 
   const { id, privateKey, path } = await storeIssuer();
   expect((await load(id)).privateKey.equals(privateKey)).toBe(true);
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(readdirSync(home).toSorted()).toEqual(["encryption.key", `issuer-${id}.crt`, `issuer-${id}.sealed`]);
+  expect(readdirSync(home).toSorted()).toEqual([
+    "derivation-root.sealed",
+    "encryption.key",
+    `issuer-${id}.crt`,
+    `issuer-${id}.sealed`,
+  ]);
 });
 
 test("no stored file holds the key in the clear", async () => {
@@ -60,9 +65,10 @@ test("files that trade places are noticed", async () => {
 test.each<{ name: string; damage: (content: Buffer) => Buffer; code: string }>([
   { name: "cut short", damage: (content) => content.subarray(0, -1), code: "SealedFileDamaged" },
   { name: "empty", damage: () => Buffer.alloc(0), code: "SealedFileDamaged" },
-  { name: "of a later version", damage: (content) => content.fill(2, 4, 5), code: "SealedFileDamaged" },
+  { name: "of a later version", damage: (content) => content.fill(3, 4, 5), code: "SealedFileDamaged" },
   { name: "altered", damage: (content) => content.fill(0, content.length - 4), code: "SealedFileDamaged" },
-  { name: "under another key", damage: (content) => content.fill(0, 5, 13), code: "EncryptionKeyMismatch" },
+  // After the head and the field with the key's name stands the field with its id.
+  { name: "under another key", damage: (content) => content.fill(0, 21, 29), code: "EncryptionKeyMismatch" },
 ])("a file $name stops the start and stays as it is", async ({ damage, code }) => {
   const { path } = await storeIssuer();
   const damaged = damage(readFileSync(path));
@@ -98,7 +104,14 @@ test("what a crash left half written is ignored, and cleared away once it is old
   leave(young, 1);
   leave("notes.tmp", 3600);
   expect((await load(id)).privateKey.equals(privateKey)).toBe(true);
-  const kept = [young, "encryption.key", `issuer-${id}.crt`, `issuer-${id}.sealed`, "notes.tmp"];
+  const kept = [
+    young,
+    "derivation-root.sealed",
+    "encryption.key",
+    `issuer-${id}.crt`,
+    `issuer-${id}.sealed`,
+    "notes.tmp",
+  ];
   expect(readdirSync(home).toSorted()).toEqual(kept);
 });
 

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "@jest/globals";
-import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
-import type { EncryptionSource } from "../../../services/certificate-authority/custody/encryption-key.ts";
-import { temporaryDirectory } from "../../builders/temporary-directory.ts";
-import { recordingLogger } from "../../fakes/recording-logger.ts";
+import { openCustody } from "../../../../services/certificate-authority/custody/custody.ts";
+import type { EncryptionSource } from "../../../../services/certificate-authority/custody/encryption/encryption-source.ts";
+import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
+import { recordingLogger } from "../../../fakes/recording-logger.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const KEY_TEXT = Buffer.alloc(32, 1).toString("base64");
@@ -71,7 +71,11 @@ test("the generated key can be moved and named, or given by the environment", as
 
 test("a configured key leaves no key file behind", async () => {
   const id = await storeIssuer(environment(KEY_TEXT));
-  expect(readdirSync(directory).toSorted()).toEqual([`issuer-${id}.crt`, `issuer-${id}.sealed`]);
+  expect(readdirSync(directory).toSorted()).toEqual([
+    "derivation-root.sealed",
+    `issuer-${id}.crt`,
+    `issuer-${id}.sealed`,
+  ]);
 });
 
 test.each<{ name: string; source: () => EncryptionSource; code: string; words: string }>([
@@ -153,15 +157,15 @@ test("a wrong key is refused at start, by file and key ids, and changes nothing"
   const sealed = join(directory, `issuer-${id}.sealed`);
   const before = readFileSync(sealed);
   const refusal = expect(open(environment(OTHER_KEY_TEXT))).rejects;
-  await refusal.toMatchObject({ code: "EncryptionKeyMismatch", message: expect.stringContaining(sealed) });
+  await refusal.toMatchObject({ code: "EncryptionKeyMismatch", message: expect.stringContaining(directory) });
   expect(readFileSync(sealed)).toEqual(before);
 });
 
 test("a lost key file is not replaced while something is sealed under it", async () => {
-  const id = await storeIssuer(environment(KEY_TEXT));
+  await storeIssuer(environment(KEY_TEXT));
   await expect(open()).rejects.toMatchObject({
     code: "EncryptionKeyMissing",
-    message: expect.stringContaining(`issuer-${id}.sealed`),
+    message: expect.stringContaining("derivation-root.sealed beside it is encrypted"),
   });
   expect(existsSync(join(directory, "encryption.key"))).toBe(false);
 });
@@ -170,7 +174,7 @@ test("of two processes that start at once, both use the key of one", async () =>
   const custodies = await Promise.all([open(), open(), open(), open()]);
   const keys = new Set(custodies.map((custody) => custody.deriveKey("test").toString("hex")));
   expect(keys.size).toBe(1);
-  expect(readdirSync(directory)).toEqual(["encryption.key"]);
+  expect(readdirSync(directory).toSorted()).toEqual(["derivation-root.sealed", "encryption.key"]);
 });
 
 test("a directory that was open to others is closed", async () => {
