@@ -4,7 +4,7 @@ import type { Logger } from "../shared/logging.ts";
 export interface Job {
   readonly name: string;
   readonly intervalSeconds: number;
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 export interface RunningJobs {
@@ -19,5 +19,9 @@ export function startJobs(jobs: readonly Job[], logger: Logger): RunningJobs {
       logger.error({ job: name, err: error }, "job failed; it runs again at its next time");
     return new Cron("* * * * * *", { name, interval: intervalSeconds, protect: true, unref: true, catch: failed }, run);
   });
-  return { stop: () => timers.forEach((timer) => void timer.stop()) };
+  return {
+    stop: () => {
+      for (const timer of timers) timer.stop();
+    },
+  };
 }

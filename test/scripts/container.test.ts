@@ -51,6 +51,8 @@ const copied = textsOf("COPY").filter((text) => !text.startsWith("--from="));
 const contextSources = copied.flatMap((text) => text.split(" ").slice(0, -1));
 const buildSources = textsOf("COPY", 1).flatMap((text) => /^--from=build (\S+)/.exec(text)?.slice(1) ?? []);
 
+const [PORT = ""] = textsOf("EXPOSE");
+
 test.each(contextSources)("what is copied into the image is in the checkout and in the build context: %s", (source) => {
   expect(existsSync(join(ROOT, source))).toBe(true);
   const [everything, ...admitted] = read(".dockerignore").trim().split("\n");
@@ -83,7 +85,7 @@ test("the image starts the command of the package, without rights, on its data v
   expect(existsSync(join(ROOT, bin.gatehouse.replace("dist", "services").replace(/js$/, "ts")))).toBe(true);
   expect(textsOf("USER", 1)).toEqual(["node"]);
   expect(textsOf("VOLUME")).toEqual([DATA_DIRECTORY]);
-  expect(wordsOf("CMD")).toEqual(["serve", "--data-dir", DATA_DIRECTORY, "--listen", `0.0.0.0:${textsOf("EXPOSE")}`]);
+  expect(wordsOf("CMD")).toEqual(["serve", "--data-dir", DATA_DIRECTORY, "--listen", `0.0.0.0:${PORT}`]);
 });
 
 test.each([
@@ -120,7 +122,7 @@ test("the compose file runs that image on loopback, read-only and without capabi
   expect(existsSync(join(ROOT, gatehouse.build.context, gatehouse.build.dockerfile))).toBe(true);
   expect(gatehouse).toMatchObject({
     build: { context: ".", dockerfile: DOCKERFILE },
-    ports: [`127.0.0.1:9443:${textsOf("EXPOSE")}`],
+    ports: [`127.0.0.1:9443:${PORT}`],
     volumes: [`${Object.keys(volumes)[0]}:${DATA_DIRECTORY}`],
     read_only: true,
     cap_drop: ["ALL"],

@@ -29,11 +29,11 @@ export interface Metrics {
   /** Names where the gauges are read from; until then they are not shown. */
   attach(sources: MetricSources): void;
   requestFinished(verb: string, resource: string, code: number, seconds: number): void;
-  decided(outcome: string, by: string, signerName: string): void;
-  issued(signerName: string, secondsSinceCreation: number): void;
-  rejected(signerName: string): void;
-  retried(phase: string): void;
-  issuancePhase(phase: string, seconds: number): void;
+  readonly decided: (outcome: string, by: string, signerName: string) => void;
+  readonly issued: (signerName: string, secondsSinceCreation: number) => void;
+  readonly rejected: (signerName: string) => void;
+  readonly retried: (phase: string) => void;
+  readonly issuancePhase: (phase: string, seconds: number) => void;
 }
 
 /** Prometheus metrics under the prefix `gatehouse_`, with Node's own process metrics beside them. */

@@ -36,7 +36,7 @@ export interface Signer {
    * Reads one certificate of any issuer, on the calling thread.
    * @throws {DerError} when it is malformed.
    */
-  readCertificate(der: Uint8Array): CertificateFacts;
+  readonly readCertificate: (der: Uint8Array) => CertificateFacts;
   /** Answers what was accepted, then ends the workers. */
   close(): Promise<void>;
 }
