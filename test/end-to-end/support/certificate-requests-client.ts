@@ -65,14 +65,16 @@ export class CertificateRequestsClient {
   async *watch(parameters: Readonly<Record<string, string>>, limit: AbortSignal): AsyncGenerator<RequestEvent> {
     const query = new URLSearchParams({ ...parameters, watch: "true" });
     const answer = await this.#https.open("GET", `${REQUESTS_PATH}?${query}`, { headers: this.#headers() });
-    const give = (): unknown => answer.destroy(new Error("the watch took too long"));
-    limit.addEventListener("abort", give);
+    const giveUp = (): unknown => answer.destroy();
+    limit.addEventListener("abort", giveUp);
     try {
       if (answer.statusCode !== 200) throw new RefusedError(decodeBody(answer, await wholeBody(answer)) as Status);
       const read = eventReader(answer);
       for await (const chunk of answer) yield* read(chunk);
+    } catch (cause) {
+      throw limit.aborted ? new Error("the watch took too long", { cause }) : cause;
     } finally {
-      limit.removeEventListener("abort", give);
+      limit.removeEventListener("abort", giveUp);
       answer.destroy();
     }
   }
