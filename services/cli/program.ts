@@ -107,9 +107,12 @@ export async function runInProcess(): Promise<void> {
     process.exit(error.code === "EPIPE" ? 0 : EXIT_FAILURE);
   });
   const terminal = processTerminal(new AbortController().signal);
-  process.exitCode = await run(process.argv.slice(2), {
+  const code = await run(process.argv.slice(2), {
     terminal,
     loadCertificateAuthority,
     benchmark: benchmarkPlace,
   });
+  // A server that could not start may have threads already, which would keep the process for ever.
+  if (code !== 0) process.exit(code);
+  process.exitCode = code;
 }
