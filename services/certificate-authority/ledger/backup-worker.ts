@@ -10,5 +10,5 @@ export interface BackupTask {
 
 if (parentPort) {
   const { file, target } = workerData as BackupTask;
-  parentPort.postMessage(answerOf(() => backUp(file, target)));
+  parentPort.postMessage(await answerOf(() => backUp(file, target)));
 }

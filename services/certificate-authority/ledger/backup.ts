@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync, unlinkSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { fillFileDurably } from "../../shared/durable-file.ts";
 import { createChangeLog } from "./change-log.ts";
 import { openForReading } from "./connection.ts";
 
@@ -15,32 +14,26 @@ export interface BackupResult {
  *
  * @throws when `target` exists (`EEXIST`), when its directory does not take the file, or when the copy is not sound.
  */
-export function backUp(file: string, target: string): BackupResult {
+export async function backUp(file: string, target: string): Promise<BackupResult> {
   if (existsSync(target)) throw existsAlready(target);
-  const partial = `${target}.partial-${randomBytes(6).toString("hex")}`;
-  closeSync(openSync(partial, "wx", 0o600));
-  try {
-    copyInto(file, partial);
-    const revision = checkCopy(partial);
-    const { bytes } = flush(partial);
-    publish(partial, target);
-    return { bytes, revision };
-  } finally {
-    for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(`${partial}${suffix}`, { force: true });
-  }
+  return fillFileDurably(target, { mode: 0o600, existing: "kept" }, async (copy, temporaryPath) => {
+    copyInto(file, temporaryPath);
+    const revision = checkCopy(temporaryPath);
+    return { bytes: (await copy.stat()).size, revision };
+  });
 }
 
-function copyInto(file: string, partial: string): void {
+function copyInto(file: string, copy: string): void {
   const source = openForReading(file);
   try {
-    source.prepare("VACUUM INTO ?").run(partial);
+    source.prepare("VACUUM INTO ?").run(copy);
   } finally {
     source.close();
   }
 }
 
-function checkCopy(partial: string): number {
-  const copy = openForReading(partial);
+function checkCopy(path: string): number {
+  const copy = openForReading(path);
   try {
     const findings = copy.pragma("quick_check(1)", { simple: true });
     if (findings !== "ok")
@@ -48,28 +41,6 @@ function checkCopy(partial: string): number {
     return createChangeLog(copy).head();
   } finally {
     copy.close();
-  }
-}
-
-function flush(path: string): { readonly bytes: number } {
-  const descriptor = openSync(path, "r+");
-  try {
-    fsyncSync(descriptor);
-    return { bytes: statSync(path).size };
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** A hard link, unlike a rename, never replaces what another process put there meanwhile. */
-function publish(partial: string, target: string): void {
-  linkSync(partial, target);
-  unlinkSync(partial);
-  const directory = openSync(dirname(target), "r");
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
 

@@ -9,5 +9,5 @@ export interface VerifyTask {
 
 if (parentPort) {
   const { file } = workerData as VerifyTask;
-  parentPort.postMessage(answerOf(() => verifyFile(file)));
+  parentPort.postMessage(await answerOf(() => verifyFile(file)));
 }

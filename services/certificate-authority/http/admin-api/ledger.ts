@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { Clock } from "../../../shared/clock.ts";
+import { removeLeftovers } from "../../../shared/durable-file.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { LedgerMaintenance, LedgerVerification } from "../../domain/ports.ts";
 import { type Call, type Handler, sendJson } from "../call.ts";
@@ -117,6 +118,7 @@ async function prepareDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const leftovers = (await readdir(directory)).filter((name) => name.startsWith(COPY_PREFIX));
   await Promise.all(leftovers.map((name) => rm(join(directory, name), { force: true })));
+  await removeLeftovers(directory);
 }
 
 function describeVerification(result: LedgerVerification): LedgerVerificationResource {

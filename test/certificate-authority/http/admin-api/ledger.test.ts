@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
@@ -60,6 +60,9 @@ test("copies that a killed process left are removed, other files are not", async
   mkdirSync(backupDirectory);
   writeFileSync(join(backupDirectory, "streamed-left-over.db"), "old");
   writeFileSync(join(backupDirectory, "nightly.db"), "keep");
+  const halfWritten = join(backupDirectory, ".streamed-left-over.db.0123456789abcdef.tmp");
+  writeFileSync(halfWritten, "half");
+  utimesSync(halfWritten, 0, 0);
   await request(app).get("/v1/ledger/backup").expect(200);
   expect(readdirSync(backupDirectory)).toEqual(["nightly.db"]);
 });
