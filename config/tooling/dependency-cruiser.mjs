@@ -31,6 +31,8 @@ const OWNERS = {
   "better-sqlite3": [`${CA}/ledger`],
   "@peculiar/": [`${CA}/signer`, `${CA}/custody`],
   "reflect-metadata": [`${CA}/signer`, `${CA}/custody`],
+  "@grpc/": [`${CA}/custody`],
+  "@noble/ciphers": [`${CA}/custody`],
   "@kubernetes/client-node": [`${CA}/kubernetes`, "services/node-authorizer/graph-feed"],
 };
 

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { stringify } from "yaml";
 import { parseEncryptionConfiguration } from "../../../../services/certificate-authority/custody/encryption/encryption-configuration.ts";
@@ -54,6 +56,13 @@ test.each([
   { timeout: "10m", milliseconds: 600_000 },
 ])("a timeout of $timeout is $milliseconds ms", ({ timeout, milliseconds }) => {
   expect(ours({ kms: { ...KMS, timeout } })).toEqual([{ kms: { ...KMS, timeout: milliseconds } }]);
+});
+
+test("the example is valid, also with all that it leaves in comments", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../../../config/examples/encryption.yaml"), "utf8");
+  expect(parse(text).map(Object.keys)).toEqual([["aesgcm"]]);
+  const whole = text.replaceAll(/^( {6})# ( *\S)/gm, "$1$2");
+  expect(parse(whole).flatMap(Object.keys)).toEqual(["aesgcm", "secretbox", "aescbc", "kms", "identity"]);
 });
 
 test("identity may be written without anything after it", () => {
