@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { KEY_ALGORITHMS } from "./domain/issuer.ts";
+import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -70,6 +71,18 @@ const configurationSchema = z.strictObject({
         .max(3650 * DAY_SECONDS)
         .default(365 * DAY_SECONDS),
       workers: z.int().min(1).max(64).optional(),
+    })
+    .prefault({}),
+  /** Which public keys are certified, whoever approves. */
+  keyPolicy: z
+    .strictObject({
+      minimumRsaBits: z.int().min(1024).max(16_384).default(SAFE_RSA_BITS),
+      curves: z.array(z.enum(KNOWN_CURVES)).default([...SAFE_CURVES]),
+      allowKeyReuseAcrossNodes: z.boolean().default(false),
+      /** One SHA-256 of a SubjectPublicKeyInfo a line, in hex. */
+      blockedKeysFile: z.string().min(1).optional(),
+      /** A list of Debian's package openssl-blacklist. */
+      weakKeysFile: z.string().min(1).optional(),
     })
     .prefault({}),
   approval: z
@@ -175,13 +188,19 @@ function resolvePaths(
   base: string,
   { dataDirectory }: ConfigurationOverrides,
 ): Configuration {
-  const { issuer, encryption, rbac } = configuration;
+  const { issuer, encryption, keyPolicy, rbac } = configuration;
+  const { blockedKeysFile, weakKeysFile } = keyPolicy;
   const importFiles = issuer.import && {
     certificateFile: resolve(base, issuer.import.certificateFile),
     keyFile: resolve(base, issuer.import.keyFile),
   };
   return {
     ...configuration,
+    keyPolicy: {
+      ...keyPolicy,
+      ...(blockedKeysFile !== undefined && { blockedKeysFile: resolve(base, blockedKeysFile) }),
+      ...(weakKeysFile !== undefined && { weakKeysFile: resolve(base, weakKeysFile) }),
+    },
     dataDirectory: dataDirectory === undefined ? resolve(base, configuration.dataDirectory) : resolve(dataDirectory),
     issuer: { ...issuer, ...(importFiles && { import: importFiles }) },
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),

@@ -12,10 +12,14 @@ import { readRbacFiles } from "./access/rbac/read-objects.ts";
 import { type ChainLink, createChain } from "./approval/chain.ts";
 import { kubeletClientHook } from "./approval/hooks/kubelet-client.ts";
 import { manualHook } from "./approval/hooks/manual.ts";
+import { type KeyLists, openKeyLists } from "./approval/key-lists.ts";
+import { createKeyPolicy } from "./approval/key-policy.ts";
 import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
 import { type Custody, openCustody } from "./custody/custody.ts";
 import type { EncryptionSource } from "./custody/encryption/encryption-source.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
+import { keyPolicyRelaxations } from "./domain/key-policy.ts";
+import type { KeyPolicy } from "./domain/ports.ts";
 import { encryptionAtRest } from "./encryption-at-rest.ts";
 import { type FrontDoor, type FrontDoorDependencies, openFrontDoor } from "./front-door.ts";
 import { createMetrics, type Metrics } from "./http/metrics.ts";
@@ -35,6 +39,7 @@ const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;
 const NAME_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 const MINUTE_SECONDS = 60;
+const KEY_LISTS_INTERVAL_SECONDS = 5;
 const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
 
 /**
@@ -80,6 +85,7 @@ function sayWhatNext(directory: string): void {
 
 /** Everything behind the listeners. */
 interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock" | "logger"> {
+  readonly keyLists: KeyLists;
   readonly signer: Signer;
   close(): Promise<void>;
 }
@@ -87,6 +93,7 @@ interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock
 async function openAuthority(configuration: Configuration, logger: Logger): Promise<Authority> {
   const { dataDirectory } = configuration;
   const rbacObjects = readRbacFiles(configuration.rbac.files);
+  const keyLists = openKeyLists(configuration.keyPolicy, logger);
   const ledger = await openLedger({
     file: join(dataDirectory, "gatehouse.db"),
     clock,
@@ -117,8 +124,9 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     rateLimiter,
   });
   const metrics = createMetrics();
-  const issuance = composeIssuance(configuration, { ledger, signer, access, metrics, logger });
   const { certificates } = ledger;
+  const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
+  const issuance = composeIssuance(configuration, { ledger, signer, access, keyPolicy, metrics, logger });
   const identity = ownIdentity({
     signer: signer.signer,
     certificates,
@@ -126,7 +134,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     clock,
   });
   return {
-    ...{ ledger, signer, access, issuance, metrics, identity, rateLimiter },
+    ...{ ledger, signer, access, issuance, keyLists, metrics, identity, rateLimiter },
     caPem: description.certificatePem,
     encryption: encryptionAtRest(custody),
     keyServices: () => custody.checkKeyServices(),
@@ -168,13 +176,14 @@ interface IssuanceParts {
   readonly ledger: Ledger;
   readonly signer: Signer;
   readonly access: Access;
+  readonly keyPolicy: KeyPolicy;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
 function composeIssuance(
   configuration: Configuration,
-  { ledger, signer, access, metrics, logger }: IssuanceParts,
+  { ledger, signer, access, keyPolicy, metrics, logger }: IssuanceParts,
 ): Issuance {
   return createIssuance({
     requests: ledger.requests,
@@ -183,7 +192,8 @@ function composeIssuance(
     decoder: signer.decoder,
     inspector: signer.inspector,
     signer: signer.signer,
-    chain: createChain({ hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)) }),
+    chain: createChain({ keyPolicy, hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)) }),
+    keyPolicy,
     authorizer: access.authorizer,
     clock,
     logger,
@@ -246,7 +256,7 @@ function scheduledJobs(
   door: FrontDoor,
   logger: Logger,
 ): readonly Job[] {
-  const { ledger, access } = authority;
+  const { ledger, access, keyLists } = authority;
   const cleaner = createCleaner({ requests: ledger.requests, inspector: authority.signer.inspector, clock, logger });
   return [
     {
@@ -254,6 +264,7 @@ function scheduledJobs(
       intervalSeconds: configuration.cleaner.intervalSeconds,
       run: async () => void (await cleaner.run()),
     },
+    { name: "reload-key-lists", intervalSeconds: KEY_LISTS_INTERVAL_SECONDS, run: () => keyLists.reload() },
     {
       name: "expire-tokens",
       intervalSeconds: MINUTE_SECONDS,
@@ -271,13 +282,14 @@ function scheduledJobs(
 }
 
 /** Each way to be less safe says so at every start. */
-function nameLessSafeChoices({ server, ledger }: Configuration, logger: Logger): void {
+function nameLessSafeChoices({ server, ledger, keyPolicy }: Configuration, logger: Logger): void {
   const isLoopback = /^(127\.|\[::1\]|localhost:)/.test(server.listen);
   if (!isLoopback)
     logger.warn(
       { listen: server.listen },
       "listening beyond loopback: everybody who reaches this address may try to log in",
     );
+  for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
   if (ledger.commitDelayMilliseconds > 0)
     logger.warn("ledger.commitDelayMilliseconds is set: every commit is slowed down on purpose");
 }

@@ -1,4 +1,9 @@
-import type { CsrFacts, Subject, SubjectAltNames } from "../../services/certificate-authority/domain/csr-facts.ts";
+import type {
+  CsrFacts,
+  PublicKeyKind,
+  Subject,
+  SubjectAltNames,
+} from "../../services/certificate-authority/domain/csr-facts.ts";
 import { buildSans, buildSubject } from "./subject.ts";
 
 export interface FactsArguments {
@@ -15,4 +20,11 @@ export function facts({ subject, sans }: FactsArguments = {}): CsrFacts {
     spkiDer: new Uint8Array([0x30, 0x00]),
     spkiSha256: "ab".repeat(32),
   };
+}
+
+type RsaKind = Extract<PublicKeyKind, { algorithm: "RSA" }>;
+
+/** An ordinary RSA key of 2048 bits. */
+export function rsaKind(overrides: Partial<Omit<RsaKind, "algorithm">> = {}): RsaKind {
+  return { algorithm: "RSA", bits: 2048, exponent: 65_537, defects: [], modulusSha1: "5e".repeat(20), ...overrides };
 }

@@ -9,6 +9,7 @@ import {
 } from "../../services/certificate-authority/issuance/issuance.ts";
 import { createFakeAuthorizer, type FakeAuthorizer } from "../fakes/authorizer.ts";
 import { createFakeCertificateRequests, type FakeCertificateRequests } from "../fakes/certificate-requests.ts";
+import { createFakeKeyPolicy, type FakeKeyPolicy } from "../fakes/key-policy.ts";
 import { recordingLogger } from "../fakes/recording-logger.ts";
 import { SettableClock } from "../fakes/settable-clock.ts";
 import { createFakeDecoder, createFakeSigner, type FakeDecoder, type FakeSigner } from "../fakes/signing.ts";
@@ -23,6 +24,7 @@ export interface IssuanceHarness {
   readonly authorizer: FakeAuthorizer;
   readonly decoder: FakeDecoder;
   readonly signer: FakeSigner;
+  readonly keyPolicy: FakeKeyPolicy;
   readonly clock: SettableClock;
   readonly lines: ReturnType<typeof recordingLogger>["lines"];
   /** What the observer was told, as words. */
@@ -45,6 +47,7 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
   const authorizer = createFakeAuthorizer(args.allowed);
   const decoder = createFakeDecoder(facts());
   const signer = createFakeSigner(new Date("2036-01-01T00:00:00Z"));
+  const keyPolicy = createFakeKeyPolicy();
   const clock = new SettableClock();
   const { logger, lines } = recordingLogger();
   const observed: string[] = [];
@@ -61,7 +64,8 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
         text.startsWith("bad") ? { kind: "invalid", message: "no block" } : { kind: "ok", certificates: [] },
     },
     signer,
-    chain: createChain({ hooks }),
+    chain: createChain({ keyPolicy, hooks }),
+    keyPolicy,
     authorizer,
     clock,
     logger,
@@ -83,6 +87,7 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
     authorizer,
     decoder,
     signer,
+    keyPolicy,
     clock,
     lines,
     observed,

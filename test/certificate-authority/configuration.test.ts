@@ -35,11 +35,14 @@ test("the example file shows the defaults", () => {
 });
 
 test("paths in the file are relative to the file, on the command line to the working directory", () => {
-  const configFile = file(`${HEAD}dataDirectory: state\nrbac: { files: [a.yaml] }\nencryption: { keyFile: k }\n`);
+  const configFile = file(
+    `${HEAD}dataDirectory: state\nrbac: { files: [a.yaml] }\nencryption: { keyFile: k }\nkeyPolicy: { blockedKeysFile: b, weakKeysFile: w }\n`,
+  );
   expect(loadConfiguration({ configFile })).toMatchObject({
     dataDirectory: join(directory, "state"),
     rbac: { files: [join(directory, "a.yaml")] },
     encryption: { keyFile: join(directory, "k") },
+    keyPolicy: { blockedKeysFile: join(directory, "b"), weakKeysFile: join(directory, "w") },
   });
   expect(loadConfiguration({ configFile, dataDirectory: "here" }).dataDirectory).toBe(join(process.cwd(), "here"));
 });
@@ -91,6 +94,12 @@ test.each([
     text: `${HEAD}encryption: { configurationFile: c, kmsWaitSeconds: 3601 }\n`,
     says: "kmsWaitSeconds",
   },
+  {
+    name: "a key size below what can be asked",
+    text: `${HEAD}keyPolicy: { minimumRsaBits: 1023 }\n`,
+    says: "minimumRsaBits",
+  },
+  { name: "an unknown curve", text: `${HEAD}keyPolicy: { curves: [secp256k1] }\n`, says: "keyPolicy.curves" },
   { name: "an unknown hook", text: `${HEAD}approval: { hooks: [{ magic: {} }] }\n`, says: "approval.hooks" },
   { name: "broken YAML", text: "a: [\n", says: "not valid YAML" },
   { name: "a duplicate key", text: `${HEAD}log: {}\nlog: {}\n`, says: "unique" },
@@ -100,6 +109,11 @@ test.each([
   expect(() => loadConfiguration({ configFile })).toThrow(
     expect.objectContaining({ name: "ConfigurationError", message: expect.stringContaining(says) }),
   );
+});
+
+test.each(["blockedKeysFile", "weakKeysFile"])("keyPolicy.%s stands in the example", (key) => {
+  const text = readFileSync(join(import.meta.dirname, "../../config/examples/gatehouse.yaml"), "utf8");
+  expect(text).toContain(key);
 });
 
 test("a missing file and a bad flag are refused by name", () => {

@@ -1,7 +1,8 @@
 import type { Decision, TraceEntry } from "../domain/decision.ts";
-import type { ApprovalChain, ApprovalHook, ReviewInput } from "../domain/ports.ts";
+import type { ApprovalChain, ApprovalHook, KeyPolicy, ReviewInput } from "../domain/ports.ts";
 import { arbitrate } from "./arbitration.ts";
 import { bootstrapTokenHook } from "./hooks/bootstrap-token.ts";
+import { keyPolicyHook } from "./hooks/key-policy.ts";
 
 export interface ChainLink {
   readonly hook: ApprovalHook;
@@ -10,6 +11,8 @@ export interface ChainLink {
 }
 
 export interface ChainOptions {
+  /** What the guard for keys asks. */
+  readonly keyPolicy: KeyPolicy;
   /** In the order they are asked. */
   readonly hooks: readonly ChainLink[];
   /** Milliseconds of a clock that never goes back, for the durations in the trace. */
@@ -17,13 +20,14 @@ export interface ChainOptions {
 }
 
 /**
- * Makes the chain of hooks. A guard for bootstrap tokens that are bound to a node comes first whatever is configured.
- * Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it.
+ * Makes the chain of hooks. Whatever is configured, two guards come first: for bootstrap tokens that are bound to a node,
+ * and for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it.
  *
- * @throws {Error} when two hooks share a name, or one takes the guard's.
+ * @throws {Error} when two hooks share a name, or one takes a guard's.
  */
-export function createChain({ hooks, monotonicNow = () => performance.now() }: ChainOptions): ApprovalChain {
-  const links: readonly ChainLink[] = [{ hook: bootstrapTokenHook(), required: false }, ...hooks];
+export function createChain({ keyPolicy, hooks, monotonicNow = () => performance.now() }: ChainOptions): ApprovalChain {
+  const guards = [bootstrapTokenHook(), keyPolicyHook(keyPolicy)].map((hook) => ({ hook, required: false }));
+  const links: readonly ChainLink[] = [...guards, ...hooks];
   const names = links.map(({ hook }) => hook.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw new Error(`the approval chain has hook ${JSON.stringify(repeated)} twice`);

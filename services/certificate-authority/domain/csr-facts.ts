@@ -22,9 +22,21 @@ export interface SubjectAltNames {
   readonly uris: readonly string[];
 }
 
+export type Curve = "P-224" | "P-256" | "P-384" | "P-521";
+
+/** What is wrong with the primes of an RSA key, as far as its modulus alone shows it. */
+export type RsaDefect = "infineonPrimes" | "closePrimes";
+
 export type PublicKeyKind =
-  | { readonly algorithm: "RSA"; readonly bits: number }
-  | { readonly algorithm: "ECDSA"; readonly curve: "P-224" | "P-256" | "P-384" | "P-521" }
+  | {
+      readonly algorithm: "RSA";
+      readonly bits: number;
+      readonly exponent: number;
+      readonly defects: readonly RsaDefect[];
+      /** Lower-case hex SHA-1 of `Modulus=`, the modulus in upper-case hex and a line feed: what Debian lists weak keys by. */
+      readonly modulusSha1: string;
+    }
+  | { readonly algorithm: "ECDSA"; readonly curve: Curve }
   | { readonly algorithm: "Ed25519" };
 
 /** What a CSR says, once its encoding was found complete and its self-signature valid. Beyond this, no ASN.1. */

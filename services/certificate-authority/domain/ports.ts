@@ -4,6 +4,7 @@ import type { CertificateSigningRequest } from "./certificate-signing-request.ts
 import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
 import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
 import type { IssuerDescription, IssuerRecord } from "./issuer.ts";
+import type { KeyViolation } from "./key-policy.ts";
 
 /** One entry of the append-only change log. */
 export interface Change {
@@ -119,6 +120,11 @@ export interface Certificates {
    * not. Synchronous on purpose: it stands on the path of every request that shows a client certificate.
    */
   isRevoked(fingerprint: string): boolean;
+  /**
+   * A node, other than `nodeName`, for which the key of this SHA-256 (of its SPKI, lower-case hex) was ever certified;
+   * any node at all when `nodeName` is undefined. Synchronous for the same reason.
+   */
+  otherNodeOfKey(spkiSha256: string, nodeName: string | undefined): string | undefined;
   /** The newest certificate of a node for a signer: what a renewal replaces. */
   latestOf(nodeName: string, signerName: string): Promise<CertificateRecord | undefined>;
   /** Records a certificate that answers no request (serving, administrator). */
@@ -222,6 +228,22 @@ export type CertificateInspection =
  */
 export interface CertificateInspector {
   inspectPem(certificateBase64: string): CertificateInspection;
+}
+
+/**
+ * Which public keys are certified. The one evaluator: hooks ask it when they review a request, and issuance asks it again
+ * before it signs, whoever approved. Synchronous, since every request passes it twice.
+ */
+export interface KeyPolicy {
+  /** What speaks against certifying the key for this subject; undefined when nothing does. */
+  violation(facts: CsrFacts): KeyViolation | undefined;
+  /**
+   * Keeps the key from being certified for two nodes at the same time, neither of which is on record yet.
+   *
+   * @returns what ends the reservation: to be called once, when the certificate is on record or will not be made.
+   * @throws {StatusError} Conflict while it is reserved for another node: to be tried again.
+   */
+  reserve(facts: CsrFacts): () => void;
 }
 
 /** Builds, signs, lints and re-reads certificates with the active issuer's key. */

@@ -1,8 +1,8 @@
-import { NODE_USER_PREFIX } from "../../shared/node-identity.ts";
 import type { CertificateRecord, SignedCertificate } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
-import type { CsrFacts, Subject } from "../domain/csr-facts.ts";
+import type { CsrFacts } from "../domain/csr-facts.ts";
 import { buildIntent } from "../domain/intent.ts";
+import { requestedNodeName } from "../domain/requested-node.ts";
 import type { IssuanceDependencies } from "./contract.ts";
 import { observed } from "./phases.ts";
 
@@ -31,11 +31,6 @@ export async function certify(
   return { certificateBase64: Buffer.from(signed.pem, "latin1").toString("base64"), record };
 }
 
-function nodeNameIn(subject: Subject): string | undefined {
-  if (!subject.commonName.startsWith(NODE_USER_PREFIX)) return undefined;
-  return subject.commonName.slice(NODE_USER_PREFIX.length) || undefined;
-}
-
 function recordOf(
   { metadata, spec }: CertificateSigningRequest,
   { subject, sans, spkiSha256 }: CsrFacts,
@@ -43,7 +38,7 @@ function recordOf(
   issuedAt: Date,
 ): CertificateRecord {
   return {
-    nodeName: nodeNameIn(subject),
+    nodeName: requestedNodeName({ subject }),
     // The ledger knows the newest of the node when it stores this one, and nobody before that.
     predecessor: undefined,
     serial,

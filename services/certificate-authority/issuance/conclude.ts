@@ -6,7 +6,7 @@ import { judgeSigning } from "../domain/intent.ts";
 import type { OutcomeRecords } from "../domain/ports.ts";
 import { type Certified, certify } from "./certify.ts";
 import type { IssuanceDependencies } from "./contract.ts";
-import { OURSELVES, PROFILE_FAILURE, profileRefusal, recordOf } from "./decision-records.ts";
+import { decisionOf, keyRefusal, OURSELVES, profileRefusal, type Refusal, recordOf } from "./decision-records.ts";
 import { observed } from "./phases.ts";
 
 /** What a signature follows from: the approved object, not yet stored when the chain approved it just now. */
@@ -18,7 +18,7 @@ export interface Approval {
 }
 
 /**
- * Brings an approved request to its end in one commit: a certificate, or Failed when its profile does not allow one.
+ * Brings an approved request to its end in one commit: a certificate, or Failed when its profile or its key does not allow one.
  *
  * @throws when the issuer could not sign. An approval of the chain is stored by then, so that people see it.
  */
@@ -29,13 +29,26 @@ export async function conclude(deps: IssuanceDependencies, { csr, facts, decisio
       if (decision) await commit(deps, csr, { decision });
       return;
     case "violates":
-      await fail(deps, csr, judgement.message, decision);
+      await fail(deps, csr, profileRefusal(judgement.message), decision);
       return;
     case "conforms":
-      await issue(deps, { csr, facts, decision });
+      await issueForKey(deps, { csr, facts, decision });
       return;
     default:
       judgement satisfies never;
+  }
+}
+
+/** The key is judged again: lists and the record may have changed, and a person may have approved what nobody reviewed. */
+async function issueForKey(deps: IssuanceDependencies, approval: Approval): Promise<void> {
+  const { csr, facts, decision } = approval;
+  const release = deps.keyPolicy.reserve(facts);
+  try {
+    const violation = deps.keyPolicy.violation(facts);
+    if (violation === undefined) await issue(deps, approval);
+    else await fail(deps, csr, keyRefusal(violation), decision);
+  } finally {
+    release();
   }
 }
 
@@ -60,14 +73,16 @@ async function issue(deps: IssuanceDependencies, { csr, facts, decision }: Appro
 async function fail(
   deps: IssuanceDependencies,
   csr: CertificateSigningRequest,
-  message: string,
+  refusal: Refusal,
   approval: DecisionRecord | undefined,
 ): Promise<void> {
   const now = deps.clock.now();
-  const decision = recordOf(profileRefusal(message, approval?.trace ?? []), csr, OURSELVES, now);
-  await commit(deps, withCondition(csr, "Failed", PROFILE_FAILURE, message, now), { decision });
+  const { reason, message } = refusal;
+  const decision = recordOf(decisionOf(refusal, approval?.trace ?? []), csr, OURSELVES, now);
+  await commit(deps, withCondition(csr, "Failed", reason, message, now), { decision });
   deps.observe.rejected(csr.spec.signerName);
-  deps.logger.warn({ request: csr.metadata.name, signer: csr.spec.signerName, message }, "marked a request as Failed");
+  const { metadata, spec } = csr;
+  deps.logger.warn({ request: metadata.name, signer: spec.signerName, reason, message }, "marked a request as Failed");
 }
 
 /** Stores the object and what explains it, in one durable commit. */

@@ -13,6 +13,7 @@ import type {
   Certificates,
   CsrDecoder,
   Decisions,
+  KeyPolicy,
 } from "../domain/ports.ts";
 
 export interface WriteOptions {
@@ -86,7 +87,7 @@ export interface IssuanceObserver {
   decided(outcome: Outcome, by: "gatehouse" | "person", signerName: string): void;
   /** A certificate was made durable, this long after its request was created. */
   issued(signerName: string, secondsSinceCreation: number): void;
-  /** A request violates its signer's profile and was marked Failed. */
+  /** A request violates its signer's profile or the key policy and was marked Failed. */
   rejected(signerName: string): void;
   /** A phase went wrong; the work on that request will be tried again. */
   failed(phase: Phase, error: unknown): void;
@@ -109,6 +110,7 @@ export interface IssuanceDependencies {
   readonly inspector: CertificateInspector;
   readonly signer: CertificateSigner;
   readonly chain: ApprovalChain;
+  readonly keyPolicy: KeyPolicy;
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly logger: Logger;

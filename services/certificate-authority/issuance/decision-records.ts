@@ -1,7 +1,9 @@
 import type { UserInfo } from "../../shared/user-info.ts";
+import { KEY_POLICY_HOOK } from "../approval/hooks/key-policy.ts";
 import { MANUAL_HOOK } from "../approval/hooks/manual.ts";
 import { type CertificateSigningRequest, conditionOf } from "../domain/certificate-signing-request.ts";
 import type { Decision, DecisionRecord, TraceEntry } from "../domain/decision.ts";
+import type { KeyViolation } from "../domain/key-policy.ts";
 
 /** Who decides where no person does. */
 export const OURSELVES = "gatehouse";
@@ -10,7 +12,7 @@ export const OURSELVES = "gatehouse";
 const PROFILE_HOOK = "signer-profile";
 
 /** The reason of the Failed condition. Source: kubernetes pkg/controller/certificates/signer/signer.go. */
-export const PROFILE_FAILURE = "SignerValidationFailure";
+const PROFILE_FAILURE = "SignerValidationFailure";
 
 /** A decision with what the ledger needs to find it again. */
 export function recordOf(
@@ -54,24 +56,24 @@ export function decisionOfPerson(
   return recordOf({ outcome, hook: MANUAL_HOOK, reason, message, trace: [entry] }, next, person.username, decidedAt);
 }
 
-/** The refusal of an approved request that its signer's profile, or its token's node, does not allow. */
-export function profileRefusal(message: string, traceBefore: readonly TraceEntry[]): Decision {
-  const entry: TraceEntry = {
-    hook: PROFILE_HOOK,
-    required: true,
-    kind: "denied",
-    reason: PROFILE_FAILURE,
-    message,
-    evidence: {},
-    durationMicroseconds: 0,
-  };
-  return {
-    outcome: "denied",
-    hook: PROFILE_HOOK,
-    reason: PROFILE_FAILURE,
-    message,
-    trace: [...traceBefore, entry],
-  };
+/** Why an approved request is not signed after all. */
+export type Refusal = Pick<TraceEntry, "hook" | "reason" | "message" | "evidence">;
+
+/** The refusal of what the signer's profile, or the token's node, does not allow. */
+export function profileRefusal(message: string): Refusal {
+  return { hook: PROFILE_HOOK, reason: PROFILE_FAILURE, message, evidence: {} };
+}
+
+/** The refusal of a key, found right before signing. */
+export function keyRefusal(violation: KeyViolation): Refusal {
+  return { hook: KEY_POLICY_HOOK, ...violation };
+}
+
+/** A refusal as a decision; its trace is that of the approval it overrules, and itself. */
+export function decisionOf(refusal: Refusal, traceBefore: readonly TraceEntry[]): Decision {
+  const { hook, reason, message } = refusal;
+  const entry: TraceEntry = { ...refusal, required: true, kind: "denied", durationMicroseconds: 0 };
+  return { outcome: "denied", hook, reason, message, trace: [...traceBefore, entry] };
 }
 
 /** Whether two decisions on one request say the same, whenever they were made and however long they took. */

@@ -30,6 +30,7 @@ export function storedCertificates({ reader, writer, clock }: StoredRecordsDepen
       return row && toCertificateRecord(row);
     },
     isRevoked: (fingerprint) => table.isRevoked(fingerprint),
+    otherNodeOfKey: (spkiSha256, nodeName) => table.otherNodeOfKey(spkiSha256, nodeName),
     async latestOf(nodeName, signerName) {
       const row = table.latest(nodeName, signerName);
       return row && toCertificateRecord(row);

@@ -1,9 +1,10 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
-import type { PublicKeyKind } from "../domain/csr-facts.ts";
+import { createPublicKey, hash, type KeyObject } from "node:crypto";
+import type { Curve, PublicKeyKind } from "../domain/csr-facts.ts";
 import { contentOf, type DerElement, DerError, DerReader, TAG } from "./der-reader.ts";
 import { readObjectIdentifier, readOctetAlignedBits, readPositiveInteger } from "./der-values.ts";
 import { OID, toDotted } from "./object-identifiers.ts";
 import { encodePem } from "./pem.ts";
+import { findRsaDefects } from "./rsa-defects.ts";
 
 const MIN_RSA_BITS = 1024;
 /** OpenSSL refuses larger ones; verifying with them would take too long anyway. */
@@ -11,8 +12,6 @@ const MAX_RSA_BITS = 16_384;
 const MAX_RSA_EXPONENT = 0x7fff_ffff;
 const ED25519_OCTETS = 32;
 const UNCOMPRESSED_POINT = 0x04;
-
-type Curve = Extract<PublicKeyKind, { algorithm: "ECDSA" }>["curve"];
 
 const CURVES: ReadonlyMap<string, { readonly curve: Curve; readonly coordinateOctets: number }> = new Map([
   ["2b81040021", { curve: "P-224", coordinateOctets: 28 }],
@@ -99,5 +98,8 @@ function readRsaKey(der: Buffer): PublicKeyKind {
   const exponentValue = exponent.length > 4 ? Number.POSITIVE_INFINITY : exponent.readUIntBE(0, exponent.length);
   const isUsable = exponentValue > 2 && exponentValue <= MAX_RSA_EXPONENT && exponentValue % 2 === 1;
   if (!isUsable) throw new DerError("RSA key: exponent is out of range");
-  return { algorithm: "RSA", bits };
+  const modulusHex = modulus.toString("hex");
+  const defects = findRsaDefects(BigInt(`0x${modulusHex}`));
+  const modulusSha1 = hash("sha1", `Modulus=${modulusHex.toUpperCase()}\n`);
+  return { algorithm: "RSA", bits, exponent: exponentValue, defects, modulusSha1 };
 }

@@ -6,8 +6,10 @@ import type { ApprovalHook } from "../../../services/certificate-authority/domai
 import { BOUND_NODE_EXTRA } from "../../../services/shared/user-info.ts";
 import { facts } from "../../builders/facts.ts";
 import { request } from "../../builders/request.ts";
+import { createFakeKeyPolicy } from "../../fakes/key-policy.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
+const keyPolicy = createFakeKeyPolicy();
 const INPUT = { csr: request(), facts: facts(), now: NOW };
 
 function hook(name: string, kind: Verdict["kind"], asked: string[] = []): ApprovalHook {
@@ -39,10 +41,11 @@ test("the trace holds every hook in order, with what it said and how long it too
     { hook: hook("first", "noOpinion"), required: false },
     { hook: hook("second", "approved"), required: true },
   ];
-  const decision = await createChain({ hooks, monotonicNow }).review(INPUT);
+  const decision = await createChain({ keyPolicy, hooks, monotonicNow }).review(INPUT);
   expect(decision).toMatchObject({ outcome: "approved", hook: "second", reason: "secondReason" });
   expect(decision.trace).toMatchObject([
     { hook: "bootstrap-token", required: false, kind: "noOpinion", durationMicroseconds: 250 },
+    { hook: "key-policy", required: false, kind: "noOpinion", durationMicroseconds: 250 },
     { hook: "first", required: false, kind: "noOpinion", evidence: { from: "first" }, durationMicroseconds: 250 },
     { hook: "second", required: true, kind: "approved", evidence: { from: "second" }, durationMicroseconds: 250 },
   ]);
@@ -54,7 +57,7 @@ test("hooks are asked one after the other until one denies", async () => {
     hook: hook(`hook-${index}`, kind as Verdict["kind"], asked),
     required: false,
   }));
-  const decision = await createChain({ hooks }).review(INPUT);
+  const decision = await createChain({ keyPolicy, hooks }).review(INPUT);
   expect(decision.outcome).toBe("denied");
   expect(asked).toEqual(["hook-0", "hook-1"]);
 });
@@ -64,11 +67,11 @@ test("a hook that cannot evaluate is no verdict: the error comes through", async
     { hook: hook("first", "approved"), required: false },
     { hook: broken("second"), required: false },
   ];
-  await expect(createChain({ hooks }).review(INPUT)).rejects.toThrow("second is broken");
+  await expect(createChain({ keyPolicy, hooks }).review(INPUT)).rejects.toThrow("second is broken");
 });
 
 test("a chain of people only waits", async () => {
-  const decision = await createChain({ hooks: [{ hook: manualHook(), required: false }] }).review(INPUT);
+  const decision = await createChain({ keyPolicy, hooks: [{ hook: manualHook(), required: false }] }).review(INPUT);
   expect(decision).toMatchObject({ outcome: "pending", hook: undefined });
   expect(decision.trace.at(-1)).toMatchObject({ hook: "manual", kind: "noOpinion" });
 });
@@ -78,7 +81,7 @@ test("a required person keeps hooks from approving alone", async () => {
     { hook: manualHook(), required: true },
     { hook: hook("eager", "approved"), required: true },
   ];
-  expect((await createChain({ hooks }).review(INPUT)).outcome).toBe("pending");
+  expect((await createChain({ keyPolicy, hooks }).review(INPUT)).outcome).toBe("pending");
 });
 
 test.each([
@@ -86,7 +89,7 @@ test.each([
   { name: "another node", node: "worker-2", outcome: "denied" },
 ])("the guard comes first in every chain: a token bound to $name", async ({ node, outcome }) => {
   const csr = request({ spec: { extra: { [BOUND_NODE_EXTRA]: [node] } } });
-  const chain = createChain({ hooks: [{ hook: hook("eager", "approved"), required: true }] });
+  const chain = createChain({ keyPolicy, hooks: [{ hook: hook("eager", "approved"), required: true }] });
   const decision = await chain.review({ ...INPUT, csr });
   expect(decision.outcome).toBe(outcome);
   expect(decision.trace[0]).toMatchObject({
@@ -95,10 +98,22 @@ test.each([
   });
 });
 
+test("a key that may not be certified ends every chain before any hook is asked", async () => {
+  const asked: string[] = [];
+  const refusing = createFakeKeyPolicy();
+  refusing.says({ reason: "WeakKey", message: "too weak", evidence: { bits: 1024 } });
+  const hooks = [{ hook: hook("eager", "approved", asked), required: false }];
+  const decision = await createChain({ keyPolicy: refusing, hooks }).review(INPUT);
+  expect(decision).toMatchObject({ outcome: "denied", hook: "key-policy", reason: "WeakKey", message: "too weak" });
+  expect(decision.trace.at(-1)).toMatchObject({ hook: "key-policy", evidence: { bits: 1024 } });
+  expect(asked).toEqual([]);
+});
+
 test.each([
   { name: "twice the same", names: ["a", "a"] },
-  { name: "the guard's name", names: ["bootstrap-token"] },
+  { name: "the name of the guard for tokens", names: ["bootstrap-token"] },
+  { name: "the name of the guard for keys", names: ["key-policy"] },
 ])("a chain with $name is refused", ({ names }) => {
   const hooks = names.map((name) => ({ hook: hook(name, "approved"), required: false }));
-  expect(() => createChain({ hooks })).toThrow(/twice/);
+  expect(() => createChain({ keyPolicy, hooks })).toThrow(/twice/);
 });

@@ -77,7 +77,12 @@ test("the decision and the certificate are stored with the object", async () => 
       requestName: "csr-1",
       signerName: CLIENT_KUBELET,
       requester: "system:bootstrap:abcdef",
-      trace: [{ hook: "bootstrap-token" }, { hook: "manual" }, { hook: "kubelet-client", kind: "approved" }],
+      trace: [
+        { hook: "bootstrap-token" },
+        { hook: "key-policy" },
+        { hook: "manual" },
+        { hook: "kubelet-client", kind: "approved" },
+      ],
     },
   ]);
   expect(requests.certificates).toMatchObject([

@@ -15,13 +15,19 @@ const inDays = (days: number) => new Date(NOW.getTime() + days * DAY_MILLISECOND
 
 /** `00` to `09`: what each is, is said by its overrides. */
 const RECORDS: readonly CertificateRecord[] = [
-  certificateRecord({ serial: "00", notAfter: inDays(-1), notBefore: inDays(-30) }),
+  certificateRecord({ serial: "00", spkiSha256: "44".repeat(32), notAfter: inDays(-1), notBefore: inDays(-30) }),
   certificateRecord({ serial: "01", notAfter: new Date(NOW.getTime() - 1), notBefore: inDays(-20) }),
   certificateRecord({ serial: "02", notAfter: NOW, notBefore: inDays(-10) }),
   certificateRecord({ serial: "03", notAfter: inDays(3), notBefore: inDays(-5), signerName: SERVING }),
   certificateRecord({ serial: "04", notAfter: inDays(2), nodeName: "node-2", requestName: "csr-two" }),
   certificateRecord({ serial: "05", notAfter: inDays(2), nodeName: "node-2", state: "revoked" }),
-  certificateRecord({ serial: "06", notAfter: inDays(9), nodeName: undefined, requestUid: undefined }),
+  certificateRecord({
+    serial: "06",
+    notAfter: inDays(9),
+    nodeName: undefined,
+    requestUid: undefined,
+    spkiSha256: "55".repeat(32),
+  }),
   certificateRecord({ serial: "07", notAfter: inDays(9), nodeName: "node-1", notBefore: inDays(-6) }),
   certificateRecord({ serial: "08", notAfter: inDays(1), nodeName: "node-3", signerName: SERVING }),
   certificateRecord({ serial: "08", notAfter: inDays(5), issuerId: "33".repeat(32), der: Buffer.from("other issuer") }),
@@ -195,6 +201,23 @@ test("a rare match among many is found, and many are counted, without holding th
   expect(turns).toBeGreaterThan(1);
   isCounting = false;
   await other.close();
+});
+
+test.each([
+  {
+    name: "a key of two nodes, asked for one",
+    key: "22",
+    nodeName: "node-1",
+    other: expect.stringMatching(/^node-[23]$/),
+  },
+  { name: "asked for a third", key: "22", nodeName: "node-9", other: expect.stringMatching(/^node-[123]$/) },
+  { name: "asked for none", key: "22", nodeName: undefined, other: expect.stringMatching(/^node-[123]$/) },
+  { name: "a key of one node, asked for it", key: "44", nodeName: "node-1", other: undefined },
+  { name: "asked for another, the certificate having expired", key: "44", nodeName: "node-2", other: "node-1" },
+  { name: "a key that was certified for no node", key: "55", nodeName: "node-1", other: undefined },
+  { name: "an unknown key", key: "66", nodeName: undefined, other: undefined },
+])("otherNodeOfKey: $name", ({ key, nodeName, other }) => {
+  expect(opened.ledger.certificates.otherNodeOfKey(key.repeat(32), nodeName)).toEqual(other);
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { MIGRATIONS } from "../../../services/certificate-authority/ledger/migrations/all.ts";
 import { verifyFile } from "../../../services/certificate-authority/ledger/verification/verify-file.ts";
 import { verifyLedgerFile } from "../../../services/certificate-authority/ledger/verify-ledger-file.ts";
 import { openTestLedger } from "../../builders/ledger.ts";
@@ -184,12 +185,12 @@ test.each([
   },
   {
     name: "a migration from the future",
-    sql: "INSERT INTO migrations VALUES (6, '0006-later', 'x', 0)",
-    problems: [expect.stringContaining("0006-later is unknown")],
+    sql: `INSERT INTO migrations VALUES (${MIGRATIONS.length + 1}, 'later', 'x', 0)`,
+    problems: [expect.stringContaining("later is unknown")],
   },
   {
     name: "migrations of an older version",
-    sql: "DELETE FROM migrations WHERE position = 5",
+    sql: `DELETE FROM migrations WHERE position = ${MIGRATIONS.length}`,
     problems: [expect.stringContaining("was written by an older version")],
   },
 ])("damage is found: $name", ({ sql, problems }) => {

@@ -36,13 +36,15 @@ const EMPTY_SUBJECT = {
   serialNumber: "",
 };
 
+const ORDINARY_RSA = { exponent: 65_537, defects: [], modulusSha1: expect.stringMatching(/^[0-9a-f]{40}$/) };
+
 test.each<{ algorithm: TestKeyAlgorithm; key: unknown }>([
   { algorithm: "ecdsa-p224", key: { algorithm: "ECDSA", curve: "P-224" } },
   { algorithm: "ecdsa-p256", key: { algorithm: "ECDSA", curve: "P-256" } },
   { algorithm: "ecdsa-p384", key: { algorithm: "ECDSA", curve: "P-384" } },
   { algorithm: "ecdsa-p521", key: { algorithm: "ECDSA", curve: "P-521" } },
-  { algorithm: "rsa-1024", key: { algorithm: "RSA", bits: 1024 } },
-  { algorithm: "rsa-2048", key: { algorithm: "RSA", bits: 2048 } },
+  { algorithm: "rsa-1024", key: { algorithm: "RSA", bits: 1024, ...ORDINARY_RSA } },
+  { algorithm: "rsa-2048", key: { algorithm: "RSA", bits: 2048, ...ORDINARY_RSA } },
   { algorithm: "ed25519", key: { algorithm: "Ed25519" } },
 ])("a CSR of $algorithm yields its facts", ({ algorithm, key }) => {
   const built = buildCsr({ key: algorithm, dnsNames: ["worker-1"] });

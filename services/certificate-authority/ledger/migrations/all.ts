@@ -3,6 +3,7 @@ import { auditMigration } from "./0002-audit.ts";
 import { decisionsMigration } from "./0003-decisions.ts";
 import { certificatesMigration } from "./0004-certificates.ts";
 import { bootstrapTokensMigration } from "./0005-bootstrap-tokens.ts";
+import { certificatesByKeyMigration } from "./0006-certificates-by-key.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -12,4 +13,5 @@ export const MIGRATIONS: readonly Migration[] = [
   decisionsMigration,
   certificatesMigration,
   bootstrapTokensMigration,
+  certificatesByKeyMigration,
 ];

@@ -13,6 +13,9 @@ export const certificatesSql = {
   bySerial: `SELECT ${COLUMNS} FROM certificates WHERE serial = unhex(?) ORDER BY id DESC`,
   isRevoked:
     "SELECT 1 FROM certificates INDEXED BY certificates_by_fingerprint WHERE fingerprint = unhex(?) AND state = 'revoked'",
+  otherNodeOfKey:
+    "SELECT node_name FROM certificates INDEXED BY certificates_by_key " +
+    "WHERE spki_sha256 = unhex(?) AND node_name IS NOT NULL AND node_name <> ? LIMIT 1",
   latest: `SELECT ${COLUMNS} ${OF_NODE_AND_SIGNER} ${LATEST_FIRST}`,
   predecessor: `SELECT lower(hex(fingerprint)) ${OF_NODE_AND_SIGNER} AND not_before_ms <= ? ${LATEST_FIRST}`,
   serialTaken: "SELECT 1 FROM certificates WHERE serial = unhex(?) AND issuer_id = unhex(?)",
@@ -49,12 +52,15 @@ export function certificatesReader(connection: Connection) {
   const byFingerprint = connection.prepare<[string], StoredCertificateRow>(certificatesSql.byFingerprint);
   const bySerial = connection.prepare<[string], StoredCertificateRow>(certificatesSql.bySerial);
   const isRevoked = connection.prepare<[string], number>(certificatesSql.isRevoked).pluck();
+  const otherNodeOfKey = connection.prepare<[string, string], string>(certificatesSql.otherNodeOfKey).pluck();
   const latest = connection.prepare<[string, string], StoredCertificateRow>(certificatesSql.latest);
   return {
     byFingerprint: (fingerprint: string): StoredCertificateRow | undefined => byFingerprint.get(fingerprint),
     /** Newest first: issuers may have given the same serial. */
     bySerial: (serial: string): readonly StoredCertificateRow[] => bySerial.all(serial),
     isRevoked: (fingerprint: string): boolean => isRevoked.get(fingerprint) !== undefined,
+    /** No node has an empty name, so that it stands for none. */
+    otherNodeOfKey: (spkiSha256: string, nodeName = ""): string | undefined => otherNodeOfKey.get(spkiSha256, nodeName),
     latest: (nodeName: string, signerName: string): StoredCertificateRow | undefined =>
       latest.get(nodeName, signerName),
   };

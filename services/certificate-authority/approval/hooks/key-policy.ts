@@ -1,0 +1,32 @@
+import type { Verdict } from "../../domain/decision.ts";
+import type { ApprovalHook, KeyPolicy } from "../../domain/ports.ts";
+import { isOurSigner } from "../../domain/signer-profile.ts";
+
+/** The name under which refusals of keys are recorded. */
+export const KEY_POLICY_HOOK = "key-policy";
+
+const ACCEPTABLE: Verdict = {
+  kind: "noOpinion",
+  reason: "KeyAcceptable",
+  message: "nothing speaks against the key",
+  evidence: {},
+};
+
+const FOREIGN: Verdict = {
+  kind: "noOpinion",
+  reason: "ForeignSigner",
+  message: "another signer judges the key",
+  evidence: {},
+};
+
+/** Denies what asks us to certify a weak or blocked key, or another node's. It never approves. */
+export function keyPolicyHook(policy: KeyPolicy): ApprovalHook {
+  return {
+    name: KEY_POLICY_HOOK,
+    async review({ csr, facts }) {
+      if (!isOurSigner(csr.spec.signerName)) return FOREIGN;
+      const violation = policy.violation(facts);
+      return violation === undefined ? ACCEPTABLE : { kind: "denied", ...violation };
+    },
+  };
+}
