@@ -126,7 +126,8 @@ test("an endless body is cut off at the limit", async () => {
     await closed;
     return received().slice(0, 12);
   });
-  expect(await Promise.all(streams)).toEqual(clients.map(() => "HTTP/1.1 413"));
+  // Who still sends when the server hangs up may lose the answer with the connection.
+  for (const answer of await Promise.all(streams)) expect(["HTTP/1.1 413", ""]).toContain(answer);
   await expectUnimpressed();
 });
 
