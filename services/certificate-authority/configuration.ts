@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.ts";
 import { KEY_ALGORITHMS } from "./domain/issuer.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 
@@ -110,6 +111,8 @@ const configurationSchema = z.strictObject({
       commitDelayMilliseconds: z.number().min(0).max(1000).default(0),
     })
     .prefault({}),
+  /** What was asked, and by whom; nothing is recorded without it. */
+  audit: auditSettingsSchema.optional(),
   cleaner: z.strictObject({ intervalSeconds: z.int().min(1).max(DAY_SECONDS).default(3600) }).prefault({}),
   log: z
     .strictObject({
@@ -205,6 +208,7 @@ function resolvePaths(
     issuer: { ...issuer, ...(importFiles && { import: importFiles }) },
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },
+    ...(configuration.audit && { audit: resolveAuditPaths(configuration.audit, base) }),
   };
 }
 

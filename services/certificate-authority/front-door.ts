@@ -5,6 +5,7 @@ import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import { VERSION } from "../shared/version.ts";
 import type { Access } from "./access/access.ts";
+import type { Audit } from "./access/audit/audit.ts";
 import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { Configuration } from "./configuration.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
@@ -42,6 +43,8 @@ export interface FrontDoorDependencies {
   readonly metrics: Metrics;
   readonly identity: ReturnType<typeof ownIdentity>;
   readonly rateLimiter: ReturnType<typeof createRateLimiter>;
+  /** Undefined when requests are not audited. */
+  readonly audit: Audit | undefined;
   readonly caPem: string;
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
@@ -109,6 +112,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
     logger,
     clock,
     maxBodyBytes: MAX_BODY_BYTES,
+    audit: deps.audit?.recorder,
   });
   const adminApiDescription = { path: ADMIN_OPEN_API_PATH, document: adminOpenApiDocument(VERSION) };
   const csrDependencies = { requests: ledger.requests, issuance, watches, clock, logger };
@@ -133,13 +137,18 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
   return dispatchAhead(app, hot, isForCsrs);
 }
 
-/** Key services are checked by the name kube-apiserver gives that check, where a configuration may name some. */
-function readinessChecks({ ledger, configuration, keyServices }: FrontDoorDependencies) {
+/**
+ * Key services are checked by the name kube-apiserver gives that check, where a configuration may name some. A server
+ * that may not change anything for want of an audit record is not ready.
+ */
+function readinessChecks({ ledger, configuration, keyServices, audit }: FrontDoorDependencies) {
+  const guard = audit?.guard;
   const { encryption } = configuration;
   const mayUseKeyServices = encryption !== undefined && "configurationFile" in encryption;
   return {
     ledger: () => ledger.maintenance.check(),
     ...(mayUseKeyServices && { "kms-providers": keyServices }),
+    ...(guard && { audit: () => guard.check() }),
   };
 }
 

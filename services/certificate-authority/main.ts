@@ -7,6 +7,7 @@ import { systemClock } from "../shared/clock.ts";
 import { removeLeftovers, writeFileDurably } from "../shared/durable-file.ts";
 import { createLogger, type Logger } from "../shared/logging.ts";
 import { type Access, createAccess } from "./access/access.ts";
+import { openAudit } from "./access/audit/audit.ts";
 import { createRateLimiter } from "./access/rate-limiter.ts";
 import { readRbacFiles } from "./access/rbac/read-objects.ts";
 import { type ChainLink, createChain } from "./approval/chain.ts";
@@ -24,6 +25,7 @@ import { encryptionAtRest } from "./encryption-at-rest.ts";
 import { type FrontDoor, type FrontDoorDependencies, openFrontDoor } from "./front-door.ts";
 import { createMetrics, type Metrics } from "./http/metrics.ts";
 import { createCleaner } from "./issuance/cleaner.ts";
+import { guardedSigner } from "./issuance/guarded-signer.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
 import { selectIssuer } from "./issuer-selection.ts";
 import { type Job, startJobs } from "./jobs.ts";
@@ -94,6 +96,9 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   const { dataDirectory } = configuration;
   const rbacObjects = readRbacFiles(configuration.rbac.files);
   const keyLists = openKeyLists(configuration.keyPolicy, logger);
+  const metrics = createMetrics();
+  const audit =
+    configuration.audit && (await openAudit(configuration.audit, { clock, logger, observe: metrics.auditEvents }));
   const ledger = await openLedger({
     file: join(dataDirectory, "gatehouse.db"),
     clock,
@@ -106,12 +111,13 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   const issuer = await selectIssuer(configuration.issuer, custody, ledger.issuers, clock, logger);
   const workers = configuration.signing.workers ?? availableParallelism();
   const { description, privateKey } = issuer;
-  const signer = createSigner({
+  const unguarded = createSigner({
     issuer: { certificateDer: description.certificateDer, privateKey },
     workers,
     clock,
     logger,
   });
+  const signer = audit?.guard ? { ...unguarded, signer: guardedSigner(unguarded.signer, audit.guard) } : unguarded;
   const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
   const access = createAccess({
     tokens: ledger.tokens,
@@ -123,7 +129,6 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     logger,
     rateLimiter,
   });
-  const metrics = createMetrics();
   const { certificates } = ledger;
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
   const issuance = composeIssuance(configuration, { ledger, signer, access, keyPolicy, metrics, logger });
@@ -134,7 +139,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     clock,
   });
   return {
-    ...{ ledger, signer, access, issuance, keyLists, metrics, identity, rateLimiter },
+    ...{ ledger, signer, access, issuance, keyLists, metrics, identity, rateLimiter, audit },
     caPem: description.certificatePem,
     encryption: encryptionAtRest(custody),
     keyServices: () => custody.checkKeyServices(),
@@ -143,6 +148,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
       await signer.close();
       await ledger.close();
       custody.close();
+      await audit?.close();
     },
   };
 }

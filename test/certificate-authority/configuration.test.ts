@@ -67,6 +67,29 @@ test.each([
   expect(loadConfiguration({ configFile: file(`${HEAD}${text}\n`) }).encryption).toEqual(encryption());
 });
 
+function audited(sinks: object) {
+  const audit = { policyFile: "p", ...sinks };
+  const { audit: settings } = loadConfiguration({ configFile: file(`${HEAD}audit: ${JSON.stringify(audit)}\n`) });
+  if (settings === undefined) throw new Error("audit was configured");
+  return settings;
+}
+
+test("the audit record is off unless configured; paths are relative to the file", () => {
+  expect(loadConfiguration({}).audit).toBeUndefined();
+  expect(audited({ file: { path: "a/b.log" }, webhook: { kubeconfigFile: "../k" } })).toEqual({
+    policyFile: join(directory, "p"),
+    mode: "batch",
+    file: { path: join(directory, "a/b.log"), maxSizeMegabytes: 100, rotateHours: 0, maxAgeDays: 0, maxBackups: 0 },
+    webhook: {
+      kubeconfigFile: join(directory, "../k"),
+      maxBatchEvents: 400,
+      maxWaitSeconds: 5,
+      maxQueuedEvents: 10_000,
+      timeoutSeconds: 10,
+    },
+  });
+});
+
 test("the command line overrides the file", () => {
   const configFile = file(`${HEAD}server: { listen: "127.0.0.1:1" }\nlog: { level: debug }\n`);
   const { server, log } = loadConfiguration({ configFile, listen: "[::1]:0", logLevel: "error" });
@@ -101,6 +124,13 @@ test.each([
   },
   { name: "an unknown curve", text: `${HEAD}keyPolicy: { curves: [secp256k1] }\n`, says: "keyPolicy.curves" },
   { name: "an unknown hook", text: `${HEAD}approval: { hooks: [{ magic: {} }] }\n`, says: "approval.hooks" },
+  { name: "an audit without a sink", text: `${HEAD}audit: { policyFile: p }\n`, says: "audit" },
+  { name: "an audit without a policy", text: `${HEAD}audit: { file: { path: a } }\n`, says: "audit.policyFile" },
+  {
+    name: "an unknown audit mode",
+    text: `${HEAD}audit: { policyFile: p, mode: x, file: { path: a } }\n`,
+    says: "audit.mode",
+  },
   { name: "broken YAML", text: "a: [\n", says: "not valid YAML" },
   { name: "a duplicate key", text: `${HEAD}log: {}\nlog: {}\n`, says: "unique" },
   { name: "an empty file", text: "", says: "expected object" },
@@ -125,4 +155,7 @@ test("every key of the schema stands in the example", () => {
   const text = readFileSync(join(import.meta.dirname, "../../config/examples/gatehouse.yaml"), "utf8");
   for (const key of ["bootstrapListen", "import", "keyEnvironment", "configurationFile", "kmsWaitSeconds", "workers"])
     expect(text).toContain(key);
+  const { file: fileSettings, webhook } = audited({ file: { path: "a" }, webhook: { kubeconfigFile: "k" } });
+  for (const key of Object.keys({ policyFile: "", mode: "", ...fileSettings, ...webhook }))
+    expect(text).toContain(`${key}:`);
 });

@@ -80,6 +80,7 @@ export function createAccess(deps: AccessDependencies): Access {
   return {
     async authenticate(credentials) {
       const authenticated = await identify(credentials, identification);
+      credentials.onAuthenticated?.(authenticated);
       return { authenticated, user: impersonate(authenticated, credentials.impersonation, decide) };
     },
     authorizer: {

@@ -9,6 +9,8 @@ export interface Credentials extends ShownByRequest {
   readonly authorization: string | undefined;
   readonly impersonation?: Impersonation | undefined;
   readonly remoteAddress: string;
+  /** Told who the credentials are, before impersonation is judged. */
+  readonly onAuthenticated?: ((user: UserInfo) => void) | undefined;
 }
 
 export interface IdentificationDependencies {

@@ -257,6 +257,12 @@ export interface CertificateSigner {
   sign(intent: CertificateIntent): Promise<SignedCertificate>;
 }
 
+/** Whether what is done can be put on the audit record now. Asked before each signature. */
+export interface RecordGuard {
+  /** @throws {StatusError} ServiceUnavailable when it cannot: to be tried again, never a failure of the request. */
+  check(): Promise<void>;
+}
+
 /** What hooks decide on. */
 export interface ReviewInput {
   readonly csr: CertificateSigningRequest;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { UserInfo } from "../../shared/user-info.ts";
+import type { AuditRecord } from "../access/audit/record.ts";
 import type { RequestInfo } from "./request-info.ts";
 
 /** One authenticated and authorized request. Handlers answer through `response` or throw a StatusError. */
@@ -17,6 +18,8 @@ export interface Call {
    * @throws {StatusError} RequestEntityTooLarge past the limit; BadRequest when the client breaks off.
    */
   readonly readBody: () => Promise<Buffer>;
+  /** What is put on the audit record of this request; absent when it is not recorded. */
+  readonly record?: AuditRecord | undefined;
 }
 
 export type Handler = (call: Call) => Promise<void> | void;

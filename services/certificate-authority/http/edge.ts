@@ -1,11 +1,13 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import { ANONYMOUS, type UserInfo } from "../../shared/user-info.ts";
+import type { AuditRecorder } from "../access/audit/recorder.ts";
 import type { AccessAttributes, Authorizer } from "../domain/authorization.ts";
+import { AuditedExchange } from "./audited-exchange.ts";
 import { readBody } from "./body.ts";
 import type { Call, Handler } from "./call.ts";
 import { sendJson } from "./call.ts";
@@ -19,6 +21,8 @@ export interface Credentials {
   readonly clientCertificateDer: Uint8Array | undefined;
   readonly impersonation: Impersonation | undefined;
   readonly remoteAddress: string;
+  /** Told who the credentials are, before impersonation is judged. */
+  readonly onAuthenticated?: ((user: UserInfo) => void) | undefined;
 }
 
 export interface Identity {
@@ -44,6 +48,8 @@ export interface EdgeDependencies {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly maxBodyBytes: number;
+  /** Undefined when requests are not audited. */
+  readonly audit?: AuditRecorder | undefined;
 }
 
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -81,6 +87,7 @@ class Exchange {
   readonly #response: ServerResponse;
   readonly #requestId: string;
   readonly #started = performance.now();
+  readonly #audit: AuditedExchange | undefined;
   #info: RequestInfo | undefined;
   #user: UserInfo = ANONYMOUS;
 
@@ -89,6 +96,7 @@ class Exchange {
     this.#request = request;
     this.#response = response;
     this.#requestId = requestIdOf(request);
+    this.#audit = deps.audit && new AuditedExchange(deps.audit, request, response, this.#requestId);
   }
 
   async run(handler: Handler): Promise<void> {
@@ -112,10 +120,14 @@ class Exchange {
     this.#info = info;
     const address = request.socket.remoteAddress ?? "";
     deps.rateLimiter.takeForAddress(address);
-    const { user, authenticated } = await this.#authenticate(address);
+    const { user, authenticated } = await this.#authenticate(address, info);
     this.#user = user;
+    const audit = this.#audit;
+    audit?.identified(info, user);
     deps.rateLimiter.takeForIdentity(isAnonymous(authenticated) ? `address ${address}` : authenticated.username);
     await this.#authorize(info);
+    const admission = audit?.admit(info);
+    if (admission !== undefined) await admission;
     if (info.verb === "watch") this.#allowSilence();
     const body = (): Promise<Buffer> => readBody(request, deps.maxBodyBytes);
     return {
@@ -126,7 +138,8 @@ class Exchange {
       path,
       query,
       info,
-      readBody: body,
+      readBody: audit === undefined ? body : audit.reading(body),
+      record: audit?.record,
     };
   }
 
@@ -138,14 +151,17 @@ class Exchange {
     this.#response.once("close", () => socket.setTimeout(idleMilliseconds));
   }
 
-  async #authenticate(remoteAddress: string): Promise<Identity> {
+  async #authenticate(remoteAddress: string, info: RequestInfo): Promise<Identity> {
     const { headers, socket } = this.#request;
     const impersonation = impersonationOf(this.#request);
     const clientCertificateDer = verifiedCertificateOf(socket as TLSSocket);
     try {
       const { authorization } = headers;
-      return await this.#deps.authenticate({ authorization, clientCertificateDer, impersonation, remoteAddress });
+      const onAuthenticated = this.#audit?.authenticated;
+      const shown = { authorization, clientCertificateDer, impersonation, remoteAddress, onAuthenticated };
+      return await this.#deps.authenticate(shown);
     } catch (error) {
+      this.#audit?.identified(info, undefined);
       if (isStatusError(error, "Unauthorized")) this.#deps.rateLimiter.noteFailedAuthentication(remoteAddress);
       throw error;
     }
@@ -153,8 +169,9 @@ class Exchange {
 
   async #authorize(info: RequestInfo): Promise<void> {
     const user = this.#user;
-    const { allowed } = await this.#deps.authorizer.authorize(user, attributesOf(info));
-    if (allowed) return;
+    const decision = await this.#deps.authorizer.authorize(user, attributesOf(info));
+    this.#audit?.authorized(decision);
+    if (decision.allowed) return;
     if (isAnonymous(user)) {
       throw new StatusError("Unauthorized", "Unauthorized");
     }
@@ -164,6 +181,7 @@ class Exchange {
   #answerError(error: unknown): void {
     const response = this.#response;
     const status = isStatusError(error) ? error : new StatusError("InternalError", "internal error", { cause: error });
+    this.#audit?.failed(error, status);
     if (!isStatusError(error) || status.code >= 500) {
       this.#deps.logger.error({ requestId: this.#requestId, err: error }, "request failed");
     }
@@ -180,6 +198,7 @@ class Exchange {
   }
 
   finished(): void {
+    this.#audit?.finished();
     const { metrics, logger } = this.#deps;
     const seconds = (performance.now() - this.#started) / 1000;
     const verb = this.#info?.verb ?? "unknown";
@@ -200,10 +219,13 @@ function isAnonymous({ username, groups }: UserInfo): boolean {
   return username === ANONYMOUS.username && groups.includes("system:unauthenticated");
 }
 
-/** The caller's own id when it is harmless in a log line, else a new one. */
-function requestIdOf(request: IncomingMessage): string {
-  const given = request.headers["x-request-id"] ?? request.headers["audit-id"];
-  return typeof given === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(given) ? given : randomBytes(8).toString("hex");
+/**
+ * The caller's own id, cut to 64 characters, when it is harmless in a log line; else a new UUID.
+ * Source: kubernetes staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit_init.go.
+ */
+function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers["audit-id"] ?? headers["x-request-id"];
+  return typeof given === "string" && /^[A-Za-z0-9_.-]+$/.test(given) ? given.slice(0, 64) : randomUUID();
 }
 
 function splitUrl(url: string): { path: string; query: URLSearchParams } {

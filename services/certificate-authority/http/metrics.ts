@@ -34,6 +34,8 @@ export interface Metrics {
   readonly rejected: (signerName: string) => void;
   readonly retried: (phase: string) => void;
   readonly issuancePhase: (phase: string, seconds: number) => void;
+  /** Several audit events at once; a failure is one attempt to hand over a batch. */
+  readonly auditEvents: (sink: string, outcome: "written" | "dropped" | "failed", count: number) => void;
 }
 
 /** Prometheus metrics under the prefix `gatehouse_`, with Node's own process metrics beside them. */
@@ -86,6 +88,18 @@ export function createMetrics(): Metrics {
     labelNames: ["phase"],
     registers,
   });
+  const auditEvents = new Counter({
+    name: "gatehouse_audit_events_total",
+    help: "Audit events by sink and what became of them: written, or dropped because the sink did not take them",
+    labelNames: ["sink", "outcome"],
+    registers,
+  });
+  const auditFailures = new Counter({
+    name: "gatehouse_audit_failures_total",
+    help: "Attempts to hand audit events to a sink that failed; they are tried again",
+    labelNames: ["sink"],
+    registers,
+  });
   let sources: MetricSources | undefined;
   const collectors = sourceGauges(registers);
   return {
@@ -106,6 +120,10 @@ export function createMetrics(): Metrics {
     rejected: (signer) => rejections.inc({ signer: knownSigner(signer) }),
     retried: (phase) => retries.inc({ phase }),
     issuancePhase: (phase, seconds) => phases.observe({ phase }, seconds),
+    auditEvents: (sink, outcome, count) => {
+      if (outcome === "failed") auditFailures.inc({ sink }, count);
+      else auditEvents.inc({ sink, outcome }, count);
+    },
   };
 }
 

@@ -7,6 +7,8 @@ import { StatusError } from "../../../services/shared/status-error.ts";
 import { ANONYMOUS } from "../../../services/shared/user-info.ts";
 import { ADMINISTRATOR, appOf } from "../../builders/edge.ts";
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
 const echo: Route = {
   method: "*",
   path: "/echo",
@@ -20,14 +22,18 @@ test("a request reaches its handler as the authenticated user", async () => {
     .post("/echo")
     .send("abc");
   expect([answer.status, answer.text]).toEqual([200, "alice:3"]);
-  expect(answer.headers["audit-id"]).toMatch(/^[0-9a-f]{16}$/);
+  expect(answer.headers["audit-id"]).toMatch(UUID);
   expect(answer.headers["x-powered-by"]).toBeUndefined();
 });
 
 test("a harmless request id of the caller is kept, another is replaced", async () => {
   const app = appOf([echo]);
+  const idOf = async (given: string) => (await supertest(app).get("/echo").set("audit-id", given)).headers["audit-id"];
+  expect(await idOf("0b1c5e9e-4f0e-4b0e-9c0e-3f1f3c1f2a11")).toBe("0b1c5e9e-4f0e-4b0e-9c0e-3f1f3c1f2a11");
+  expect(await idOf("x".repeat(65))).toBe("x".repeat(64));
+  expect(await idOf('a"b')).toMatch(UUID);
   expect((await supertest(app).get("/echo").set("x-request-id", "job-7")).headers["audit-id"]).toBe("job-7");
-  expect((await supertest(app).get("/echo").set("x-request-id", 'a"b')).headers["audit-id"]).toMatch(/^[0-9a-f]{16}$/);
+  expect((await supertest(app).get("/echo").set("x-request-id", 'a"b')).headers["audit-id"]).toMatch(UUID);
 });
 
 test("an unknown path answers a NotFound Status", async () => {

@@ -21,7 +21,9 @@ export async function createCsr(call: Call, deps: CsrApiDependencies): Promise<v
   const { dryRun, fieldValidation } = writeOptionsOf(call.query, "CreateOptions");
   const { draft, strictErrors } = decodeCsrBody(format, body);
   applyFieldValidation(fieldValidation, strictErrors, call.response);
+  call.record?.named(draft.metadata.name);
   const created = await deps.issuance.create(call.user, draft, { dryRun });
+  call.record?.named(created.metadata.name);
   sendCsr(call.response, 201, created, rendering, deps.clock);
 }
 
