@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.ts";
+import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
 import { KEY_ALGORITHMS } from "./domain/issuer.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 
@@ -94,6 +95,7 @@ const configurationSchema = z.strictObject({
         .default([{ manual: { required: false } }, { "kubelet-client": { required: false } }]),
     })
     .prefault({}),
+  authentication: authenticationSchema,
   rbac: z.strictObject({ files: z.array(z.string().min(1)).default([]) }).prefault({}),
   limits: z
     .strictObject({
@@ -207,6 +209,7 @@ function resolvePaths(
     dataDirectory: dataDirectory === undefined ? resolve(base, configuration.dataDirectory) : resolve(dataDirectory),
     issuer: { ...issuer, ...(importFiles && { import: importFiles }) },
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
+    authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },
     ...(configuration.audit && { audit: resolveAuditPaths(configuration.audit, base) }),
   };

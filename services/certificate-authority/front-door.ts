@@ -45,7 +45,8 @@ export interface FrontDoorDependencies {
   readonly rateLimiter: ReturnType<typeof createRateLimiter>;
   /** Undefined when requests are not audited. */
   readonly audit: Audit | undefined;
-  readonly caPem: string;
+  /** The CAs whose client certificates TLS lets through to authentication. */
+  readonly clientCaPem: string;
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
@@ -76,7 +77,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     const { maxConnections } = settings;
     const options = {
       serving: await serving.current(),
-      clientCaPem: deps.caPem,
+      clientCaPem: deps.clientCaPem,
       requestClientCertificate,
       maxConnections,
     };
@@ -93,7 +94,8 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     renewServingCertificate: async () => {
       const renewed = await serving.renewWhenDue();
       if (renewed === undefined) return;
-      for (const server of servers) replaceServingCertificate(server, { serving: renewed, clientCaPem: deps.caPem });
+      for (const server of servers)
+        replaceServingCertificate(server, { serving: renewed, clientCaPem: deps.clientCaPem });
     },
     close: async () => {
       watches.closeAll();

@@ -89,6 +89,8 @@ function sayWhatNext(directory: string): void {
 interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock" | "logger"> {
   readonly keyLists: KeyLists;
   readonly signer: Signer;
+  /** What clients trust. */
+  readonly caPem: string;
   close(): Promise<void>;
 }
 
@@ -120,6 +122,8 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   const signer = audit?.guard ? { ...unguarded, signer: guardedSigner(unguarded.signer, audit.guard) } : unguarded;
   const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
   const access = createAccess({
+    authentication: configuration.authentication,
+    clusterCaPem: description.certificatePem,
     tokens: ledger.tokens,
     tokenHashKey: custody.deriveKey("bootstrap-token-hash"),
     readCertificate: signer.readCertificate,
@@ -141,6 +145,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   return {
     ...{ ledger, signer, access, issuance, keyLists, metrics, identity, rateLimiter, audit },
     caPem: description.certificatePem,
+    clientCaPem: description.certificatePem + access.additionalClientCaPem,
     encryption: encryptionAtRest(custody),
     keyServices: () => custody.checkKeyServices(),
     close: async () => {
@@ -276,6 +281,7 @@ function scheduledJobs(
       intervalSeconds: MINUTE_SECONDS,
       run: async () => void (await access.tokenAdministration.removeExpired()),
     },
+    { name: "maintain-authenticators", intervalSeconds: 5, run: async () => access.maintain() },
     {
       name: "renew-own-certificates",
       intervalSeconds: 60 * MINUTE_SECONDS,

@@ -153,7 +153,24 @@ test("a missing file and a bad flag are refused by name", () => {
 
 test("every key of the schema stands in the example", () => {
   const text = readFileSync(join(import.meta.dirname, "../../config/examples/gatehouse.yaml"), "utf8");
-  for (const key of ["bootstrapListen", "import", "keyEnvironment", "configurationFile", "kmsWaitSeconds", "workers"])
+  const authenticators = [
+    "tokenFile",
+    "jwt",
+    "serviceAccount",
+    "tokenReview",
+    "frontProxy",
+    "discoveryURL",
+    "jwksFile",
+  ];
+  for (const key of [
+    ...authenticators,
+    "bootstrapListen",
+    "import",
+    "keyEnvironment",
+    "configurationFile",
+    "kmsWaitSeconds",
+    "workers",
+  ])
     expect(text).toContain(key);
   const { file: fileSettings, webhook } = audited({ file: { path: "a" }, webhook: { kubeconfigFile: "k" } });
   for (const key of Object.keys({ policyFile: "", mode: "", ...fileSettings, ...webhook }))

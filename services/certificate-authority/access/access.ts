@@ -6,6 +6,7 @@ import type { AccessAttributes, AccessDecision, Authorizer } from "../domain/aut
 import type { BootstrapTokens } from "../domain/ports.ts";
 import { type Credentials, type IdentificationDependencies, identify } from "./authenticate.ts";
 import { createAuthenticators } from "./authenticators/create.ts";
+import type { AuthenticatorSettings } from "./authenticators/settings.ts";
 import type { ClientCertificateFields } from "./client-certificate.ts";
 import { impersonate } from "./impersonation.ts";
 import type { PolicyRule, RbacObject } from "./rbac/objects.ts";
@@ -27,6 +28,10 @@ export interface RuleLister {
 }
 
 export interface AccessDependencies {
+  /** Who may call, in the order in which they are asked; certificates and then bootstrap tokens when absent. */
+  readonly authentication?: readonly AuthenticatorSettings[];
+  /** PEM of the CAs whose client certificates are users; needed when there are front proxies. */
+  readonly clusterCaPem?: string;
   readonly tokens: BootstrapTokens;
   /** 32 bytes or more, derived for this purpose alone. */
   readonly tokenHashKey: Uint8Array;
@@ -50,14 +55,20 @@ export interface Access {
   authenticate(credentials: Credentials): Promise<Identity>;
   readonly authorizer: Authorizer & RuleLister;
   readonly tokenAdministration: TokenAdministration;
+  /** PEM of the CAs besides the cluster's whose client certificates TLS must let through; empty for none. */
+  readonly additionalClientCaPem: string;
+  /** Reads changed files again and keeps issuers' keys fresh; for a schedule of a few seconds. Never throws. */
+  maintain(): void;
 }
 
+const DEFAULT_AUTHENTICATION: readonly AuthenticatorSettings[] = [{ clientCertificate: {} }, { bootstrapToken: {} }];
 const MIN_HASH_KEY_BYTES = 32;
 
 /**
  * Builds the room that answers who is calling and whether they may.
  *
- * @throws {RbacObjectsError} when a binding names a role that does not exist.
+ * @throws {RbacObjectsError} when a binding names a role that does not exist; AuthenticationSetupError when a file that
+ *   an authenticator needs cannot be used.
  */
 export function createAccess(deps: AccessDependencies): Access {
   const { tokens, clock, logger } = deps;
@@ -68,8 +79,12 @@ export function createAccess(deps: AccessDependencies): Access {
   const policy = compilePolicy(withStockObjects(deps.rbacObjects));
   const decide = (user: UserInfo, attributes: AccessAttributes): AccessDecision => policy.decide(user, attributes);
   const { readCertificate, isRevoked } = deps;
+  const authenticators = createAuthenticators(deps.authentication ?? DEFAULT_AUTHENTICATION, {
+    ...{ tokens, tokenHashKey, readCertificate, isRevoked, clock, logger },
+    clusterCaPem: deps.clusterCaPem,
+  });
   const identification: IdentificationDependencies = {
-    authenticators: createAuthenticators({ tokens, tokenHashKey, readCertificate, isRevoked, clock, logger }),
+    authenticators: authenticators.list,
     beforeGuess: (remoteAddress) => deps.rateLimiter?.requireAttemptsLeft(remoteAddress),
     onRefused: ({ authenticator, judges, reason }, remoteAddress) =>
       logger.info(
@@ -87,6 +102,8 @@ export function createAccess(deps: AccessDependencies): Access {
       authorize: async (user, attributes) => decide(user, attributes),
       rulesFor: (user, namespace) => policy.rulesFor(user, namespace),
     },
+    additionalClientCaPem: authenticators.additionalCaPem,
+    maintain: () => authenticators.maintain(),
     tokenAdministration: createTokenAdministration({ tokens, tokenHashKey, clock, logger }),
   };
 }

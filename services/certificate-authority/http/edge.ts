@@ -19,6 +19,10 @@ import { type RequestInfo, requestInfoOf } from "./request-info.ts";
 export interface Credentials {
   readonly authorization: string | undefined;
   readonly clientCertificateDer: Uint8Array | undefined;
+  /** The certificates between the client's and a CA, as the client sent them. */
+  readonly intermediatesDer: () => readonly Uint8Array[];
+  /** Names in lower case; each value as it stood in a header line of its own. */
+  readonly headers: () => Readonly<Record<string, readonly string[] | undefined>>;
   readonly impersonation: Impersonation | undefined;
   readonly remoteAddress: string;
   /** Told who the credentials are, before impersonation is judged. */
@@ -155,10 +159,14 @@ class Exchange {
     const { headers, socket } = this.#request;
     const impersonation = impersonationOf(this.#request);
     const clientCertificateDer = verifiedCertificateOf(socket as TLSSocket);
+    const more = {
+      intermediatesDer: () => intermediatesOf(socket as TLSSocket),
+      headers: () => this.#request.headersDistinct,
+    };
     try {
       const { authorization } = headers;
       const onAuthenticated = this.#audit?.authenticated;
-      const shown = { authorization, clientCertificateDer, impersonation, remoteAddress, onAuthenticated };
+      const shown = { authorization, clientCertificateDer, ...more, impersonation, remoteAddress, onAuthenticated };
       return await this.#deps.authenticate(shown);
     } catch (error) {
       this.#audit?.identified(info, undefined);
@@ -235,6 +243,8 @@ function splitUrl(url: string): { path: string; query: URLSearchParams } {
     : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
 }
 
+const MAXIMUM_INTERMEDIATES = 4;
+
 /** The client certificate of a connection whose chain the TLS layer verified; remembered, since asking copies it. */
 const certificates = new WeakMap<TLSSocket, Uint8Array | undefined>();
 
@@ -244,6 +254,16 @@ function verifiedCertificateOf(socket: TLSSocket): Uint8Array | undefined {
   const der = socket.getPeerX509Certificate()?.raw;
   certificates.set(socket, der);
   return der;
+}
+
+function intermediatesOf(socket: TLSSocket): readonly Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let issuer = socket.getPeerX509Certificate()?.issuerCertificate;
+  while (issuer !== undefined && chain.length < MAXIMUM_INTERMEDIATES) {
+    chain.push(issuer.raw);
+    issuer = issuer.issuerCertificate;
+  }
+  return chain;
 }
 
 function attributesOf(info: RequestInfo): AccessAttributes {

@@ -1,12 +1,20 @@
-import { expect, test } from "@jest/globals";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, expect, test } from "@jest/globals";
 import { type AccessDependencies, createAccess } from "../../../services/certificate-authority/access/access.ts";
 import type { Credentials } from "../../../services/certificate-authority/access/authenticate.ts";
+import type { AuthenticatorSettings } from "../../../services/certificate-authority/access/authenticators/settings.ts";
 import { createRateLimiter, DEFAULT_RATE_LIMITS } from "../../../services/certificate-authority/access/rate-limiter.ts";
+import { formatStaticToken, hashStaticToken, newStaticToken } from "../../../services/shared/static-token.ts";
+import { temporaryDirectory } from "../../builders/openssl.ts";
 import { clusterRoleBinding, subject } from "../../builders/rbac.ts";
 import { onResource } from "../../builders/users.ts";
 import { FakeBootstrapTokens } from "../../fakes/bootstrap-tokens.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 import { SettableClock } from "../../fakes/settable-clock.ts";
+
+const directory = temporaryDirectory();
+afterAll(() => directory.remove());
 
 /** Certificates are their text: `cn/o`, `cn/o/expired`, or no certificate at all. */
 function readCertificate(der: Uint8Array) {
@@ -185,4 +193,60 @@ test("after too many failures an address may show certificates, but tokens are n
 
 test("a short hash key is refused at construction", () => {
   expect(() => setUp({ tokenHashKey: Buffer.alloc(31) })).toThrow("at least 32 bytes");
+});
+
+/** A token file with one token of bob's. */
+async function tokenFileOfBob() {
+  const made = newStaticToken();
+  const hash = await hashStaticToken(made, { logN: 10, r: 8, p: 1 });
+  const path = join(directory.path, "tokens.yaml");
+  writeFileSync(path, `- ${JSON.stringify({ id: made.id, user: "bob", hash })}\n`);
+  return { settings: { tokenFile: { file: path } }, bearer: `Bearer ${formatStaticToken(made)}` };
+}
+
+test("authenticators are asked in the order they are configured, and the first that names somebody wins", async () => {
+  const { settings, bearer: authorization } = await tokenFileOfBob();
+  const login = async (authentication: readonly AuthenticatorSettings[], der?: Buffer) => {
+    const { access } = setUp({ authentication });
+    return (await access.authenticate(credentials({ authorization, clientCertificateDer: der }))).user.username;
+  };
+  const certificates = { clientCertificate: {} };
+  expect(await login([certificates, settings], VALID)).toBe("alice");
+  expect(await login([settings, certificates], VALID)).toBe("bob");
+  expect(await login([certificates, settings], EXPIRED)).toBe("bob");
+  expect(await login([{ bootstrapToken: {} }, settings])).toBe("bob");
+  expect(await login([{ bootstrapToken: {} }, certificates], VALID)).toBe("alice");
+  await expect(login([certificates, { bootstrapToken: {} }])).rejects.toMatchObject({ code: 401 });
+  await expect(login([certificates])).rejects.toMatchObject({ code: 401 });
+});
+
+test("what is not configured is not looked at", async () => {
+  const { settings } = await tokenFileOfBob();
+  const { access, lines } = setUp({ authentication: [settings] });
+  const shown = credentials({ clientCertificateDer: VALID });
+  expect((await access.authenticate(shown)).user.username).toBe("system:anonymous");
+  expect(lines).toEqual([
+    expect.objectContaining({ level: "warn", msg: expect.stringContaining("no clientCertificate") }),
+  ]);
+});
+
+test("why a token was refused is in the log and in the error's cause, and the token in neither", async () => {
+  const { access, lines } = setUp();
+  const error: unknown = await access
+    .authenticate(credentials({ authorization: "Bearer some.secret" }))
+    .catch((e) => e);
+  expect(error).toMatchObject({
+    code: 401,
+    message: "Unauthorized",
+    cause: { message: "no authenticator knows the token" },
+  });
+  expect(lines).toEqual([
+    expect.objectContaining({ msg: "bearer token refused", reason: "no authenticator knows the token" }),
+  ]);
+  expect(JSON.stringify(lines)).not.toContain("secret");
+});
+
+test("a revoked certificate is refused", async () => {
+  const { access } = setUp({ isRevoked: () => true });
+  await expect(access.authenticate(credentials({ clientCertificateDer: VALID }))).rejects.toMatchObject({ code: 401 });
 });

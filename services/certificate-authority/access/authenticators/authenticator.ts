@@ -50,7 +50,7 @@ export class AuthenticationSetupError extends Error {
   override readonly name = "AuthenticationSetupError";
 }
 
-export function refused(reason: string, isLasting = true): Outcome {
+export function refused(reason: string, isLasting = true): Extract<Outcome, { readonly kind: "refused" }> {
   return { kind: "refused", reason, isLasting };
 }
 
