@@ -10,9 +10,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import Database from "better-sqlite3";
 import { exportSPKI } from "jose";
 import { formatStaticToken, hashStaticToken, newStaticToken } from "../../services/shared/static-token.ts";
-import { temporaryDirectory } from "../builders/openssl.ts";
 import { CLIENT_EXTENSIONS, makeOpensslLeaf } from "../builders/openssl-leaf.ts";
 import { buildSignedToken, buildTokenKey, forgeToken, type TokenKey } from "../builders/signed-tokens.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { buildTlsIdentity, type TlsIdentity } from "../builders/tls-identity.ts";
 import { autoApproving, configurationWith } from "./support/configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
@@ -48,7 +48,6 @@ afterAll(async () => {
   await gatehouse.remove();
   provider.close();
   reviewer.close();
-  directory.remove();
   jest.restoreAllMocks();
 });
 afterEach(() => {
@@ -56,7 +55,7 @@ afterEach(() => {
 });
 
 function file(name: string, content: string): string {
-  const path = join(directory.path, name);
+  const path = join(directory, name);
   writeFileSync(path, content);
   return path;
 }
@@ -65,7 +64,7 @@ const staticToken = newStaticToken();
 let proxyAuthority: ReturnType<typeof makeAuthority>;
 
 async function authentication(): Promise<readonly object[]> {
-  proxyAuthority = makeAuthority(directory.path, { commonName: "proxies", kind: "ecdsa-p384" });
+  proxyAuthority = makeAuthority(directory, { commonName: "proxies", kind: "ecdsa-p384" });
   const line = { id: staticToken.id, user: "backup", groups: ["operators"], hash: await hashStaticToken(staticToken) };
   return [
     { frontProxy: { certificateAuthorityFile: proxyAuthority.certificateFile, allowedNames: ["front-proxy-client"] } },
@@ -257,7 +256,7 @@ describe("a front proxy", () => {
   const ALICE = { "x-remote-user": "alice", "x-remote-group": "gatehouse:administrators" };
   const proxy = (commonName: string) => {
     const leaf = { name: commonName, subject: `/CN=${commonName}`, extensions: CLIENT_EXTENSIONS };
-    const { certificateFile, keyFile } = makeOpensslLeaf(directory.path, proxyAuthority, leaf);
+    const { certificateFile, keyFile } = makeOpensslLeaf(directory, proxyAuthority, leaf);
     return clientWith({
       certificatePem: readFileSync(certificateFile, "utf8"),
       privateKeyPem: readFileSync(keyFile, "utf8"),

@@ -1,20 +1,19 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { type AccessDependencies, createAccess } from "../../../services/certificate-authority/access/access.ts";
 import type { Credentials } from "../../../services/certificate-authority/access/authenticate.ts";
 import type { AuthenticatorSettings } from "../../../services/certificate-authority/access/authenticators/settings.ts";
 import { createRateLimiter, DEFAULT_RATE_LIMITS } from "../../../services/certificate-authority/access/rate-limiter.ts";
 import { formatStaticToken, hashStaticToken, newStaticToken } from "../../../services/shared/static-token.ts";
-import { temporaryDirectory } from "../../builders/openssl.ts";
 import { clusterRoleBinding, subject } from "../../builders/rbac.ts";
+import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { onResource } from "../../builders/users.ts";
 import { FakeBootstrapTokens } from "../../fakes/bootstrap-tokens.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 import { SettableClock } from "../../fakes/settable-clock.ts";
 
 const directory = temporaryDirectory();
-afterAll(() => directory.remove());
 
 /** Certificates are their text: `cn/o`, `cn/o/expired`, or no certificate at all. */
 function readCertificate(der: Uint8Array) {
@@ -199,7 +198,7 @@ test("a short hash key is refused at construction", () => {
 async function tokenFileOfBob() {
   const made = newStaticToken();
   const hash = await hashStaticToken(made, { logN: 10, r: 8, p: 1 });
-  const path = join(directory.path, "tokens.yaml");
+  const path = join(directory, "tokens.yaml");
   writeFileSync(path, `- ${JSON.stringify({ id: made.id, user: "bob", hash })}\n`);
   return { settings: { tokenFile: { file: path } }, bearer: `Bearer ${formatStaticToken(made)}` };
 }

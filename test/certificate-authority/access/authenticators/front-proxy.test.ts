@@ -1,12 +1,12 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { beforeAll, expect, test } from "@jest/globals";
 import { type AccessDependencies, createAccess } from "../../../../services/certificate-authority/access/access.ts";
 import type { AuthenticatorSettings } from "../../../../services/certificate-authority/access/authenticators/settings.ts";
 import { authenticationSchema } from "../../../../services/certificate-authority/access/authenticators/settings.ts";
 import { readCertificate } from "../../../../services/certificate-authority/signer/certificate-reader.ts";
-import { temporaryDirectory } from "../../../builders/openssl.ts";
 import { CLIENT_EXTENSIONS, makeOpensslLeaf } from "../../../builders/openssl-leaf.ts";
+import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import { type AuthorityFiles, makeAuthority } from "../../../end-to-end/support/openssl-authority.ts";
 import { FakeBootstrapTokens } from "../../../fakes/bootstrap-tokens.ts";
 import { recordingLogger } from "../../../fakes/recording-logger.ts";
@@ -21,15 +21,15 @@ const SERVER = ["keyUsage=critical,digitalSignature", "extendedKeyUsage=serverAu
 const AUTHORITY = ["keyUsage=critical,keyCertSign", "basicConstraints=critical,CA:TRUE"];
 
 beforeAll(() => {
-  cluster = makeAuthority(directory.path, { commonName: "cluster", kind: "ecdsa-p384" });
-  proxies = makeAuthority(directory.path, { commonName: "proxies", kind: "ecdsa-p384" });
+  cluster = makeAuthority(directory, { commonName: "cluster", kind: "ecdsa-p384" });
+  proxies = makeAuthority(directory, { commonName: "proxies", kind: "ecdsa-p384" });
   const leaf = (
     authority: AuthorityFiles,
     name: string,
     subject: string,
     extensions = CLIENT_EXTENSIONS,
   ): AuthorityFiles => {
-    const made = makeOpensslLeaf(directory.path, authority, { name, subject, extensions });
+    const made = makeOpensslLeaf(directory, authority, { name, subject, extensions });
     certificates[name] = new X509Certificate(readFileSync(made.certificateFile)).raw;
     return made;
   };
@@ -42,7 +42,6 @@ beforeAll(() => {
   leaf(leaf(proxies, "between", "/CN=between", AUTHORITY), "deep-proxy", "/CN=front-proxy-client");
   leaf(leaf(proxies, "no-authority", "/CN=no-authority"), "unlawful", "/CN=front-proxy-client");
 });
-afterAll(() => directory.remove());
 
 type Headers = Readonly<Record<string, readonly string[]>>;
 

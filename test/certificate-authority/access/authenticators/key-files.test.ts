@@ -1,18 +1,17 @@
 import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import type { LocalJWKSet } from "jose";
 import {
   FileKeySet,
   parsePublicKeys,
 } from "../../../../services/certificate-authority/access/authenticators/key-set.ts";
 import { buildIssuer } from "../../../builders/issuer.ts";
-import { temporaryDirectory } from "../../../builders/openssl.ts";
+import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../../fakes/recording-logger.ts";
 
 const directory = temporaryDirectory();
-afterAll(() => directory.remove());
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const elliptic = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -47,7 +46,7 @@ test.each([
 });
 
 test("a key that is added or taken away counts from the next round on; a bad file changes nothing", () => {
-  const file = join(directory.path, "sa.pub");
+  const file = join(directory, "sa.pub");
   writeFileSync(file, pem(rsa.publicKey));
   const { logger, lines } = recordingLogger();
   const keys = new FileKeySet([file], parsePublicKeys, logger);

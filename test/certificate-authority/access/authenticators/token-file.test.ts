@@ -1,6 +1,6 @@
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { createTokenFile } from "../../../../services/certificate-authority/access/authenticators/create-token-authenticators.ts";
 import {
   formatStaticToken,
@@ -8,13 +8,12 @@ import {
   newStaticToken,
   type StaticToken,
 } from "../../../../services/shared/static-token.ts";
-import { temporaryDirectory } from "../../../builders/openssl.ts";
+import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../../fakes/recording-logger.ts";
 import { SettableClock } from "../../../fakes/settable-clock.ts";
 
 const directory = temporaryDirectory();
-const file = join(directory.path, "tokens.yaml");
-afterAll(() => directory.remove());
+const file = join(directory, "tokens.yaml");
 
 let made: StaticToken;
 let hash: string;
