@@ -1,12 +1,12 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { createApiClient } from "../../services/cli/api-client.ts";
 import { loadConnection } from "../../services/cli/kubeconfig.ts";
 import { buildCsr } from "../builders/csr.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { fakeTerminal } from "../cli/fixture.ts";
 import { runCommand, startCommand } from "./support/gatehouse-command.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
@@ -14,7 +14,7 @@ import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-proce
 jest.setTimeout(120_000);
 
 const REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-const directory = mkdtempSync(join(tmpdir(), "gatehouse-cli-e2e-"));
+const directory = temporaryDirectory();
 let server: GatehouseProcess;
 
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { generateKey } from "../builders/keys.ts";
-import { temporaryDirectory } from "../builders/openssl.ts";
 import { closePrimes, infineonPrimes, rsaKeyOf } from "../builders/rsa-keys.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
@@ -18,7 +18,6 @@ const WAIT_LIMIT_MILLISECONDS = 30_000;
 
 const opened: { close(): void }[] = [];
 const directory = temporaryDirectory();
-afterAll(() => directory.remove());
 afterEach(() => {
   for (const each of opened.splice(0)) each.close();
 });
@@ -46,9 +45,9 @@ async function firstCondition(administrator: Administrator, name: string) {
 }
 
 describe("with joins approved automatically", () => {
-  const blockedKeysFile = join(directory.path, "blocked-keys.txt");
+  const blockedKeysFile = join(directory, "blocked-keys.txt");
   const debianWeak = generateKey("rsa-2048").privateKey;
-  const weakKeysFile = join(directory.path, "blacklist.RSA-2048");
+  const weakKeysFile = join(directory, "blacklist.RSA-2048");
   let gatehouse: GatehouseProcess;
   let administrator: Administrator;
 

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { buildCsr } from "../builders/csr.ts";
-import { openssl, temporaryDirectory } from "../builders/openssl.ts";
+import { openssl } from "../builders/openssl.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
@@ -59,7 +60,7 @@ describe.each([...GENERATED, ...IMPORTED])("$name", ({ issuer, commonName, signa
   let gatehouse: GatehouseProcess;
   let administrator: Administrator;
   let node: NodeCertificate;
-  const file = (name: string): string => join(directory.path, name);
+  const file = (name: string): string => join(directory, name);
   const end = (name: string): TlsEnd => ({ certificateFile: file(`${name}.crt`), keyFile: file(`${name}.key`) });
   const newKubelet = (nodeName: string): KubeletClient =>
     new KubeletClient({ ...readKubeconfig(gatehouse.bootstrapKubeconfig), nodeName, rotateCertificates: true });
@@ -69,7 +70,7 @@ describe.each([...GENERATED, ...IMPORTED])("$name", ({ issuer, commonName, signa
   };
 
   beforeAll(async () => {
-    configuration = autoApproving({ issuer: issuer(directory.path) });
+    configuration = autoApproving({ issuer: issuer(directory) });
     gatehouse = await startGatehouse({ configuration });
     administrator = new Administrator(gatehouse.adminKubeconfig);
     await saveNode();
@@ -79,7 +80,6 @@ describe.each([...GENERATED, ...IMPORTED])("$name", ({ issuer, commonName, signa
   afterAll(async () => {
     administrator.close();
     await gatehouse.remove();
-    directory.remove();
   });
 
   /** A kubelet's two certificates; a person approves the serving one. */

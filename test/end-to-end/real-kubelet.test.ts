@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import { buildIssuer } from "../builders/issuer.ts";
 import { generateKey } from "../builders/keys.ts";
 import { buildLeafCertificate } from "../builders/leaf-certificate.ts";
-import { temporaryDirectory } from "../builders/openssl.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
@@ -34,7 +34,7 @@ describeIfFound("a real kubelet", () => {
   };
 
   beforeAll(async () => {
-    const [certificateFile, keyFile] = [join(directory.path, "ca.crt"), join(directory.path, "ca.key")];
+    const [certificateFile, keyFile] = [join(directory, "ca.crt"), join(directory, "ca.key")];
     writeFileSync(certificateFile, issuer.certificatePem);
     writeFileSync(keyFile, issuer.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
     gatehouse = await startGatehouse({
@@ -48,7 +48,6 @@ describeIfFound("a real kubelet", () => {
   afterAll(async () => {
     administrator.close();
     await gatehouse.remove();
-    directory.remove();
   });
 
   /** What was answered on the request of this name, as the server logs it; a watch is logged when it ends. */
@@ -90,7 +89,7 @@ describeIfFound("a real kubelet", () => {
 
   test("is turned away with a token that nobody made", async () => {
     const { credentials } = readKubeconfig(gatehouse.bootstrapKubeconfig);
-    const forged = join(directory.path, "forged.kubeconfig");
+    const forged = join(directory, "forged.kubeconfig");
     const text = readFileSync(gatehouse.bootstrapKubeconfig, "utf8");
     writeFileSync(forged, text.replace(credentials.token ?? "", "aaaaaa.0123456789abcdef"));
     const options = { kubelet: kubelet ?? "", bootstrapKubeconfig: forged, nodeName: "forged" };

@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { beforeAll, expect, jest, test } from "@jest/globals";
 import { buildIssuer } from "../builders/issuer.ts";
-import { openssl, temporaryDirectory } from "../builders/openssl.ts";
+import { openssl } from "../builders/openssl.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { configurationWith } from "./support/configuration.ts";
 import { startGatehouse } from "./support/gatehouse-process.ts";
 import { type AuthorityFiles, makeAuthority } from "./support/openssl-authority.ts";
@@ -17,13 +18,12 @@ const directory = temporaryDirectory();
 let right: AuthorityFiles;
 let other: AuthorityFiles;
 beforeAll(() => {
-  right = makeAuthority(directory.path, { commonName: "right", kind: "ecdsa-p384" });
-  other = makeAuthority(directory.path, { commonName: "other", kind: "rsa-2048" });
+  right = makeAuthority(directory, { commonName: "right", kind: "ecdsa-p384" });
+  other = makeAuthority(directory, { commonName: "other", kind: "rsa-2048" });
 });
-afterAll(() => directory.remove());
 
 /** Starts a server that is to give up by itself. */
-function start(settings: object, dataDirectory = mkdtempSync(join(directory.path, "data-"))) {
+function start(settings: object, dataDirectory = mkdtempSync(join(directory, "data-"))) {
   const file = join(dataDirectory, "configuration.yaml");
   writeFileSync(file, configurationWith(settings));
   const serve = ["serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--config", file];
@@ -46,8 +46,7 @@ test.each([
   },
   {
     name: "a certificate that is no CA",
-    files: () =>
-      makeAuthority(directory.path, { commonName: "leaf", kind: "ecdsa-p384", basicConstraints: "CA:FALSE" }),
+    files: () => makeAuthority(directory, { commonName: "leaf", kind: "ecdsa-p384", basicConstraints: "CA:FALSE" }),
     message: /leaf\.crt is no CA certificate/,
   },
   {
@@ -57,7 +56,7 @@ test.each([
   },
   {
     name: "a missing file",
-    files: () => ({ ...right, keyFile: join(directory.path, "missing.key") }),
+    files: () => ({ ...right, keyFile: join(directory, "missing.key") }),
     message: /missing\.key does not exist; check the configured path/,
   },
   {
@@ -76,20 +75,20 @@ test.each([
 
 function expired(): AuthorityFiles {
   const { certificatePem, privateKey } = buildIssuer("ecdsa-p256", { notAfter: new Date(Date.now() - 1000) });
-  const files = { certificateFile: join(directory.path, "expired.crt"), keyFile: join(directory.path, "expired.key") };
+  const files = { certificateFile: join(directory, "expired.crt"), keyFile: join(directory, "expired.key") };
   writeFileSync(files.certificateFile, certificatePem);
   writeFileSync(files.keyFile, privateKey.export({ type: "pkcs8", format: "pem" }));
   return files;
 }
 
 function encrypted(keyFile: string): string {
-  const path = join(directory.path, "encrypted.key");
+  const path = join(directory, "encrypted.key");
   openssl("pkcs8", "-topk8", "-in", keyFile, "-passout", "pass:secret", "-out", path);
   return path;
 }
 
 function joined(...files: readonly string[]): string {
-  const path = join(directory.path, "two.crt");
+  const path = join(directory, "two.crt");
   writeFileSync(path, files.map((file) => openssl("x509", "-in", file)).join(""));
   return path;
 }
@@ -111,7 +110,7 @@ async function usedDirectory(): Promise<string> {
 
 test("refuses what a data directory cannot go on with, and goes on when it is put right", async () => {
   const dataDirectory = await usedDirectory();
-  const aside = join(directory.path, "aside");
+  const aside = join(directory, "aside");
   mkdirSync(aside);
   try {
     expectRefusal(start({ issuer: { import: right } }, dataDirectory), /remove issuer\.import, or start with an empty/);

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "@jest/globals";
 import type { CertificateIntent } from "../../../services/certificate-authority/domain/certificate.ts";
 import { createIssuingCore } from "../../../services/certificate-authority/signer/issuing-core.ts";
 import { createSigner, type Signer } from "../../../services/certificate-authority/signer/signer.ts";
@@ -10,7 +10,8 @@ import { buildCsr } from "../../builders/csr.ts";
 import { buildIntent } from "../../builders/intent.ts";
 import { type BuiltIssuer, buildIssuer } from "../../builders/issuer.ts";
 import { generateKey, type TestKeyAlgorithm } from "../../builders/keys.ts";
-import { openssl, temporaryDirectory } from "../../builders/openssl.ts";
+import { openssl } from "../../builders/openssl.ts";
+import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 
 const directory = temporaryDirectory();
 const open: Signer[] = [];
@@ -18,7 +19,6 @@ const open: Signer[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((signer) => signer.close()));
 });
-afterAll(() => directory.remove());
 
 function start(issuer: BuiltIssuer, options: { workers?: number; now?: Date; maxWaiting?: number } = {}): Signer {
   const { now, ...rest } = options;
@@ -36,7 +36,7 @@ async function intentOf(signer: Signer, requestBase64: string): Promise<Certific
 }
 
 function file(name: string, content: string): string {
-  const path = join(directory.path, name);
+  const path = join(directory, name);
   writeFileSync(path, content);
   return path;
 }

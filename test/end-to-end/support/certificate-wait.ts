@@ -19,7 +19,7 @@ export interface Submitted {
 const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /** The request came to nothing; a kubelet would give up or start over. */
-export class RequestLostError extends Error {
+class RequestLostError extends Error {
   override readonly name = "RequestLostError";
 }
 
@@ -97,7 +97,7 @@ function accept({ type, object }: RequestEvent, submitted: Submitted): string | 
 }
 
 /** @throws {RequestLostError} when the object is another one, or was denied or failed. */
-export function certificateOf(csr: CertificateSigningRequest, { name, uid }: Submitted): string | undefined {
+function certificateOf(csr: CertificateSigningRequest, { name, uid }: Submitted): string | undefined {
   if (csr.metadata.uid !== uid) throw new RequestLostError(`${name}: uid ${csr.metadata.uid} is not ${uid}`);
   for (const type of ["Denied", "Failed"]) {
     const condition = conditionOf(csr, type);

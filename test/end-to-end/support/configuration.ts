@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 /** Lets whoever holds a bootstrap token have a node's certificate without a person. */
-export const AUTO_APPROVE_FILE = join(import.meta.dirname, "../../../config/rbac/auto-approve-bootstrap.yaml");
+const AUTO_APPROVE_FILE = join(import.meta.dirname, "../../../config/rbac/auto-approve-bootstrap.yaml");
 
 /** The content of a configuration file; JSON is YAML. */
 export function configurationWith(settings: object): string {
