@@ -39,9 +39,9 @@ async function start(encryption?: object): Promise<GatehouseProcess> {
   return gatehouse;
 }
 
-const configured = () => start({ configurationFile: encryptionFile, kmsWaitSeconds: 3 });
+const configured = () => start({ configurationFile: encryptionFile, kmsWaitSeconds: 10 });
 const configure = (...providers: readonly object[]) => writeEncryptionConfiguration(encryptionFile, ...providers);
-const kms = () => ({ kms: { apiVersion: "v2", name: "vault", endpoint: plugin.endpoint, timeout: "1s" } });
+const kms = () => ({ kms: { apiVersion: "v2", name: "vault", endpoint: plugin.endpoint, timeout: "5s" } });
 
 async function reencrypt({ adminKubeconfig }: GatehouseProcess) {
   const { code, stdout, stderr } = await runCommand(adminKubeconfig, ["issuer", "reencrypt", "-o", "json"]);
@@ -130,7 +130,7 @@ test("a start without the KMS it needs waits, says so, and gives up with a way o
     (error: Error) => error.message,
   );
   expect(await said).toMatch(
-    /waiting for the KMS plugin before starting[\s\S]*error: .*\(waited 3 s\).*encryption\.kmsWaitSeconds/,
+    /waiting for the KMS plugin before starting[\s\S]*error: .*\(waited 10 s\).*encryption\.kmsWaitSeconds/,
   );
   await plugin.start();
   await configured();

@@ -34,14 +34,14 @@ afterEach(() => {
 });
 
 async function open(logger = recordingLogger().logger): Promise<Custody> {
-  const encryption = { configurationFile, kmsWaitSeconds: 1 };
+  const encryption = { configurationFile, kmsWaitSeconds: 20 };
   const custody = await openCustody({ directory, encryption, logger });
   opened.push(custody);
   return custody;
 }
 
 const configure = (...providers: readonly object[]) => writeEncryptionConfiguration(configurationFile, ...providers);
-const kms = () => ({ kms: { apiVersion: "v2", name: "vault", endpoint: plugin.endpoint, timeout: "1s" } });
+const kms = () => ({ kms: { apiVersion: "v2", name: "vault", endpoint: plugin.endpoint, timeout: "20s" } });
 const sealedFiles = () => readdirSync(directory).filter((name) => name.endsWith(".sealed"));
 const contents = () => sealedFiles().map((name) => readFileSync(join(directory, name)));
 
