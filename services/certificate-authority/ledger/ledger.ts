@@ -13,6 +13,7 @@ import { startBatchWriter } from "./batch-writer.ts";
 import { createChangeHub } from "./change-hub.ts";
 import { createChangeLog } from "./change-log.ts";
 import { openForReading, openForWriting } from "./connection.ts";
+import { createKeyNodes } from "./key-nodes.ts";
 import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
 import { migrate } from "./migrations/migrate.ts";
@@ -121,10 +122,11 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
   const windowSeconds = options.compactionWindowSeconds ?? DEFAULT_COMPACTION_WINDOW_SECONDS;
   const compaction = startCompaction(maintenance, { windowSeconds, clock, logger });
   const cache = createObjectCache(limits.maximumCachedBytes);
+  const keyNodes = createKeyNodes(reader);
   const records = { reader, writer, clock };
   return {
-    requests: storedRequests({ ...records, log, hub, cache }),
-    certificates: storedCertificates(records),
+    requests: storedRequests({ ...records, log, hub, cache, keyNodes }),
+    certificates: storedCertificates(records, keyNodes),
     decisions: storedDecisions(records),
     issuers: storedIssuers(records),
     tokens: storedBootstrapTokens(records),

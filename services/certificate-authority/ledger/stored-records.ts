@@ -5,6 +5,7 @@ import type { BatchWriter } from "./batch-writer.ts";
 import type { Connection } from "./connection.ts";
 import { expiryCounter } from "./count-certificates.ts";
 import { certificateFinder } from "./find-certificates.ts";
+import type { KeyNodes } from "./key-nodes.ts";
 import { toCertificateRecord, toCertificateRow } from "./tables/certificate-row.ts";
 import { certificatesReader } from "./tables/certificates-table.ts";
 import { decisionsReader, toDecisionRecord } from "./tables/decisions-table.ts";
@@ -20,7 +21,10 @@ export interface StoredRecordsDependencies {
 export const RECORD_BYTES = 2_048;
 
 /** The certificates of the ledger. */
-export function storedCertificates({ reader, writer, clock }: StoredRecordsDependencies): Certificates {
+export function storedCertificates(
+  { reader, writer, clock }: StoredRecordsDependencies,
+  keyNodes: KeyNodes,
+): Certificates {
   const table = certificatesReader(reader);
   const find = certificateFinder(reader, () => clock.now());
   return {
@@ -30,14 +34,14 @@ export function storedCertificates({ reader, writer, clock }: StoredRecordsDepen
       return row && toCertificateRecord(row);
     },
     isRevoked: (fingerprint) => table.isRevoked(fingerprint),
-    otherNodeOfKey: (spkiSha256, nodeName) => table.otherNodeOfKey(spkiSha256, nodeName),
+    otherNodeOfKey: (spkiSha256, nodeName) => keyNodes.otherNodeOf(spkiSha256, nodeName),
     async latestOf(nodeName, signerName) {
       const row = table.latest(nodeName, signerName);
       return row && toCertificateRecord(row);
     },
     async record(certificate) {
       const operation = { kind: "recordCertificate", certificate: toCertificateRow(certificate) } as const;
-      await writer.submit(operation, RECORD_BYTES, () => undefined);
+      await writer.submit(operation, RECORD_BYTES, () => keyNodes.recorded(certificate.spkiSha256));
     },
     countByExpiry: expiryCounter(reader),
   };

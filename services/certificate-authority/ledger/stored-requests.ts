@@ -8,6 +8,7 @@ import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { ChangeLog } from "./change-log.ts";
 import type { Connection } from "./connection.ts";
+import type { KeyNodes } from "./key-nodes.ts";
 import { type ObjectCache, revisionOf } from "./object-cache.ts";
 import { fromStoredJson, stateOf, toStoredJson, withRevision } from "./stored-object.ts";
 import { toCertificateRow } from "./tables/certificate-row.ts";
@@ -20,6 +21,7 @@ export interface StoredRequestsDependencies {
   readonly log: ChangeLog;
   readonly hub: ChangeHub;
   readonly cache: ObjectCache;
+  readonly keyNodes: KeyNodes;
   readonly clock: Clock;
 }
 
@@ -31,7 +33,7 @@ const RECORDS_BYTES = 2_048;
  * written stays the same value until it changes, so that encoders may cache by identity.
  */
 export function storedRequests(dependencies: StoredRequestsDependencies): CertificateRequests {
-  const { reader, writer, log, hub, cache, clock } = dependencies;
+  const { reader, writer, log, hub, cache, keyNodes, clock } = dependencies;
   const table = requestsReader(reader);
 
   function load(name: string): CertificateSigningRequest | undefined {
@@ -96,6 +98,7 @@ export function storedRequests(dependencies: StoredRequestsDependencies): Certif
       const identity = { name, uid, resourceVersion, state: stateOf(csr), atMilliseconds: clock.now().getTime() };
       const operation = { kind: "updateRequest", ...identity, object, ...toRows(decision, certificate) } as const;
       return writer.submit(operation, object.length + RECORDS_BYTES, ({ revision, previousRevision }) => {
+        if (certificate) keyNodes.recorded(certificate.spkiSha256);
         const previous = previousOf(name, previousRevision, revision);
         const stored = cache.put(withRevision(csr, String(revision)), object.length);
         hub.append({ type: "MODIFIED", revision, object: stored, previous }, object.length);

@@ -228,3 +228,16 @@ test.each([
 ])("isRevoked: $name is $revoked", ({ fingerprint, revoked }) => {
   expect(opened.ledger.certificates.isRevoked(fingerprint())).toBe(revoked);
 });
+
+test("otherNodeOfKey: what was found before is not said any more once a certificate was recorded", async () => {
+  const other = await openTestLedger({ clock });
+  const { certificates } = other.ledger;
+  const spkiSha256 = "77".repeat(32);
+  const asked = () => [undefined, "node-1", "node-2"].map((node) => certificates.otherNodeOfKey(spkiSha256, node));
+  expect(asked()).toEqual([undefined, undefined, undefined]);
+  expect(certificates.otherNodeOfKey(spkiSha256, "node-2")).toBeUndefined();
+  await certificates.record(certificateRecord({ spkiSha256, nodeName: "node-1" }));
+  expect(certificates.otherNodeOfKey(spkiSha256, "node-2")).toBe("node-1");
+  expect(asked()).toEqual(["node-1", undefined, "node-1"]);
+  await other.close();
+});

@@ -95,7 +95,10 @@ test("an update stores its decision and certificate in the same commit", async (
   const { requests, certificates, decisions } = opened.ledger;
   const created = await requests.create(storedCsr("a"));
   const records = { decision: decisionRecord(), certificate: certificateRecord() };
+  const otherNode = () => opened.ledger.certificates.otherNodeOfKey(records.certificate.spkiSha256, "another");
+  const otherBefore = otherNode();
   const issued = await requests.update({ ...created, status: ISSUED }, records);
+  expect([otherBefore, otherNode()]).toEqual([undefined, records.certificate.nodeName]);
   expect(issued.status).toEqual(ISSUED);
   expect((await certificates.find({ limit: 10 })).items).toEqual([records.certificate]);
   expect(await decisions.ofRequest("csr-abcde")).toEqual([records.decision]);

@@ -60,7 +60,8 @@ export function certificatesReader(connection: Connection) {
     bySerial: (serial: string): readonly StoredCertificateRow[] => bySerial.all(serial),
     isRevoked: (fingerprint: string): boolean => isRevoked.get(fingerprint) !== undefined,
     /** No node has an empty name, so that it stands for none. */
-    otherNodeOfKey: (spkiSha256: string, nodeName = ""): string | undefined => otherNodeOfKey.get(spkiSha256, nodeName),
+    otherNodeOfKey: (spkiSha256: string, nodeName: string): string | undefined =>
+      otherNodeOfKey.get(spkiSha256, nodeName),
     latest: (nodeName: string, signerName: string): StoredCertificateRow | undefined =>
       latest.get(nodeName, signerName),
   };
