@@ -96,6 +96,8 @@ export function createHttpsServer(options: ServerOptions, listener: RequestListe
       // An unverifiable certificate is the authenticator's to refuse, with a Status body.
       rejectUnauthorized: false,
       ALPNProtocols: ["http/1.1"],
+      // How often Node looks for heads and bodies that take too long; by itself every half minute.
+      connectionsCheckingInterval: 5_000,
       headersTimeout: REQUEST_TIMEOUT_MILLISECONDS,
       requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
       keepAliveTimeout: IDLE_TIMEOUT_MILLISECONDS,
