@@ -25,6 +25,7 @@ jest.setTimeout(120_000);
 
 const SELF_REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 const REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+const UNREACHABLE_ISSUER = "https://127.0.0.1:1";
 const CLUSTER_ISSUER = "https://kubernetes.default.svc.cluster.local";
 
 const directory = temporaryDirectory();
@@ -78,6 +79,12 @@ async function authentication(): Promise<readonly object[]> {
           username: { claim: "email", prefix: "oidc:" },
           groups: { claim: "groups", prefix: "gatehouse:" },
         },
+      },
+    },
+    {
+      jwt: {
+        issuer: { url: UNREACHABLE_ISSUER, audiences: ["gatehouse"] },
+        claimMappings: { username: { claim: "sub", prefix: "gone:" } },
       },
     },
     {
@@ -244,6 +251,13 @@ test("a token that only the reviewer knows is asked for once, a wrong one is ref
   await whoAmI(bearing("opaque"));
   expect(reviewer.reviewed.filter((token) => token === "opaque")).toHaveLength(1);
   expectRefusal(await bearing("guess").send("GET", REQUESTS));
+});
+
+test("tokens of an issuer that cannot be reached are refused, and nobody else notices", async () => {
+  const token = await buildSignedToken({ key: clusterKey, now: new Date(), claims: { iss: UNREACHABLE_ISSUER } });
+  expectRefusal(await bearing(token).send("GET", REQUESTS));
+  expect(gatehouse.log()).toContain("the issuer's keys cannot be fetched");
+  expect(await whoAmI(bearing(await podToken()))).toMatchObject({ username: "system:serviceaccount:apps:web" });
 });
 
 test("huge tokens are refused and do no harm", async () => {

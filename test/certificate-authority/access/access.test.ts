@@ -249,3 +249,17 @@ test("a revoked certificate is refused", async () => {
   const { access } = setUp({ isRevoked: () => true });
   await expect(access.authenticate(credentials({ clientCertificateDer: VALID }))).rejects.toMatchObject({ code: 401 });
 });
+
+test.each([
+  { length: 16_384, looked: 1 },
+  { length: 16_385, looked: 0 },
+])("a token of $length characters is looked at $looked times, and refused", async ({ length, looked }) => {
+  let guesses = 0;
+  const requireAttemptsLeft = (): void => {
+    guesses += 1;
+  };
+  const { access } = setUp({ rateLimiter: { requireAttemptsLeft } });
+  const authorization = `Bearer ${"x".repeat(length)}`;
+  await expect(access.authenticate(credentials({ authorization }))).rejects.toMatchObject({ code: 401 });
+  expect(guesses).toBe(looked);
+});

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, expect, test } from "@jest/globals";
 import { type AccessDependencies, createAccess } from "../../../../services/certificate-authority/access/access.ts";
 import type { AuthenticatorSettings } from "../../../../services/certificate-authority/access/authenticators/settings.ts";
@@ -40,7 +41,17 @@ beforeAll(() => {
   leaf(cluster, "node", "/O=system:nodes/CN=system:node:a");
   leaf(cluster, "impostor", "/CN=front-proxy-client");
   leaf(leaf(proxies, "between", "/CN=between", AUTHORITY), "deep-proxy", "/CN=front-proxy-client");
-  leaf(leaf(proxies, "no-authority", "/CN=no-authority"), "unlawful", "/CN=front-proxy-client");
+  // Without keyUsage only basicConstraints say that it is no CA.
+  leaf(
+    leaf(proxies, "no-authority", "/CN=no-authority", ["basicConstraints=CA:FALSE"]),
+    "unlawful",
+    "/CN=front-proxy-client",
+  );
+  const namesake = makeAuthority(mkdtempSync(join(directory, "namesake-")), {
+    commonName: "proxies",
+    kind: "ecdsa-p384",
+  });
+  leaf(namesake, "forged", "/CN=front-proxy-client", [...CLIENT_EXTENSIONS, "authorityKeyIdentifier=none"]);
 });
 
 type Headers = Readonly<Record<string, readonly string[]>>;
@@ -119,6 +130,12 @@ test.each<{ name: string; certificate: string; user: string | 401; says?: string
     certificate: "proxy-server",
     user: 401,
     says: "not for client authentication",
+  },
+  {
+    name: "a CA that is only called like theirs",
+    certificate: "forged",
+    user: 401,
+    says: "not from a CA of this cluster",
   },
   { name: "a node", certificate: "node", user: "system:node:a" },
   { name: "a client of the cluster that is called like a proxy", certificate: "impostor", user: "front-proxy-client" },
