@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
 import { ADMINISTRATORS_GROUP } from "./domain/authorization.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
-import type { Subject, SubjectAltNames } from "./domain/csr-facts.ts";
+import { NO_ALTERNATIVE_NAMES, type Subject, type SubjectAltNames } from "./domain/csr-facts.ts";
 import type { CertificateSigner, Certificates } from "./domain/ports.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
@@ -48,13 +48,11 @@ export function ownIdentity(deps: OwnIdentityDependencies) {
         deps,
         "gatehouse.dev/administrator",
         subjectOf(ADMINISTRATOR_NAME, [ADMINISTRATORS_GROUP]),
-        NO_SANS,
+        NO_ALTERNATIVE_NAMES,
         "clientAuth",
       ),
   };
 }
-
-const NO_SANS: SubjectAltNames = { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [] };
 
 function subjectOf(commonName: string, organization: readonly string[]): Subject {
   return {

@@ -52,7 +52,7 @@ export interface Access {
    * @throws {StatusError} Unauthorized for credentials that name nobody; TooManyRequests; BadRequest and Forbidden for
    *   impersonation.
    */
-  authenticate(credentials: Credentials): Promise<Identity>;
+  readonly authenticate: (credentials: Credentials) => Promise<Identity>;
   readonly authorizer: Authorizer & RuleLister;
   readonly tokenAdministration: TokenAdministration;
   /** PEM of the CAs besides the cluster's whose client certificates TLS must let through; empty for none. */

@@ -22,6 +22,8 @@ export interface SubjectAltNames {
   readonly uris: readonly string[];
 }
 
+export const NO_ALTERNATIVE_NAMES: SubjectAltNames = { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [] };
+
 export type Curve = "P-224" | "P-256" | "P-384" | "P-521";
 
 /** What is wrong with the primes of an RSA key, as far as its modulus alone shows it. */

@@ -10,8 +10,6 @@ const MAX_NAMES = 4096;
 /** Context-specific tags of GeneralName. Source: RFC 5280 section 4.2.1.6. */
 export const GENERAL_NAME = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 } as const;
 
-export const NO_ALTERNATIVE_NAMES: SubjectAltNames = { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [] };
-
 /**
  * Reads the GeneralNames of a subjectAltName extension. Kinds other than the four of `SubjectAltNames` are dropped.
  *

@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import type { ExtendedKeyUsage } from "../domain/certificate.ts";
 import type { CertificateFacts } from "../domain/certificate-facts.ts";
-import { NO_ALTERNATIVE_NAMES, readAlternativeNames } from "./alternative-names-reader.ts";
+import { NO_ALTERNATIVE_NAMES } from "../domain/csr-facts.ts";
+import { readAlternativeNames } from "./alternative-names-reader.ts";
 import { contentOf, type DerElement, DerError, DerReader, encodingOf, TAG } from "./der-reader.ts";
 import {
   readInteger,

@@ -1,6 +1,6 @@
 import { hash, type KeyObject, verify } from "node:crypto";
-import type { CsrFacts, SubjectAltNames } from "../domain/csr-facts.ts";
-import { NO_ALTERNATIVE_NAMES, readAlternativeNames } from "./alternative-names-reader.ts";
+import { type CsrFacts, NO_ALTERNATIVE_NAMES, type SubjectAltNames } from "../domain/csr-facts.ts";
+import { readAlternativeNames } from "./alternative-names-reader.ts";
 import { type DerElement, DerError, DerReader, encodingOf, TAG } from "./der-reader.ts";
 import { readInteger, readObjectIdentifier, readOctetAlignedBits } from "./der-values.ts";
 import { readExtension } from "./extension-reader.ts";

@@ -19,7 +19,8 @@ export interface Offer {
   readonly conversions: boolean;
 }
 
-const MEDIA_TYPES: Readonly<Record<WireFormat, string>> = {
+/** What each format is called in Accept and Content-Type. */
+export const MEDIA_TYPES: Readonly<Record<WireFormat, string>> = {
   json: "application/json",
   yaml: "application/yaml",
   protobuf: PROTOBUF_TYPE,

@@ -1,5 +1,6 @@
 import { bodyFormatOf, decodeBody } from "../../../shared/kubernetes/decode-body.ts";
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
+import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { isStatusError, type StatusCause } from "../../../shared/status-error.ts";
 import { type CertificateSigningRequest, CSR_GROUP, CSR_RESOURCE } from "../../domain/certificate-signing-request.ts";
 import type { Removal } from "../../issuance/contract.ts";
@@ -9,7 +10,7 @@ import { booleanOption, dryRunProblems, integerOption } from "../query-options.t
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { listOptionsOf, reach } from "./list-options.ts";
 import { renderingOf, sendChunks } from "./read.ts";
-import { CONTENT_TYPES, renderAny, renderList, sendCsr } from "./rendering.ts";
+import { renderAny, renderList, sendCsr } from "./rendering.ts";
 import { portSelection, selectionOf } from "./selection.ts";
 
 /** What we heed of DeleteOptions: nothing depends on a request, so propagation means nothing here. */
@@ -35,7 +36,7 @@ export async function deleteCsr(call: Call, deps: CsrApiDependencies): Promise<v
   }
   const details = { name, group: CSR_GROUP, kind: CSR_RESOURCE, uid: csr.metadata.uid };
   const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
-  sendBytes(call.response, 200, CONTENT_TYPES[rendering.format], renderAny(status, rendering));
+  sendBytes(call.response, 200, MEDIA_TYPES[rendering.format], renderAny(status, rendering));
 }
 
 /** Deletes what the selectors match and answers with the list of it. @throws {StatusError} as `deleteCsr`. */
@@ -59,7 +60,7 @@ export async function deleteCsrs(call: Call, deps: CsrApiDependencies): Promise<
     rendering,
     deps.clock.now(),
   );
-  await sendChunks(call.response, CONTENT_TYPES[rendering.format], chunks);
+  await sendChunks(call.response, MEDIA_TYPES[rendering.format], chunks);
 }
 
 /** @returns undefined when somebody else was faster. */

@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { Call } from "../call.ts";
 import { booleanOption } from "../query-options.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { listOptionsOf, parseRevision, reach } from "./list-options.ts";
-import { CONTENT_TYPES, negotiateObject, type Rendering, renderList, sendCsr } from "./rendering.ts";
+import { negotiateObject, type Rendering, renderList, sendCsr } from "./rendering.ts";
 import { portSelection, selectionOf } from "./selection.ts";
 import { notFound } from "./status-errors.ts";
 import { includedObjectOf } from "./table.ts";
@@ -53,7 +54,7 @@ export async function listCsrs(call: Call, deps: CsrApiDependencies): Promise<vo
   const selected = matches === undefined ? items : items.filter(matches);
   await sendChunks(
     call.response,
-    CONTENT_TYPES[rendering.format],
+    MEDIA_TYPES[rendering.format],
     renderList(selected, revision, rendering, deps.clock.now()),
   );
 }

@@ -1,16 +1,9 @@
 import type { ServerResponse } from "node:http";
 import { stringify } from "yaml";
 import type { Clock } from "../../../shared/clock.ts";
-import type { WireFormat } from "../../../shared/kubernetes/decode-body.ts";
 import type { TypedObject } from "../../../shared/kubernetes/json-object.ts";
-import { type OutputFormat, outputNegotiator } from "../../../shared/kubernetes/output-format.ts";
-import {
-  encodeProtobuf,
-  envelopeChunks,
-  listMetaField,
-  PROTOBUF_TYPE,
-  varintField,
-} from "../../../shared/kubernetes/protobuf.ts";
+import { MEDIA_TYPES, type OutputFormat, outputNegotiator } from "../../../shared/kubernetes/output-format.ts";
+import { encodeProtobuf, envelopeChunks, listMetaField, varintField } from "../../../shared/kubernetes/protobuf.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 import { sendBytes } from "../call.ts";
 import { jsonLineOf, jsonOf, messageOf, presentable, protobufOf } from "./encoded-csr.ts";
@@ -20,12 +13,6 @@ import { type IncludedObject, partialOf, tableOf } from "./table.ts";
 export interface Rendering extends OutputFormat {
   readonly includeObject: IncludedObject;
 }
-
-export const CONTENT_TYPES: Readonly<Record<WireFormat, string>> = {
-  json: "application/json",
-  yaml: "application/yaml",
-  protobuf: PROTOBUF_TYPE,
-};
 
 const LIST_KIND = `${CSR_KIND}List`;
 /** Kubernetes' readers speak YAML 1.1, to which an unquoted `yes` is true and an unquoted time is no text. */
@@ -46,7 +33,7 @@ export function sendCsr(
   rendering: Rendering,
   clock: Clock,
 ): void {
-  sendBytes(response, code, CONTENT_TYPES[rendering.format], renderCsr(csr, rendering, clock.now()));
+  sendBytes(response, code, MEDIA_TYPES[rendering.format], renderCsr(csr, rendering, clock.now()));
 }
 
 function renderCsr(csr: CertificateSigningRequest, rendering: Rendering, now: Date): Buffer {

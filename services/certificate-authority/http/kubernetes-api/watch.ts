@@ -1,10 +1,11 @@
+import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { isStatusError, StatusError } from "../../../shared/status-error.ts";
 import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
 import type { Change, WatchSubscription } from "../../domain/ports.ts";
 import type { Call } from "../call.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { reach, type WatchOptions, watchOptionsOf } from "./list-options.ts";
-import { CONTENT_TYPES, negotiateWatch } from "./rendering.ts";
+import { negotiateWatch } from "./rendering.ts";
 import { portSelection, type Selection, selectionOf } from "./selection.ts";
 import { includedObjectOf } from "./table.ts";
 import { type WatchEvents, watchEvents } from "./watch-events.ts";
@@ -41,7 +42,7 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
   await reach(options.resourceVersion, deps.requests);
   // Read to its end, a request is not torn down with an error, stack trace and all, each time a watcher hangs up.
   call.request.resume();
-  const contentType = CONTENT_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
+  const contentType = MEDIA_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
   const stream = deps.watches.open(call.response, contentType);
   const events = watchEvents({ ...output, includeObject }, deps.clock);
   const watch: Watch = { deps, stream, events, selection, options, delivered: 0 };
