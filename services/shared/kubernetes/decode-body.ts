@@ -70,11 +70,17 @@ export function decodeValue(given: unknown, duplicates: readonly string[], expec
   const unknownFields: string[] = [];
   const object = readShape(value, schemaFor(expected), expected, unknownFields);
   if (unknownFields.length === 0 && duplicates.length === 0) return { object, strictErrors: [] };
+  const known = duplicates.filter((path) => !unknownFields.some((unknown) => isAtOrBelow(path, unknown)));
   const strictErrors = [
-    ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
+    ...[...new Set(known)].map((path) => `duplicate field ${JSON.stringify(path)}`),
     ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
   ];
   return { object, strictErrors };
+}
+
+/** What stands in an unknown field is not looked at. */
+function isAtOrBelow(path: string, field: string): boolean {
+  return path.startsWith(field) && (path.length === field.length || ".[".includes(path.charAt(field.length)));
 }
 
 function decodeProtobufBody(body: Buffer, expected: ExpectedType): DecodedBody {

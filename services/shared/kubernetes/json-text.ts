@@ -5,7 +5,7 @@ export const MAX_DEPTH = 64;
 
 export interface ParsedText {
   readonly value: unknown;
-  /** Paths of keys that stand twice in their object; the last one won. At most 100. */
+  /** Paths, such as `a.b[1].c`, of keys that stand twice in their object; the last one won. At most 100. */
   readonly duplicates: readonly string[];
 }
 
@@ -32,6 +32,8 @@ interface Level {
   /** Undefined in an array. */
   readonly keys: Set<string> | undefined;
   key: string;
+  /** Which element of an array it is at. */
+  index: number;
   expectsKey: boolean;
 }
 
@@ -42,10 +44,10 @@ function findDuplicateKeys(text: string): string[] {
   for (let at = 0; at < text.length; at += 1) {
     switch (text.charCodeAt(at)) {
       case 0x7b: // {
-        levels.push({ keys: new Set(), key: "", expectsKey: true });
+        levels.push({ keys: new Set(), key: "", index: 0, expectsKey: true });
         break;
       case 0x5b: // [
-        levels.push({ keys: undefined, key: "", expectsKey: false });
+        levels.push({ keys: undefined, key: "", index: 0, expectsKey: false });
         break;
       case 0x7d: // }
       case 0x5d: // ]
@@ -55,6 +57,7 @@ function findDuplicateKeys(text: string): string[] {
         // ,
         const level = levels.at(-1);
         if (level?.keys !== undefined) level.expectsKey = true;
+        else if (level !== undefined) level.index += 1;
         break;
       }
       case QUOTE: {
@@ -85,8 +88,6 @@ function noteKey(levels: readonly Level[], level: Level, quoted: string, duplica
 }
 
 function pathOf(levels: readonly Level[]): string {
-  return levels
-    .filter(({ keys }) => keys !== undefined)
-    .map(({ key }) => key)
-    .join(".");
+  const path = levels.map(({ keys, key, index }) => (keys === undefined ? `[${index}]` : `.${key}`)).join("");
+  return path.startsWith(".") ? path.slice(1) : path;
 }

@@ -9,7 +9,9 @@ export class ShapeError extends Error {
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,30})?(?:Z|[+-]\d\d:\d\d)$/;
+const RFC3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,30})?(Z|[+-]\d\d:\d\d)$/;
+/** What Go's time is before it is set. */
+const ZERO_TIME = "0001-01-01T00:00:00Z";
 const MAX_UNKNOWN_FIELDS = 100;
 
 /**
@@ -48,9 +50,11 @@ function readField(
 ): void {
   const path = parent + field.name;
   switch (field.shape) {
-    case "single":
-      target[field.name] = readValue(value, field, path, unknownFields);
+    case "single": {
+      const read = readValue(value, field, path, unknownFields);
+      if (read !== undefined) target[field.name] = read;
       return;
+    }
     case "list": {
       const list = requireList(value, path);
       if (field.kind === "dropped") return;
@@ -89,8 +93,7 @@ function readItem(value: unknown, field: FieldSchema, path: string, unknownField
 function readValue(value: unknown, field: FieldSchema, path: string, unknownFields: string[]): unknown {
   switch (field.kind) {
     case "string":
-      if (typeof value !== "string") throw mismatch(path, "a string", value);
-      return value;
+      return readString(value, path);
     case "bool":
       if (typeof value !== "boolean") throw mismatch(path, "a boolean", value);
       return value;
@@ -116,10 +119,11 @@ function readValue(value: unknown, field: FieldSchema, path: string, unknownFiel
   }
 }
 
+/** Half a surrogate pair is no character: U+FFFD stands for it, as in Go. */
 function readString(value: unknown, path: string): string {
   if (value === null) return "";
   if (typeof value !== "string") throw mismatch(path, "a string", value);
-  return value;
+  return value.replaceAll(/\p{Surrogate}/gu, "\ufffd");
 }
 
 /** Canonical padded base64. Line breaks inside and stray bits at the end are tolerated, as Go tolerates them. */
@@ -132,14 +136,21 @@ function readBase64(value: unknown, path: string): string {
   return Buffer.from(joined, "base64").toString("base64");
 }
 
-function readTime(value: unknown, path: string): string {
-  if (typeof value !== "string" || !RFC3339.test(value)) throw mismatch(path, "an RFC 3339 time", value);
-  const milliseconds = Date.parse(value);
-  if (Number.isNaN(milliseconds)) throw mismatch(path, "an RFC 3339 time", value);
-  const text = toKubernetesTime(new Date(milliseconds));
+/** @returns undefined for the zero time. */
+function readTime(value: unknown, path: string): string | undefined {
+  const [, wallClock = "", offset = ""] = (typeof value === "string" && RFC3339.exec(value)) || [];
+  // Date takes 30 February for 1 March.
+  if (timeOf(`${wallClock}Z`) !== `${wallClock}Z`) throw mismatch(path, "an RFC 3339 time", value);
+  const text = timeOf(wallClock + offset);
   // An offset can carry a year out of the four digits that the format has.
   if (!RFC3339.test(text)) throw mismatch(path, "an RFC 3339 time", value);
-  return text;
+  return text === ZERO_TIME ? undefined : text;
+}
+
+/** Empty when the text is no instant. */
+function timeOf(text: string): string {
+  const milliseconds = Date.parse(text);
+  return Number.isNaN(milliseconds) ? "" : toKubernetesTime(new Date(milliseconds));
 }
 
 function mismatch(path: string, expected: string, value: unknown): ShapeError {

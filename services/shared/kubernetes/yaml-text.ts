@@ -54,7 +54,9 @@ function visitNode(node: Node | null, path: string, depth: number, walk: Walk): 
   // The library searches the whole document for the anchor of each alias.
   if (isAlias(node) && ++walk.aliases > MAX_ALIASES) throw new Error("too many aliases");
   if (isSeq<Node>(node)) {
-    for (const item of node.items) visitNode(item, path, depth + 1, walk);
+    node.items.forEach((item, index) => {
+      visitNode(item, `${path}[${index}]`, depth + 1, walk);
+    });
     return;
   }
   if (!isMap<Node, Node | null>(node)) return;

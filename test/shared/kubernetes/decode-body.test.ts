@@ -6,6 +6,7 @@ import {
   decodeValue,
   type WireFormat,
 } from "../../../services/shared/kubernetes/decode-body.ts";
+import { parseJsonText } from "../../../services/shared/kubernetes/json-text.ts";
 import { StatusError } from "../../../services/shared/status-error.ts";
 import { csrObject } from "../../builders/csr-object.ts";
 
@@ -107,21 +108,38 @@ describe("values", () => {
   test.each([
     { name: "UTC", given: "2026-01-02T03:04:05Z", read: "2026-01-02T03:04:05Z" },
     { name: "a fraction is cut", given: "2026-01-02T03:04:05.999999999Z", read: "2026-01-02T03:04:05Z" },
+    { name: "a fraction behind a comma", given: "2026-01-02T03:04:05,5Z", read: "2026-01-02T03:04:05Z" },
+    { name: "a leap day", given: "2024-02-29T00:00:00Z", read: "2024-02-29T00:00:00Z" },
+    { name: "a second after the zero time", given: "0001-01-01T00:00:01Z", read: "0001-01-01T00:00:01Z" },
     { name: "an offset is resolved", given: "2026-01-02T03:04:05+02:30", read: "2026-01-02T00:34:05Z" },
   ])("time: $name", ({ given, read }) => {
     expect(condition({ lastUpdateTime: given })).toEqual({ conditions: [{ lastUpdateTime: read }] });
   });
 
-  test("time: null is unset", () => {
-    expect(condition({ type: "Approved", lastUpdateTime: null })).toEqual({ conditions: [{ type: "Approved" }] });
+  test.each([null, "0001-01-01T00:00:00Z", "0001-01-01T01:00:00+01:00"])("time: %j is unset", (given) => {
+    expect(condition({ type: "Approved", lastUpdateTime: given })).toEqual({ conditions: [{ type: "Approved" }] });
   });
 
-  test.each(["", "now", "2026-01-02", "2026-01-02 03:04:05Z", "2026-13-02T03:04:05Z", "0000-01-01T00:00:00+23:59", 1])(
-    "time: %j is refused",
-    (given) => {
-      expect(() => condition({ lastUpdateTime: given })).toThrow(refusal(/status\.conditions\[0\]\.lastUpdateTime/));
-    },
-  );
+  test.each([
+    "",
+    "now",
+    "2026-01-02",
+    "2026-01-02 03:04:05Z",
+    "2026-13-02T03:04:05Z",
+    "2026-02-29T03:04:05Z",
+    "2026-01-02T24:00:00Z",
+    "2026-01-02T03:04:60Z",
+    "2026-01-02T03:04:05+24:00",
+    "0000-01-01T00:00:00+23:59",
+    1,
+  ])("time: %j is refused", (given) => {
+    expect(() => condition({ lastUpdateTime: given })).toThrow(refusal(/status\.conditions\[0\]\.lastUpdateTime/));
+  });
+
+  test("half a surrogate pair becomes the replacement character, a whole one stays", () => {
+    const { object } = decodeText(String.raw`{"metadata":{"name":"a\ud800b\udc00","uid":"\ud83d\ude00"}}`);
+    expect(object).toEqual({ metadata: { name: "a\ufffdb\ufffd", uid: "\u{1f600}" } });
+  });
 
   test("managed fields are accepted and dropped", () => {
     const metadata = { name: "a", managedFields: [{ manager: "kubectl", fieldsV1: { "f:a": {} } }] };
@@ -175,9 +193,16 @@ describe("strict errors", () => {
       errors: [],
     },
     {
-      name: "both",
-      text: '{"foo":1,"foo":2}',
-      errors: ['duplicate field "foo"', 'unknown field "foo"'],
+      name: "duplicate in a list",
+      text: '{"status":{"conditions":[{"type":"a"},{"type":"a","type":"b"}]}}',
+      errors: ['duplicate field "status.conditions[1].type"'],
+    },
+    { name: "three times is said once", text: '{"kind":"","kind":"","kind":""}', errors: ['duplicate field "kind"'] },
+    { name: "both unknown and duplicate", text: '{"foo":1,"foo":2}', errors: ['unknown field "foo"'] },
+    {
+      name: "duplicates in an unknown field",
+      text: '{"foo":{"a":1,"a":2},"fo":[{"a":1,"a":2}],"kind":"","kind":""}',
+      errors: ['duplicate field "kind"', 'unknown field "foo"', 'unknown field "fo"'],
     },
   ])("$name", ({ text, errors }) => {
     expect(decodeText(text).strictErrors).toEqual(errors);
@@ -185,7 +210,9 @@ describe("strict errors", () => {
 
   test("at most a hundred of each are kept", () => {
     const text = `{${Array.from({ length: 150 }, (_, i) => `"k${i}":1,"k${i}":2`).join(",")}}`;
-    expect(decodeText(text).strictErrors).toHaveLength(200);
+    expect(decodeText(text).strictErrors).toHaveLength(100);
+    const labels = Array.from({ length: 150 }, (_, i) => `"k${i}":"1","k${i}":"2"`).join(",");
+    expect(decodeText(`{"metadata":{"labels":{${labels}}}}`).strictErrors).toHaveLength(100);
   });
 
   test("the last of two equal keys wins", () => {
@@ -365,8 +392,7 @@ describe("properties", () => {
         const object = (names: readonly string[], value: string) =>
           `{${names.map((name) => `"${name}": ${value}`).join(" , ")}}`;
         const repeats = (names: readonly string[]) => names.length - new Set(names).size;
-        const { strictErrors } = decodeText(object(outer, object(inner, "[1]")));
-        const duplicates = strictErrors.filter((error) => error.startsWith("duplicate"));
+        const { duplicates } = parseJsonText(object(outer, object(inner, "[1]")));
         expect(duplicates).toHaveLength(repeats(outer) + outer.length * repeats(inner));
       }),
     );
