@@ -10,7 +10,7 @@ export interface FieldRequirement {
 const MAX_TERMS = 100;
 
 /**
- * Reads `a=b,c!=d`. A backslash escapes `\`, `,` and `=` in values; empty terms are skipped.
+ * Reads `a=b,c!=d`. A backslash escapes `\`, `,` and `=` in values; empty terms are skipped, also `=` and `!=`.
  *
  * @param fields - the fields that may be selected by.
  * @throws {StatusError} BadRequest for any other field or when the text is no selector.
@@ -20,8 +20,8 @@ const MAX_TERMS = 100;
 export function parseFieldSelector(text: string, fields: readonly string[]): readonly FieldRequirement[] {
   const terms = splitTerms(text).filter((term) => term !== "");
   if (terms.length > MAX_TERMS) throw new StatusError("BadRequest", "the field selector has too many terms");
-  return terms.map((term) => {
-    const requirement = parseTerm(term);
+  const requirements = terms.map(parseTerm).filter(({ field, value }) => field !== "" || value !== "");
+  return requirements.map((requirement) => {
     if (!fields.includes(requirement.field)) {
       throw new StatusError("BadRequest", `field label not supported: ${requirement.field.slice(0, 200)}`);
     }

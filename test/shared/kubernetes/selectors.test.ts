@@ -16,6 +16,8 @@ describe("parseFieldSelector", () => {
     { text: "metadata.name=a", terms: [name("a")] },
     { text: "metadata.name==a", terms: [name("a")] },
     { text: "metadata.name!=a", terms: [name("a", false)] },
+    { text: "=", terms: [] },
+    { text: "!=,metadata.name=,==", terms: [name("")] },
     { text: "metadata.name=", terms: [name("")] },
     { text: "metadata.name!=", terms: [name("", false)] },
     {
