@@ -31,7 +31,7 @@ function mergeObjects(base: JsonObject, patch: JsonObject, path: string): JsonOb
   const directive = getOwn(patch, PATCH_DIRECTIVE);
   if (directive === "replace") return withoutDirectives(patch);
   if (directive === "delete") return {};
-  if (directive !== undefined && directive !== "merge") throw badDirective(directive);
+  if (directive !== undefined) throw badDirective(directive);
   const merged = retained(base, patch);
   for (const key of Object.keys(patch)) {
     if (key === PATCH_DIRECTIVE || key === RETAIN_KEYS) continue;
@@ -64,10 +64,11 @@ function mergeKey(merged: JsonObject, key: string, value: unknown, parent: strin
 
 function mergeLists(current: unknown, patch: readonly unknown[], path: string): unknown[] {
   const merging = MERGED_LISTS.get(path);
-  if (merging === undefined) return patch.map(cleaned);
+  if (merging === undefined) return [...patch];
   const base: readonly unknown[] = Array.isArray(current) ? current : [];
-  if (merging.key === undefined) return [...new Set([...base, ...patch])];
-  return mergeKeyedLists(base, patch, merging.key, path);
+  const { key } = merging;
+  const merged = key === undefined ? [...new Set([...base, ...patch])] : mergeKeyedLists(base, patch, key, path);
+  return ordered(merged, patch, base, key);
 }
 
 function mergeKeyedLists(base: readonly unknown[], patch: readonly unknown[], key: string, path: string): unknown[] {
@@ -105,13 +106,31 @@ function applyListDirectives(merged: JsonObject, base: JsonObject, patch: JsonOb
       const field = name.slice(directive.length);
       const list = getOwn(merged, field);
       const argument = patch[name];
-      if (!Array.isArray(argument)) throw badDirective(name);
-      if (!Array.isArray(list)) continue;
+      if (!Array.isArray(argument) && directive === ORDER_PREFIX) throw badDirective(name);
+      if (!Array.isArray(list) || !Array.isArray(argument)) continue;
+      if (directive === DELETE_PREFIX) {
+        removeFrom(merged, field, list, argument);
+        continue;
+      }
       const key = MERGED_LISTS.get(path === "" ? field : `${path}.${field}`)?.key;
-      if (directive === DELETE_PREFIX) removeFrom(merged, field, list, argument);
-      else setOwn(merged, field, ordered(list, argument, getOwn(base, field), key));
+      requireOrderOf(patch[field], argument, key);
+      setOwn(merged, field, ordered(list, argument, getOwn(base, field), key));
     }
   }
+}
+
+/** An order that leaves out what the same patch merges contradicts it. */
+function requireOrderOf(merged: unknown, order: readonly unknown[], key: string | undefined): void {
+  if (!Array.isArray(merged)) return;
+  const named = new Set(order.map((item) => idOf(item, key)));
+  const isDeletion = (item: unknown): boolean => isJsonObject(item) && Object.hasOwn(item, PATCH_DIRECTIVE);
+  if (merged.every((item) => isDeletion(item) || named.has(idOf(item, key)))) return;
+  throw new StatusError("BadRequest", `the patch is not valid: ${ORDER_PREFIX} leaves out what is merged`);
+}
+
+/** What tells one element of a merged list from another. */
+function idOf(item: unknown, key: string | undefined): unknown {
+  return key !== undefined && isJsonObject(item) ? getOwn(item, key) : item;
 }
 
 function removeFrom(merged: JsonObject, field: string, list: readonly unknown[], unwanted: readonly unknown[]): void {
@@ -131,18 +150,19 @@ function ordered(
   base: unknown,
   key: string | undefined,
 ): unknown[] {
-  const idOf = (item: unknown): unknown => (key !== undefined && isJsonObject(item) ? getOwn(item, key) : item);
-  const rank = new Map(order.map((item, index) => [idOf(item), index]));
-  const position = new Map((Array.isArray(base) ? base : []).map((item, index) => [idOf(item), index]));
-  const named = list.filter((item) => rank.has(idOf(item)));
-  named.sort((a, b) => (rank.get(idOf(a)) ?? 0) - (rank.get(idOf(b)) ?? 0));
-  const others = list.filter((item) => !rank.has(idOf(item)));
+  const rank = new Map(order.map((item, index) => [idOf(item, key), index]));
+  const position = new Map((Array.isArray(base) ? base : []).map((item, index) => [idOf(item, key), index]));
+  const named = list.filter((item) => rank.has(idOf(item, key)));
+  named.sort((a, b) => (rank.get(idOf(a, key)) ?? 0) - (rank.get(idOf(b, key)) ?? 0));
+  const others = list.filter((item) => !rank.has(idOf(item, key)));
   const result: unknown[] = [];
   let next = 0;
   for (const item of named) {
     // A new element stood nowhere: none of the others goes before it.
-    const itemPosition = position.get(idOf(item)) ?? -1;
-    while (next < others.length && (position.get(idOf(others[next])) ?? 0) < itemPosition) result.push(others[next++]);
+    const itemPosition = position.get(idOf(item, key)) ?? -1;
+    while (next < others.length && (position.get(idOf(others[next], key)) ?? 0) < itemPosition) {
+      result.push(others[next++]);
+    }
     result.push(item);
   }
   return [...result, ...others.slice(next)];

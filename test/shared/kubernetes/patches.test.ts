@@ -62,6 +62,20 @@ describe("JSON patch", () => {
       result: { list: ["x", "y"], map: document().map, c: 1 },
     },
     { name: "copy", patch: [{ op: "copy", from: "/a", path: "/c" }], result: { ...document(), c: 1 } },
+    { name: "nothing", patch: null, result: document() },
+    { name: "add without a value", patch: [{ op: "add", path: "/c" }], result: { ...document(), c: null } },
+    { name: "copy of nothing", patch: [{ op: "copy", from: "/b", path: "/c" }], result: { ...document(), c: null } },
+    { name: "test that nothing is there", patch: [{ op: "test", path: "/b", value: null }], result: document() },
+    {
+      name: "add at the end, counted from the end",
+      patch: [{ op: "add", path: "/list/-1", value: "z" }],
+      result: { ...document(), list: ["x", "y", "z"] },
+    },
+    {
+      name: "remove the last but one",
+      patch: [{ op: "remove", path: "/list/-2" }],
+      result: { ...document(), list: ["y"] },
+    },
     { name: "test that holds", patch: [{ op: "test", path: "/list", value: ["x", "y"] }], result: document() },
     { name: "the whole document", patch: [{ op: "replace", path: "", value: { b: 1 } }], result: { b: 1 } },
   ])("$name", ({ patch, result }) => {
@@ -81,7 +95,11 @@ describe("JSON patch", () => {
     { name: "a list index that is none", patch: [{ op: "add", path: "/list/x", value: 1 }] },
     { name: "moving what is not there", patch: [{ op: "move", from: "/b", path: "/c" }] },
     { name: "copying what is not there", patch: [{ op: "copy", from: "/b/c", path: "/c" }] },
-    { name: "no value", patch: [{ op: "add", path: "/b" }] },
+    { name: "testing without a value", patch: [{ op: "test", path: "/a" }] },
+    { name: "an index before the first", patch: [{ op: "remove", path: "/list/-3" }] },
+    { name: "removing the whole document", patch: [{ op: "remove", path: "" }] },
+    { name: "adding the whole document", patch: [{ op: "add", path: "", value: {} }] },
+    { name: "copying the whole document", patch: [{ op: "copy", from: "", path: "/c" }] },
     { name: "the prototype", patch: [{ op: "add", path: "/__proto__/polluted", value: 1 }] },
     { name: "the prototype of a value", patch: [{ op: "add", path: "/map/__proto__/polluted", value: 1 }] },
     { name: "the constructor's prototype", patch: [{ op: "add", path: "/constructor/prototype/polluted", value: 1 }] },
@@ -93,7 +111,7 @@ describe("JSON patch", () => {
   });
 
   test.each([
-    { name: "an operation that is no object", patch: ["add"] },
+    { name: "an operation that is null", patch: [null] },
     { name: "an unknown operation", patch: [{ op: "_get", path: "/a" }] },
     { name: "an inherited operation", patch: [{ op: "constructor", path: "/a" }] },
     { name: "no path", patch: [{ op: "remove" }] },
@@ -103,7 +121,7 @@ describe("JSON patch", () => {
     expect(() => jsonPatch(document(), patch)).toThrow(invalid);
   });
 
-  test.each([{}, null, "add", 1])("%j is no patch", (patch) => {
+  test.each([{}, ["add"], "add", 1])("%j is no patch", (patch) => {
     expect(() => jsonPatch(document(), patch)).toThrow(badRequest);
   });
 
@@ -119,8 +137,8 @@ describe("JSON patch", () => {
   }
 
   test("copies that double do not fill the memory", () => {
-    const doubling = Array.from({ length: 40 }, (_, i) => ({ op: "copy", from: "", path: `/c${i}` }));
-    expect(() => jsonPatch({ a: "x".repeat(1_000) }, doubling)).toThrow(tooLarge);
+    const doubling = Array.from({ length: 40 }, (_, i) => ({ op: "copy", from: "/a", path: `/a/c${i}` }));
+    expect(() => jsonPatch({ a: { b: "x".repeat(1_000) } }, doubling)).toThrow(tooLarge);
   });
 
   test("many operations on a large object are refused", () => {
@@ -181,10 +199,10 @@ describe("strategic merge patch", () => {
       result: { status: { conditions: [{ type: "B", status: "True" }] } },
     },
     {
-      name: "directives in an atomic list are dropped",
+      name: "directives in an atomic list are none",
       document: {},
       patch: { list: [{ $patch: "replace", a: 1, b: null }] },
-      result: { list: [{ a: 1 }] },
+      result: { list: [{ $patch: "replace", a: 1, b: null }] },
     },
     {
       name: "finalizers are a set",
@@ -229,6 +247,12 @@ describe("strategic merge patch", () => {
       result: meta({ ownerReferences: [owner("1"), owner("2", "new"), owner("3")] }),
     },
     {
+      name: "new owners come in the patch's order, before those they do not follow",
+      document: meta({ ownerReferences: [owner("1"), owner("2")] }),
+      patch: meta({ ownerReferences: [owner("3"), owner("2", "new")] }),
+      result: meta({ ownerReferences: [owner("3"), owner("1"), owner("2", "new")] }),
+    },
+    {
       name: "an owner is deleted",
       document: meta({ ownerReferences: [owner("1"), owner("2")] }),
       patch: meta({ ownerReferences: [{ uid: "1", $patch: "delete" }] }),
@@ -251,6 +275,21 @@ describe("strategic merge patch", () => {
       document: meta({ ownerReferences: [owner("1"), owner("2")] }),
       patch: meta({ "$setElementOrder/ownerReferences": [{ uid: "2" }, { uid: "1" }] }),
       result: meta({ ownerReferences: [owner("2"), owner("1")] }),
+    },
+    {
+      name: "owners are ordered while one is deleted",
+      document: meta({ ownerReferences: [owner("1"), owner("2"), owner("3")] }),
+      patch: meta({
+        "$setElementOrder/ownerReferences": [{ uid: "3" }, { uid: "1" }],
+        ownerReferences: [{ uid: "2", $patch: "delete" }],
+      }),
+      result: meta({ ownerReferences: [owner("3"), owner("1")] }),
+    },
+    {
+      name: "deletions that are no list delete nothing",
+      document: meta({ finalizers: ["a"] }),
+      patch: meta({ "$deleteFromPrimitiveList/finalizers": "a" }),
+      result: meta({ finalizers: ["a"] }),
     },
     {
       name: "an object is replaced",
@@ -285,6 +324,11 @@ describe("strategic merge patch", () => {
   test.each<{ name: string; patch: JsonObject }>([
     { name: "an unknown directive", patch: { $patch: "explode" } },
     { name: "a directive that is no text", patch: { metadata: { $patch: 1 } } },
+    { name: "a directive to merge", patch: { metadata: { $patch: "merge" } } },
+    {
+      name: "an order that leaves out what is merged",
+      patch: meta({ "$setElementOrder/finalizers": ["a"], finalizers: ["b"] }),
+    },
     { name: "an order that is no list", patch: meta({ "$setElementOrder/finalizers": "a" }) },
     { name: "keys to retain that are no list", patch: { $retainKeys: "a" } },
     { name: "an owner without uid", patch: meta({ ownerReferences: [{ name: "n" }] }) },

@@ -6,6 +6,7 @@ import { applyMergePatch } from "../../../shared/kubernetes/merge-patch.ts";
 import { applyStrategicMergePatch } from "../../../shared/kubernetes/strategic-merge-patch.ts";
 import { isStatusError, StatusError } from "../../../shared/status-error.ts";
 import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
+import { invalidField, invalidRequest } from "../../domain/field-error.ts";
 import { type DecodedDraft, decodeCsrValue } from "./csr-draft.ts";
 import { jsonOf } from "./encoded-csr.ts";
 
@@ -36,31 +37,52 @@ export function patchTypeOf(contentType: string | undefined): PatchType {
  */
 export function readPatch(type: PatchType, body: Buffer): Patch {
   const { value, duplicates } = parseJsonText(body.toString("utf8"));
-  const apply = patchFunction(type, value, body.length);
+  return type === "json" ? jsonPatch(value, body.length, duplicates) : mergePatch(type, value, duplicates);
+}
+
+function jsonPatch(value: unknown, bytes: number, duplicates: readonly string[]): Patch {
+  const patch = readJsonPatch(value, bytes);
+  const objections = [
+    ...patch.unknownMembers.map((path) => `json patch unknown field ${JSON.stringify(path)}`),
+    ...duplicates.map((path) => `json patch duplicate field ${JSON.stringify(path)}`),
+  ];
   return (current) => {
-    const document = JSON.parse(jsonOf(current).toString("utf8")) as JsonObject;
-    return withoutOwnRevision(decodePatched(apply(document), duplicates), current);
+    const decoded = decodePatched(applyJsonPatch(documentOf(current), patch), [], current);
+    return { ...decoded, strictErrors: [...objections, ...decoded.strictErrors] };
   };
 }
 
-function patchFunction(type: PatchType, value: unknown, bytes: number): (document: JsonObject) => unknown {
-  if (type === "json") {
-    const patch = readJsonPatch(value, bytes);
-    return (document) => applyJsonPatch(document, patch);
+function mergePatch(type: "merge" | "strategic", value: unknown, duplicates: readonly string[]): Patch {
+  const patch = type === "strategic" ? (value ?? {}) : value;
+  if (!isJsonObject(patch)) throw new StatusError("BadRequest", "the patch is no object");
+  if (type === "merge") {
+    return (current) => decodePatched(applyMergePatch(documentOf(current), patch), duplicates, current);
   }
-  if (type === "strategic") {
-    const patch = value ?? {};
-    if (!isJsonObject(patch)) throw new StatusError("BadRequest", "the patch is no object");
-    return (document) => applyStrategicMergePatch(document, patch);
-  }
-  if (!isJsonObject(value)) throw new StatusError("BadRequest", "the patch is no object");
-  return (document) => applyMergePatch(document, value);
+  return (current) => {
+    const document = documentOf(current);
+    const { apiVersion, kind } = document;
+    // Such a patch is of the object's type, whatever it says.
+    const patched = { ...applyStrategicMergePatch(document, patch), apiVersion, kind };
+    return decodePatched(patched, duplicates, current);
+  };
 }
 
-/** A patched object that cannot be read is the patch's fault. */
-function decodePatched(patched: unknown, duplicates: readonly string[]): DecodedDraft {
+function documentOf(current: CertificateSigningRequest): JsonObject {
+  return JSON.parse(jsonOf(current).toString("utf8")) as JsonObject;
+}
+
+/** A patched object that cannot be read is the patch's fault, and so is one that claims to be another. */
+function decodePatched(
+  patched: unknown,
+  duplicates: readonly string[],
+  current: CertificateSigningRequest,
+): DecodedDraft {
   try {
-    return decodeCsrValue(patched, duplicates);
+    const decoded = decodeCsrValue(patched, duplicates);
+    const { name, uid } = current.metadata;
+    const wanted = decoded.draft.metadata.uid;
+    if (wanted === "" || wanted === uid) return withoutOwnRevision(decoded, current);
+    throw invalidRequest(name, [invalidField("metadata.uid", wanted, "may not be changed")]);
   } catch (cause) {
     if (!isStatusError(cause, "BadRequest")) throw cause;
     throw invalidPatch(cause.message, cause);
@@ -78,7 +100,7 @@ export function invalidPatch(message: string, cause?: unknown): StatusError {
  * another write is simply applied again.
  */
 function withoutOwnRevision(decoded: DecodedDraft, current: CertificateSigningRequest): DecodedDraft {
-  const { draft, strictErrors } = decoded;
+  const { draft } = decoded;
   if (draft.metadata.resourceVersion !== current.metadata.resourceVersion) return decoded;
-  return { draft: { ...draft, metadata: { ...draft.metadata, resourceVersion: "" } }, strictErrors };
+  return { ...decoded, draft: { ...draft, metadata: { ...draft.metadata, resourceVersion: "" } } };
 }
