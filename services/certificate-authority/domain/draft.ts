@@ -1,8 +1,8 @@
 import type { OwnerReference } from "../../shared/kubernetes/object-meta.ts";
 
 /**
- * The part of `metadata` a client may send. Everything else (`creationTimestamp`, `deletionTimestamp`,
- * `deletionGracePeriodSeconds`, `selfLink`, `generation`, `managedFields`) is the server's and not even carried here.
+ * The part of `metadata` a client may send. Everything else (`creationTimestamp`, `selfLink`, `managedFields`) is the
+ * server's and not even carried here.
  */
 export interface DraftMeta {
   readonly name: string;
@@ -15,6 +15,11 @@ export interface DraftMeta {
   readonly resourceVersion: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Kept as it was created; counts nothing here. */
+  readonly generation?: number;
+  /** Discarded on create; may only repeat what is stored on update. */
+  readonly deletionTimestamp?: string;
+  readonly deletionGracePeriodSeconds?: number;
   readonly ownerReferences: readonly OwnerReference[];
   readonly finalizers: readonly string[];
 }

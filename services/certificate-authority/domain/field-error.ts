@@ -55,6 +55,6 @@ export function invalidRequest(name: string, errors: readonly FieldError[]): Sta
   const texts = errors.map(({ field, message }) => `${field}: ${message}`);
   const text = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
   return new StatusError("Invalid", `${CSR_KIND}.${CSR_GROUP} ${JSON.stringify(name)} is invalid: ${text}`, {
-    details: { name, group: CSR_GROUP, kind: CSR_KIND, causes: errors },
+    details: { ...(name !== "" && { name }), group: CSR_GROUP, kind: CSR_KIND, causes: errors },
   });
 }

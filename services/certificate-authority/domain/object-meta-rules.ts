@@ -1,4 +1,4 @@
-import type { OwnerReference } from "../../shared/kubernetes/object-meta.ts";
+import type { ObjectMeta, OwnerReference } from "../../shared/kubernetes/object-meta.ts";
 import type { DraftMeta } from "./draft.ts";
 import { type FieldError, forbiddenField, invalidField, requiredField, tooLongField } from "./field-error.ts";
 import { isLabelValue, isQualifiedName, pathSegmentProblem } from "./name-rules.ts";
@@ -14,7 +14,7 @@ const LABEL_VALUE_RULE = "must be at most 63 characters of A-Z, a-z, 0-9, '-', '
 /** What is judged of `metadata`: the fields a client may set. */
 export type JudgedMeta = Pick<
   DraftMeta,
-  "name" | "generateName" | "labels" | "annotations" | "ownerReferences" | "finalizers"
+  "name" | "generateName" | "generation" | "labels" | "annotations" | "ownerReferences" | "finalizers"
 >;
 
 /**
@@ -25,6 +25,7 @@ export type JudgedMeta = Pick<
 export function validateMeta(meta: JudgedMeta): FieldError[] {
   return [
     ...validateNames(meta),
+    ...validateGeneration(meta),
     ...validateLabels(meta.labels),
     ...validateAnnotations(meta.annotations),
     ...validateOwnerReferences(meta.ownerReferences),
@@ -44,6 +45,18 @@ export function validateNoNewFinalizers(before: readonly string[], after: readon
   ];
 }
 
+/** Deleting is what marks an object as being deleted. A mark that is there cannot be changed, and is put back silently. */
+export function validateDeletionUntouched(
+  { deletionTimestamp }: Pick<ObjectMeta, "deletionTimestamp">,
+  wanted: Pick<DraftMeta, "deletionTimestamp" | "deletionGracePeriodSeconds">,
+): FieldError[] {
+  if (deletionTimestamp !== undefined) return [];
+  return (["deletionTimestamp", "deletionGracePeriodSeconds"] as const).flatMap((field) => {
+    const value = wanted[field];
+    return value === undefined ? [] : [invalidField(`metadata.${field}`, value, "is set by deleting only")];
+  });
+}
+
 function validateNames({ name, generateName }: JudgedMeta): FieldError[] {
   const errors: FieldError[] = [];
   const prefixProblem = pathSegmentProblem(generateName, true);
@@ -52,6 +65,10 @@ function validateNames({ name, generateName }: JudgedMeta): FieldError[] {
   const problem = pathSegmentProblem(name, false);
   if (problem) errors.push(invalidField("metadata.name", name, problem));
   return errors;
+}
+
+function validateGeneration({ generation = 0 }: JudgedMeta): FieldError[] {
+  return generation < 0 ? [invalidField("metadata.generation", generation, "may not be negative")] : [];
 }
 
 function validateLabels(labels: Readonly<Record<string, string>>): FieldError[] {

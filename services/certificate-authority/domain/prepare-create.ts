@@ -44,6 +44,7 @@ function prepareMeta(draft: DraftMeta, { name, uid, now }: Creation): ObjectMeta
     ...(draft.generateName && { generateName: draft.generateName }),
     uid,
     resourceVersion: "",
+    ...(draft.generation && { generation: draft.generation }),
     creationTimestamp: toKubernetesTime(now),
     ...clientMeta(draft),
   };
@@ -69,9 +70,11 @@ function isEmpty(record: Readonly<Record<string, unknown>>): boolean {
   return true;
 }
 
-/** `generateName` is cut to 58 characters, so that the five random ones behind it fit into a label. */
+/** `generateName` is cut to 58 octets of UTF-8, so that the five random ones behind it fit into a label. */
 const MAX_NAME_BASE = 58;
+const encoder = new TextEncoder();
 
 export function completeName(generateName: string, suffix: string): string {
-  return generateName.slice(0, MAX_NAME_BASE) + suffix;
+  const { read } = encoder.encodeInto(generateName, new Uint8Array(MAX_NAME_BASE));
+  return generateName.slice(0, read) + suffix;
 }

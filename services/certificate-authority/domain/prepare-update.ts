@@ -19,7 +19,7 @@ const RESTORED_TYPES = ["Approved", "Denied"];
  *
  * | target | takes from the draft |
  * |---|---|
- * | main | labels, annotations, ownerReferences, finalizers |
+ * | main | generateName, labels, annotations, ownerReferences, finalizers |
  * | approval | those, and conditions |
  * | status | those, conditions (content of Approved and Denied restored), certificate |
  *
@@ -49,8 +49,17 @@ export function changesStatus(stored: CertificateSigningRequest, next: Certifica
 }
 
 function prepareMeta(stored: ObjectMeta, draft: DraftMeta): ObjectMeta {
-  const { labels: _l, annotations: _a, ownerReferences: _o, finalizers: _f, ...serverOwned } = stored;
-  return { ...serverOwned, ...clientMeta(draft) };
+  const {
+    name,
+    generateName: _g,
+    labels: _l,
+    annotations: _a,
+    ownerReferences: _o,
+    finalizers: _f,
+    ...serverOwned
+  } = stored;
+  const { generateName } = draft;
+  return { name, ...(generateName && { generateName }), ...serverOwned, ...clientMeta(draft) };
 }
 
 function prepareStatus(

@@ -1,5 +1,5 @@
 import { StatusError, type StatusReason } from "../../shared/status-error.ts";
-import { CSR_GROUP, CSR_RESOURCE } from "./certificate-signing-request.ts";
+import { CSR_GROUP, CSR_KIND, CSR_RESOURCE } from "./certificate-signing-request.ts";
 
 const SUBJECT = `${CSR_RESOURCE}.${CSR_GROUP}`;
 
@@ -20,6 +20,12 @@ export function requestAlreadyExists(name: string): StatusError {
 /** The object is no longer what the caller saw: 409 whose reason tells a client to read again. */
 export function requestConflict(name: string, detail: string): StatusError {
   return failure("Conflict", name, `operation cannot be fulfilled on ${SUBJECT} ${JSON.stringify(name)}: ${detail}`);
+}
+
+/** The object is not the one that was to be deleted. Kubernetes names the Kind here, not the resource. */
+export function preconditionFailed(name: string, detail: string): StatusError {
+  const { message } = requestConflict(name, detail);
+  return new StatusError("Conflict", message, { details: { name, group: CSR_GROUP, kind: CSR_KIND } });
 }
 
 /** Admission refuses the write. */

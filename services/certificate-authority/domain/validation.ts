@@ -32,9 +32,16 @@ export function validateUpdate(
   next: CertificateSigningRequest,
   inspector: CertificateInspector,
 ): FieldError[] {
-  const { generateName = "", labels = {}, annotations = {}, ownerReferences = [], finalizers = [] } = next.metadata;
+  const {
+    name,
+    generateName = "",
+    labels = {},
+    annotations = {},
+    ownerReferences = [],
+    finalizers = [],
+  } = next.metadata;
   return [
-    ...validateMeta({ name: next.metadata.name, generateName, labels, annotations, ownerReferences, finalizers }),
+    ...validateMeta({ name, generateName, labels, annotations, ownerReferences, finalizers }),
     ...validateSpec(next.spec, specTolerance(stored.spec)),
     ...validateStatus(target, stored.status, next.status, inspector),
     ...(stored.metadata.deletionTimestamp === undefined

@@ -58,10 +58,10 @@ export function booleanOption(query: URLSearchParams, name: string): boolean | u
   return value === null ? undefined : isTrue(value);
 }
 
-/** @throws {StatusError} BadRequest. Undefined when absent or empty. */
+/** @throws {StatusError} BadRequest. Undefined when absent. */
 export function integerOption(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
-  if (value === null || value === "") return undefined;
+  if (value === null) return undefined;
   if (/^[+-]?\d{1,15}$/.test(value)) return Number(value);
   throw new StatusError("BadRequest", `the query option ${name} is no integer`);
 }

@@ -5,6 +5,7 @@ import type { CertificateSigningRequest, UpdateTarget } from "../domain/certific
 import type { DecisionRecord } from "../domain/decision.ts";
 import type { CsrDraft } from "../domain/draft.ts";
 import { invalidRequest } from "../domain/field-error.ts";
+import { validateDeletionUntouched } from "../domain/object-meta-rules.ts";
 import { changesStatus, isUnchanged, prepareUpdate } from "../domain/prepare-update.ts";
 import { requestConflict, requestForbidden, requestNotFound, staleRequest } from "../domain/request-errors.ts";
 import { validateUpdate } from "../domain/validation.ts";
@@ -30,7 +31,7 @@ export interface Amended {
 }
 
 /**
- * Changes a stored request through one of its endpoints. Errors in the order of the API: name 400, uid 409, 404,
+ * Changes a stored request through one of its endpoints. Errors in the order of the API: name 400, 404, uid 409,
  * resourceVersion 409, 422, 403.
  *
  * Source: kubernetes staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go (Update).
@@ -40,7 +41,10 @@ export async function amend(deps: IssuanceDependencies, amendment: Amendment): P
   for (let attempt = 1; ; attempt += 1) {
     const { stored, draft } = await read(deps, amendment);
     const next = prepareUpdate(target, stored, draft, deps.clock.now());
-    const errors = validateUpdate(target, stored, next, deps.inspector);
+    const errors = [
+      ...validateDeletionUntouched(stored.metadata, draft.metadata),
+      ...validateUpdate(target, stored, next, deps.inspector),
+    ];
     if (errors.length > 0) throw invalidRequest(name, errors);
     await admit(deps, requester, target, stored, next);
     if (isUnchanged(stored, next)) return { csr: stored, effect: "none", decision: undefined };
@@ -64,10 +68,10 @@ async function read(
   if (wanted.name !== name) {
     throw new StatusError("BadRequest", `the object's name ${JSON.stringify(wanted.name)} is not the URL's`);
   }
-  if (wanted.uid !== "" && wanted.uid !== stored?.metadata.uid) {
-    throw requestConflict(name, `its uid is ${stored?.metadata.uid ?? "gone"}, not ${wanted.uid}`);
-  }
   if (stored === undefined) throw requestNotFound(name);
+  if (wanted.uid !== "" && wanted.uid !== stored.metadata.uid) {
+    throw requestConflict(name, `its uid is ${stored.metadata.uid}, not ${wanted.uid}`);
+  }
   if (wanted.resourceVersion !== "" && wanted.resourceVersion !== stored.metadata.resourceVersion) {
     throw staleRequest(name);
   }

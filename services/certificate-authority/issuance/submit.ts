@@ -14,6 +14,8 @@ import { observed } from "./phases.ts";
 
 /** How many generated names are tried before the clash is the caller's. */
 const NAME_TRIES = 8;
+/** A resourceVersion that is none is no claim to update something. */
+const REVISION = /^\d+$/;
 
 /** A new request as it is stored, and what it says. */
 export interface Submission {
@@ -34,7 +36,7 @@ export async function submit(
   const facts = await judge(cache, isGenerated ? withName(draft, name) : draft);
   const refusal = creationRefusal(requester, draft.spec.signerName, facts);
   if (refusal !== undefined) throw requestForbidden(name, refusal);
-  if (draft.metadata.resourceVersion !== "") {
+  if (REVISION.test(draft.metadata.resourceVersion)) {
     throw new StatusError("BadRequest", "resourceVersion may not be set on an object that is to be created");
   }
   const csr = prepareCreate(draft, { name, uid: deps.newUid(), now: deps.clock.now(), requester });

@@ -3,10 +3,12 @@ import { toKubernetesTime } from "../../shared/kubernetes/object-meta.ts";
 import { isStatusError } from "../../shared/status-error.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { CertificateRequests } from "../domain/ports.ts";
-import { requestConflict, requestNotFound } from "../domain/request-errors.ts";
+import { preconditionFailed, requestNotFound } from "../domain/request-errors.ts";
 import type { Removal, RemovePreconditions, WriteOptions } from "./contract.ts";
 
 const TRIES = 8;
+/** A garbage collector's; nothing depends on a request, so its work is done when it begins. */
+const GARBAGE_COLLECTION: ReadonlySet<string> = new Set(["orphan", "foregroundDeletion"]);
 
 export interface Withdrawal {
   readonly name: string;
@@ -30,9 +32,10 @@ export async function withdraw(
     if (csr === undefined) throw requestNotFound(name);
     checkPreconditions(csr, preconditions);
     const { uid, resourceVersion, finalizers = [], deletionTimestamp } = csr.metadata;
-    const isHeld = finalizers.length > 0;
+    const holding = finalizers.filter((finalizer) => !GARBAGE_COLLECTION.has(finalizer));
+    const isHeld = holding.length > 0;
     if (isHeld && deletionTimestamp !== undefined) return { csr, removed: false };
-    const marked = isHeld ? withDeletionTimestamp(csr, clock.now()) : csr;
+    const marked = isHeld ? markedAsDeleted(csr, holding, clock.now()) : csr;
     if (options.dryRun) return { csr: marked, removed: !isHeld };
     try {
       if (isHeld) return { csr: await requests.update(marked), removed: false };
@@ -46,14 +49,18 @@ export async function withdraw(
 
 function checkPreconditions({ metadata }: CertificateSigningRequest, preconditions: RemovePreconditions): void {
   const { uid = metadata.uid, resourceVersion = metadata.resourceVersion } = preconditions;
-  if (uid !== metadata.uid) throw requestConflict(metadata.name, `its uid is ${metadata.uid}, not ${uid}`);
+  if (uid !== metadata.uid) throw preconditionFailed(metadata.name, `its uid is ${metadata.uid}, not ${uid}`);
   if (resourceVersion !== metadata.resourceVersion) {
     const actual = metadata.resourceVersion;
-    throw requestConflict(metadata.name, `its resourceVersion is ${actual}, not ${resourceVersion}`);
+    throw preconditionFailed(metadata.name, `its resourceVersion is ${actual}, not ${resourceVersion}`);
   }
 }
 
-function withDeletionTimestamp(csr: CertificateSigningRequest, now: Date): CertificateSigningRequest {
+function markedAsDeleted(
+  csr: CertificateSigningRequest,
+  finalizers: readonly string[],
+  now: Date,
+): CertificateSigningRequest {
   const deletion = { deletionTimestamp: toKubernetesTime(now), deletionGracePeriodSeconds: 0 };
-  return { ...csr, metadata: { ...csr.metadata, ...deletion } };
+  return { ...csr, metadata: { ...csr.metadata, ...deletion, finalizers } };
 }

@@ -10,6 +10,7 @@ export interface ObjectMeta {
   readonly uid: string;
   /** Decimal revision; empty on an object that was never stored (dry run). */
   readonly resourceVersion: string;
+  readonly generation?: number;
   readonly creationTimestamp: string;
   readonly deletionTimestamp?: string;
   readonly deletionGracePeriodSeconds?: number;

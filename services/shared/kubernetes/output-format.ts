@@ -3,7 +3,7 @@ import type { WireFormat } from "./decode-body.ts";
 import { PROTOBUF_TYPE } from "./protobuf.ts";
 
 /** What the caller wants instead of the object itself (Accept parameters `as`, `v` and `g`). */
-export type Conversion = "none" | "table" | "partial";
+export type Conversion = "none" | "table" | "partial" | "partialList";
 
 export interface OutputFormat {
   readonly format: WireFormat;
@@ -66,7 +66,7 @@ function formatOf({ parameters }: Clause, format: WireFormat, offer: Offer): Out
   const pretty = parameters.get("pretty") === "1";
   const stream = parameters.get("stream") ?? "";
   if (stream !== "" && (stream !== "watch" || format === "yaml")) return undefined;
-  const target = parameters.get("as");
+  const target = parameters.get("as") || undefined;
   if (target === undefined && !parameters.has("g") && !parameters.has("v")) {
     return { format, conversion: "none", conversionVersion: "v1", pretty };
   }
@@ -79,5 +79,6 @@ function formatOf({ parameters }: Clause, format: WireFormat, offer: Offer): Out
 
 function conversionOf(target: string | undefined, format: WireFormat): Conversion | undefined {
   if (target === "Table") return format === "protobuf" ? undefined : "table";
-  return target === "PartialObjectMetadata" || target === "PartialObjectMetadataList" ? "partial" : undefined;
+  if (target === "PartialObjectMetadata") return "partial";
+  return target === "PartialObjectMetadataList" ? "partialList" : undefined;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { DraftMeta } from "../../../services/certificate-authority/domain/draft.ts";
 import {
+  validateDeletionUntouched,
   validateMeta,
   validateNoNewFinalizers,
 } from "../../../services/certificate-authority/domain/object-meta-rules.ts";
@@ -26,6 +27,9 @@ test.each<{ name: string; meta: Partial<DraftMeta>; errors: readonly string[] }>
   { name: "generateName .", meta: { generateName: "." }, errors: [] },
   { name: "generateName with a slash", meta: { generateName: "a/" }, errors: INVALID("generateName") },
   { name: "generateName with a percent sign", meta: { generateName: "a%" }, errors: INVALID("generateName") },
+
+  { name: "generation 0", meta: { generation: 0 }, errors: [] },
+  { name: "generation -1", meta: { generation: -1 }, errors: INVALID("generation") },
 
   { name: "a label", meta: { labels: { "example.com/Tier_1": "Front.end" } }, errors: [] },
   { name: "an empty label value", meta: { labels: { a: "" } }, errors: [] },
@@ -128,4 +132,14 @@ test.each([
   const found = validateNoNewFinalizers(before, after);
   expect(found.map(({ field }) => field)).toEqual(fields);
   expect(found.every(({ reason }) => reason === "FieldValueForbidden")).toBe(true);
+});
+
+test("a mark of deletion cannot be set, and is put back silently where it is", () => {
+  const THEN = "2026-01-02T03:04:05Z";
+  const fieldsOf = (stored: object, wanted: object) =>
+    validateDeletionUntouched(stored, wanted).map(({ field }) => field);
+  expect(fieldsOf({}, {})).toEqual([]);
+  expect(fieldsOf({}, { deletionTimestamp: THEN })).toEqual(["metadata.deletionTimestamp"]);
+  expect(fieldsOf({}, { deletionGracePeriodSeconds: 0 })).toEqual(["metadata.deletionGracePeriodSeconds"]);
+  expect(fieldsOf({ deletionTimestamp: THEN }, { deletionTimestamp: "2027-01-02T03:04:05Z" })).toEqual([]);
 });

@@ -63,6 +63,8 @@ test("what a client smuggles into spec beside the draft's members is dropped", (
 test.each([
   { name: "short", generateName: "csr-", completed: "csr-x2x2x" },
   { name: "58 characters", generateName: "g".repeat(58), completed: `${"g".repeat(58)}x2x2x` },
+  { name: "58 octets", generateName: "ü".repeat(29), completed: `${"ü".repeat(29)}x2x2x` },
+  { name: "a character over the end", generateName: `${"ü".repeat(28)}x日`, completed: `${"ü".repeat(28)}xx2x2x` },
   { name: "59 characters", generateName: "g".repeat(59), completed: `${"g".repeat(58)}x2x2x` },
 ])("completeName: $name", ({ generateName, completed }) => {
   expect(completeName(generateName, "x2x2x")).toBe(completed);

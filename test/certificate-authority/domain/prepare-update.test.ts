@@ -142,13 +142,35 @@ const stored$ = fc.record({ conditions: fc.array(draftCondition$), certificate: 
     }),
 );
 
+test("generateName is the client's, also to drop", () => {
+  const stored = request({ metadata: { generateName: "csr-" } });
+  expect(prepareUpdate("main", stored, draft({ metadata: { generateName: "new-" } }), NOW).metadata.generateName).toBe(
+    "new-",
+  );
+  expect(prepareUpdate("status", stored, draft(), NOW).metadata).not.toHaveProperty("generateName");
+});
+
 test("property: no endpoint changes spec or the server's metadata", () => {
   fc.assert(
     fc.property(stored$, draft$, fc.constantFrom("main", "approval", "status"), (stored, sent, target) => {
       const next = prepareUpdate(target, stored, sent, NOW);
       expect(next.spec).toBe(stored.spec);
-      const { labels: _l, annotations: _a, ownerReferences: _o, finalizers: _f, ...before } = stored.metadata;
-      const { labels: _L, annotations: _A, ownerReferences: _O, finalizers: _F, ...after } = next.metadata;
+      const {
+        generateName: _g,
+        labels: _l,
+        annotations: _a,
+        ownerReferences: _o,
+        finalizers: _f,
+        ...before
+      } = stored.metadata;
+      const {
+        generateName: _G,
+        labels: _L,
+        annotations: _A,
+        ownerReferences: _O,
+        finalizers: _F,
+        ...after
+      } = next.metadata;
       expect(after).toEqual(before);
       expect(next.metadata.labels ?? {}).toEqual(sent.metadata.labels);
       expect(next.metadata.annotations ?? {}).toEqual(sent.metadata.annotations);

@@ -16,7 +16,7 @@ test.each([
 ])("preconditions: $name", async ({ preconditions, reason }) => {
   const { issuance, requests } = buildIssuance({ initial: [request()] });
   const removal = issuance.remove(ALICE, "csr-1", preconditions, REAL);
-  if (reason) await expect(removal).rejects.toMatchObject({ reason, details: { kind: "certificatesigningrequests" } });
+  if (reason) await expect(removal).rejects.toMatchObject({ reason, details: { kind: "CertificateSigningRequest" } });
   else await expect(removal).resolves.toMatchObject({ removed: true, csr: { metadata: { resourceVersion: "2" } } });
   expect(requests.changes).toHaveLength(reason ? 1 : 2);
   expect(requests.removals).toEqual(reason ? [] : ["csr-1 by alice"]);
@@ -39,6 +39,16 @@ test("finalizers hold the object, which is marked once", async () => {
   const second = await issuance.remove(ALICE, "csr-1", {}, REAL);
   expect(second.csr).toEqual(first.csr);
   expect(requests.changes).toHaveLength(2);
+});
+
+test.each([
+  { finalizers: ["orphan"], left: undefined },
+  { finalizers: ["orphan", "a.b/c", "foregroundDeletion"], left: ["a.b/c"] },
+])("finalizers $finalizers: a garbage collector would have nothing to do", async ({ finalizers, left }) => {
+  const { issuance } = buildIssuance({ initial: [request({ metadata: { finalizers } })] });
+  const { removed, csr } = await issuance.remove(ALICE, "csr-1", {}, REAL);
+  expect(removed).toBe(left === undefined);
+  if (left !== undefined) expect(csr.metadata.finalizers).toEqual(left);
 });
 
 test.each([

@@ -49,10 +49,29 @@ test.each<OrderRow>([
     error: { reason: "Conflict", code: 409 },
   },
   {
-    name: "a uid although the object is gone",
+    name: "no such object, before the uid",
     url: "gone",
     sent: draft({ metadata: { name: "gone", uid: "x" } }),
+    error: { reason: "NotFound" },
+  },
+  {
+    name: "another uid, before the resourceVersion",
+    sent: draft({ metadata: { uid: "x", resourceVersion: "9" } }),
     error: { reason: "Conflict" },
+  },
+  {
+    name: "a mark of deletion, together with what else is wrong",
+    sent: draft({ metadata: { deletionTimestamp: "2026-01-02T03:04:05Z", deletionGracePeriodSeconds: 5, ...INVALID } }),
+    error: {
+      reason: "Invalid",
+      details: {
+        causes: [
+          { field: "metadata.deletionTimestamp" },
+          { field: "metadata.deletionGracePeriodSeconds" },
+          { field: "metadata.labels" },
+        ],
+      },
+    },
   },
   {
     name: "no such object, before the resourceVersion",

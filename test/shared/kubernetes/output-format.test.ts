@@ -45,8 +45,9 @@ test.each([
   },
   {
     accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-    output: { ...plain("json"), conversion: "partial" },
+    output: { ...plain("json"), conversion: "partialList" },
   },
+  { accept: "application/json;as=", output: plain("json") },
 ])("Accept $accept", ({ accept, output }) => {
   expect(negotiate(accept)).toEqual(output);
   expect(negotiate(accept)).toEqual(output);

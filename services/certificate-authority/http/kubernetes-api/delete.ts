@@ -3,7 +3,6 @@ import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { isStatusError, type StatusCause } from "../../../shared/status-error.ts";
 import { type CertificateSigningRequest, CSR_GROUP, CSR_RESOURCE } from "../../domain/certificate-signing-request.ts";
-import type { Removal } from "../../issuance/contract.ts";
 import { type Call, sendBytes } from "../call.ts";
 import { cause, invalidOptions, notSupported } from "../invalid.ts";
 import { booleanOption, dryRunProblems, integerOption } from "../query-options.ts";
@@ -39,43 +38,38 @@ export async function deleteCsr(call: Call, deps: CsrApiDependencies): Promise<v
   sendBytes(call.response, 200, MEDIA_TYPES[rendering.format], renderAny(status, rendering));
 }
 
-/** Deletes what the selectors match and answers with the list of it. @throws {StatusError} as `deleteCsr`. */
+/**
+ * Deletes what the selectors match, at most `limit` objects, and answers with the list of them as they were.
+ *
+ * @throws {StatusError} as `deleteCsr`.
+ */
 export async function deleteCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
   const rendering = renderingOf(call);
-  const { resourceVersion } = listOptionsOf(call.query);
+  const { resourceVersion, limit = Number.POSITIVE_INFINITY } = listOptionsOf(call.query);
   const selection = selectionOf(call.query);
-  const { dryRun, preconditions } = await deleteOptionsOf(call);
+  const options = await deleteOptionsOf(call);
   await reach(resourceVersion, deps.requests);
-  const { items } = await deps.requests.list(portSelection(selection));
-  const selected = selection.matches === undefined ? items : items.filter(selection.matches);
-  const removals: Removal[] = [];
+  const { items, revision } = await deps.requests.list(portSelection(selection));
+  const selected = (selection.matches === undefined ? items : items.filter(selection.matches)).slice(0, limit);
   for (let start = 0; start < selected.length; start += PARALLEL_DELETIONS) {
     const batch = selected.slice(start, start + PARALLEL_DELETIONS);
-    const outcomes = await Promise.all(batch.map((csr) => removeOne(csr, call, deps, preconditions, dryRun)));
-    removals.push(...outcomes.filter((outcome) => outcome !== undefined));
+    await Promise.all(batch.map((csr) => removeOne(csr, call, deps, options)));
   }
-  const chunks = renderList(
-    removals.map(({ csr }) => csr),
-    deps.requests.revision(),
-    rendering,
-    deps.clock.now(),
-  );
+  const chunks = renderList(selected, revision, rendering, deps.clock.now());
   await sendChunks(call.response, MEDIA_TYPES[rendering.format], chunks);
 }
 
-/** @returns undefined when somebody else was faster. */
+/** Somebody else may be faster. */
 async function removeOne(
   { metadata }: CertificateSigningRequest,
   { user }: Call,
   { issuance }: CsrApiDependencies,
-  preconditions: DeleteOptions["preconditions"],
-  dryRun: boolean,
-): Promise<Removal | undefined> {
+  { dryRun, preconditions }: DeleteOptions,
+): Promise<void> {
   try {
-    return await issuance.remove(user, metadata.name, preconditions, { dryRun });
+    await issuance.remove(user, metadata.name, preconditions, { dryRun });
   } catch (error) {
-    if (isStatusError(error, "NotFound")) return undefined;
-    throw error;
+    if (!isStatusError(error, "NotFound")) throw error;
   }
 }
 
@@ -96,7 +90,10 @@ function optionsInQuery(query: URLSearchParams): JsonObject {
   integerOption(query, "gracePeriodSeconds");
   const orphanDependents = booleanOption(query, "orphanDependents");
   const propagationPolicy = query.get("propagationPolicy");
+  const uid = query.get("uid");
+  const resourceVersion = query.get("resourceVersion");
   return {
+    preconditions: { ...(uid !== null && { uid }), ...(resourceVersion !== null && { resourceVersion }) },
     dryRun: query.getAll("dryRun"),
     ...(orphanDependents !== undefined && { orphanDependents }),
     ...(propagationPolicy !== null && { propagationPolicy }),

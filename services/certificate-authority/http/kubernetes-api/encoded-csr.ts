@@ -7,6 +7,10 @@ interface Encodings {
   protobuf?: Buffer;
 }
 
+/** How `jsonLineOf` begins, and how it would without the type. */
+const TYPED_START = `{"kind":"${CSR_KIND}","apiVersion":"${CSR_API_VERSION}",`;
+const ITEM_START = Buffer.from("{");
+
 /** Objects are immutable, so each is encoded once however many lists and watches carry it. */
 const encodings = new WeakMap<CertificateSigningRequest, Encodings>();
 
@@ -20,6 +24,11 @@ export function jsonLineOf(csr: CertificateSigningRequest): Buffer {
 /** The same without the line's end, as lists and events carry it. */
 export function jsonOf(csr: CertificateSigningRequest): Buffer {
   return jsonLineOf(csr).subarray(0, -1);
+}
+
+/** The same as the items of a list have it: what they are is said once for all of them. */
+export function jsonItemOf(csr: CertificateSigningRequest): readonly [Buffer, Buffer] {
+  return [ITEM_START, jsonOf(csr).subarray(TYPED_START.length)];
 }
 
 /** The protobuf message without envelope, as list items carry it. */
@@ -38,10 +47,14 @@ export function protobufOf(csr: CertificateSigningRequest): Buffer {
 
 /** The object in the shape of its JSON: an object that was never stored has no resourceVersion at all. */
 export function presentable(csr: CertificateSigningRequest): object {
-  const { apiVersion, kind, metadata, spec, status } = csr;
-  if (metadata.resourceVersion !== "") return { kind, apiVersion, metadata, spec, status };
+  return { kind: CSR_KIND, apiVersion: CSR_API_VERSION, ...untyped(csr) };
+}
+
+/** `presentable` without apiVersion and kind. */
+export function untyped({ metadata, spec, status }: CertificateSigningRequest): object {
+  if (metadata.resourceVersion !== "") return { metadata, spec, status };
   const { resourceVersion: _, ...rest } = metadata;
-  return { kind, apiVersion, metadata: rest, spec, status };
+  return { metadata: rest, spec, status };
 }
 
 function encodingsOf(csr: CertificateSigningRequest): Encodings {

@@ -10,6 +10,8 @@ export interface ListOptions {
   readonly resourceVersion: number | undefined;
   /** Only ever set together with a resourceVersion. */
   readonly match: "" | "Exact" | "NotOlderThan";
+  /** Undefined: no limit. A list has leave to ignore it. */
+  readonly limit: number | undefined;
 }
 
 export interface WatchOptions {
@@ -25,15 +27,16 @@ const POLL_MILLISECONDS = 10;
 
 /** A uint64; what exceeds a safe integer is later than any revision we will ever have. */
 const REVISION = /^\d{1,20}$/;
+const MAX_REVISION = 2n ** 64n - 1n;
 
 /**
- * `limit` is not honoured, which clients must allow for, so that no `continue` was ever handed out.
+ * Lists do not honour `limit`, which clients must allow for, so that no `continue` was ever handed out.
  *
  * @throws {StatusError} BadRequest or Invalid.
  * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/internalversion/validation/validation.go.
  */
 export function listOptionsOf(query: URLSearchParams): ListOptions {
-  integerOption(query, "limit");
+  const limit = integerOption(query, "limit") ?? 0;
   integerOption(query, "timeoutSeconds");
   const resourceVersion = query.get("resourceVersion") ?? "";
   const match = query.get("resourceVersionMatch") ?? "";
@@ -53,11 +56,16 @@ export function listOptionsOf(query: URLSearchParams): ListOptions {
   if (query.has("sendInitialEvents")) causes.push(forbidden("sendInitialEvents", "is forbidden for list"));
   if (causes.length > 0) throw invalidOptions("ListOptions", causes);
   if (query.get("continue")) throw new StatusError("BadRequest", "the continue token is not valid");
-  return { resourceVersion: parseRevision(resourceVersion), match: match as ListOptions["match"] };
+  return {
+    resourceVersion: parseRevision(resourceVersion),
+    match: match as ListOptions["match"],
+    limit: limit > 0 ? limit : undefined,
+  };
 }
 
 /** @throws {StatusError} BadRequest or Invalid. Source as of `listOptionsOf`. */
 export function watchOptionsOf(query: URLSearchParams): WatchOptions {
+  integerOption(query, "limit");
   const timeoutSeconds = integerOption(query, "timeoutSeconds");
   const sendInitialEvents = booleanOption(query, "sendInitialEvents");
   const match = query.get("resourceVersionMatch") ?? "";
@@ -67,6 +75,11 @@ export function watchOptionsOf(query: URLSearchParams): WatchOptions {
   }
   if (match !== "" && sendInitialEvents === undefined) {
     causes.push(forbidden("resourceVersionMatch", "is forbidden for watch unless sendInitialEvents is provided"));
+  }
+  if (query.get("continue")) {
+    causes.push(
+      forbidden("resourceVersionMatch", "is forbidden when continue is provided, and so is continue for watch"),
+    );
   }
   if (match !== "" && match !== "NotOlderThan") {
     causes.push(notSupported("resourceVersionMatch", match, "NotOlderThan"));
@@ -83,7 +96,7 @@ export function watchOptionsOf(query: URLSearchParams): WatchOptions {
 /** @throws {StatusError} BadRequest. */
 export function parseRevision(text: string): number | undefined {
   if (text === "") return undefined;
-  if (REVISION.test(text)) return Number(text);
+  if (REVISION.test(text) && BigInt(text) <= MAX_REVISION) return Number(text);
   throw new StatusError("BadRequest", `invalid resource version ${JSON.stringify(text.slice(0, 100))}`);
 }
 

@@ -6,7 +6,7 @@ import { MEDIA_TYPES, type OutputFormat, outputNegotiator } from "../../../share
 import { encodeProtobuf, envelopeChunks, listMetaField, varintField } from "../../../shared/kubernetes/protobuf.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 import { sendBytes } from "../call.ts";
-import { jsonLineOf, jsonOf, messageOf, presentable, protobufOf } from "./encoded-csr.ts";
+import { jsonItemOf, jsonLineOf, messageOf, presentable, protobufOf, untyped } from "./encoded-csr.ts";
 import { type IncludedObject, partialOf, tableOf } from "./table.ts";
 
 /** How one answer is written: what Accept asked for and the query options that go with it. */
@@ -56,6 +56,7 @@ export function convert(
     case "none":
       return presentable(csr) as TypedObject;
     case "partial":
+    case "partialList":
       return partialOf(csr, version) as TypedObject;
     case "table":
       return tableOf([csr], resourceVersion, { version, includeObject }, now, withColumns) as TypedObject;
@@ -97,7 +98,7 @@ function* jsonList(items: readonly CertificateSigningRequest[], revision: number
   );
   for (const [index, csr] of items.entries()) {
     if (index > 0) yield COMMA;
-    yield jsonOf(csr);
+    yield* jsonItemOf(csr);
   }
   yield LIST_END;
 }
@@ -120,8 +121,9 @@ function convertedList(
   const metadata = { resourceVersion };
   switch (conversion) {
     case "none":
-      return { kind: LIST_KIND, apiVersion: CSR_API_VERSION, metadata, items: items.map(presentable) };
-    case "partial": {
+      return { kind: LIST_KIND, apiVersion: CSR_API_VERSION, metadata, items: items.map(untyped) };
+    case "partial":
+    case "partialList": {
       const partials = items.map((csr) => partialOf(csr, version));
       return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${version}`, metadata, items: partials };
     }

@@ -1,11 +1,12 @@
 import { bodyFormatOf } from "../../../shared/kubernetes/decode-body.ts";
-import { applyFieldValidation } from "../../../shared/kubernetes/field-validation.ts";
-import type { UpdateTarget } from "../../domain/certificate-signing-request.ts";
+import { addWarnings, applyFieldValidation } from "../../../shared/kubernetes/field-validation.ts";
+import type { CertificateSigningRequest, UpdateTarget } from "../../domain/certificate-signing-request.ts";
+import type { CsrDraft } from "../../domain/draft.ts";
 import type { Call } from "../call.ts";
 import { writeOptionsOf } from "../query-options.ts";
 import { decodeCsrBody } from "./csr-draft.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
-import { invalidPatch, patchTypeOf, readPatch } from "./patch.ts";
+import { invalidPatch, type Patch, patchTypeOf, readPatch } from "./patch.ts";
 import { renderingOf } from "./read.ts";
 import { sendCsr } from "./rendering.ts";
 import { notFound } from "./status-errors.ts";
@@ -19,8 +20,9 @@ export async function createCsr(call: Call, deps: CsrApiDependencies): Promise<v
   const format = bodyFormatOf(call.request.headers["content-type"]);
   const body = await call.readBody();
   const { dryRun, fieldValidation } = writeOptionsOf(call.query, "CreateOptions");
-  const { draft, strictErrors } = decodeCsrBody(format, body);
+  const { draft, strictErrors, warnings } = decodeCsrBody(format, body);
   applyFieldValidation(fieldValidation, strictErrors, call.response);
+  addWarnings(call.response, warnings);
   call.record?.named(draft.metadata.name);
   const created = await deps.issuance.create(call.user, draft, { dryRun });
   call.record?.named(created.metadata.name);
@@ -33,8 +35,9 @@ export async function replaceCsr(call: Call, deps: CsrApiDependencies, target: U
   const body = await call.readBody();
   const { dryRun, fieldValidation } = writeOptionsOf(call.query, "UpdateOptions");
   const format = bodyFormatOf(call.request.headers["content-type"]);
-  const { draft, strictErrors } = decodeCsrBody(format, body);
+  const { draft, strictErrors, warnings } = decodeCsrBody(format, body);
   applyFieldValidation(fieldValidation, strictErrors, call.response);
+  addWarnings(call.response, warnings);
   const updated = await deps.issuance.update(call.user, call.info.name, target, () => draft, { dryRun });
   sendCsr(call.response, 200, updated, rendering, deps.clock);
 }
@@ -45,24 +48,26 @@ export async function patchCsr(call: Call, deps: CsrApiDependencies, target: Upd
   const rendering = renderingOf(call);
   const body = await call.readBody();
   const { dryRun, fieldValidation } = writeOptionsOf(call.query, "PatchOptions");
-  const patch = readPatch(type, body);
   const { name } = call.info;
+  let patch: Patch | undefined;
   let warnings: readonly string[] = [];
-  const updated = await deps.issuance.update(
-    call.user,
-    name,
-    target,
-    (current) => {
-      if (current === undefined) throw notFound(name);
-      const { draft, strictErrors } = patch(current);
-      if (fieldValidation === "Strict" && strictErrors.length > 0) {
-        throw invalidPatch(`strict decoding error: ${strictErrors.join(", ")}`);
-      }
-      warnings = strictErrors;
-      return draft;
-    },
-    { dryRun },
-  );
-  applyFieldValidation(fieldValidation, warnings, call.response);
-  sendCsr(call.response, 200, updated, rendering, deps.clock);
+  const change = (current: CertificateSigningRequest | undefined): CsrDraft => {
+    if (current === undefined) throw notFound(name);
+    patch ??= readPatch(type, body);
+    const decoded = patch(current);
+    const { draft, strictErrors } = decoded;
+    if (fieldValidation === "Strict" && strictErrors.length > 0) {
+      throw invalidPatch(`strict decoding error: ${strictErrors.join(", ")}`);
+    }
+    warnings = [...(fieldValidation === "Warn" ? strictErrors : []), ...decoded.warnings];
+    return draft;
+  };
+  try {
+    const updated = await deps.issuance.update(call.user, name, target, change, { dryRun });
+    addWarnings(call.response, warnings);
+    sendCsr(call.response, 200, updated, rendering, deps.clock);
+  } catch (error) {
+    addWarnings(call.response, warnings);
+    throw error;
+  }
 }

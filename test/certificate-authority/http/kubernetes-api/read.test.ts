@@ -54,6 +54,14 @@ describe("get", () => {
     expect(text).toContain('creationTimestamp: "2026-01-01T00:00:00Z"');
   });
 
+  test.each(["application/json", "application/yaml"])("items in %s do not repeat what they are", async (accept) => {
+    const { app } = csrApi({ initial: three() });
+    const { text } = await supertest(app).get(CSRS).set("accept", accept).buffer(true).expect(200);
+    const { kind, items } = parse(text) as { kind: string; items: object[] };
+    expect(kind).toBe("CertificateSigningRequestList");
+    expect(items.map((item) => Object.keys(item))).toEqual(Array(3).fill(["metadata", "spec", "status"]));
+  });
+
   test("only the metadata", async () => {
     const { app } = csrApi({ initial: [request()] });
     const accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
@@ -151,7 +159,9 @@ describe("list", () => {
     { query: "resourceVersion=abc", code: 400, reason: "BadRequest" },
     { query: "resourceVersion=-1", code: 400, reason: "BadRequest" },
     { query: "resourceVersion=4", code: 504, reason: "Timeout" },
-    { query: "resourceVersion=99999999999999999999", code: 504, reason: "Timeout" },
+    { query: "resourceVersion=18446744073709551615", code: 504, reason: "Timeout" },
+    { query: "resourceVersion=18446744073709551616", code: 400, reason: "BadRequest" },
+    { query: "limit=", code: 400, reason: "BadRequest" },
     { query: "resourceVersion=2&resourceVersionMatch=Exact", code: 410, reason: "Expired" },
     { query: "resourceVersionMatch=Exact", code: 422, reason: "Invalid" },
     { query: "resourceVersion=3&resourceVersionMatch=Newest", code: 422, reason: "Invalid" },

@@ -114,8 +114,25 @@ describe("create", () => {
         .post(CSRS)
         .send({ ...csrObject(), 'a"\r\nx: ü': 1 })
         .expect(201);
-      expect(response.headers["warning"]).toBe(String.raw`299 - "unknown field \"a\\\"\\r\\nx: ?\""`);
+      expect(response.headers["warning"]).toBe(String.raw`299 - "unknown field \"a\\\"\\r\\nx: Ã¼\""`);
       expect(response.headers["x"]).toBeUndefined();
+    });
+
+    test("many warnings are all given; when they are long, each is cut and some are left out", async () => {
+      const warningsFor = async (names: readonly string[]) => {
+        const unknown = Object.fromEntries(names.map((name) => [name, 1]));
+        const response = await supertest(csrApi().app)
+          .post(CSRS)
+          .send({ ...csrObject(), ...unknown })
+          .expect(201);
+        return String(response.headers["warning"]).split(", ");
+      };
+      const names = Array.from({ length: 99 }, (_, index) => `more${index}`);
+      expect(await warningsFor(names)).toHaveLength(99);
+      const long = await warningsFor(names.map((name) => name + "x".repeat(300)));
+      // 16 times 256 characters are the limit.
+      expect(long).toHaveLength(16);
+      expect(long[0]).toBe(String.raw`299 - "unknown field \"more0${"x".repeat(236)}"`);
     });
   });
 
@@ -332,7 +349,8 @@ describe("patch", () => {
 
   test.each([
     { name: "the right resourceVersion holds", resourceVersion: "1", code: 200 },
-    { name: "a stale one is a conflict", resourceVersion: "0", code: 409 },
+    { name: "0 is none", resourceVersion: "0", code: 200 },
+    { name: "a stale one is a conflict", resourceVersion: "2", code: 409 },
   ])("$name", async ({ resourceVersion, code }) => {
     const { app } = csrApi({ initial: [request()] });
     const patch = { metadata: { resourceVersion, labels: { a: "b" } } };
@@ -357,7 +375,7 @@ describe("patch", () => {
     { name: "a wrong type", type: MERGE_PATCH, patch: '{"spec":{"usages":"any"}}', code: 422, reason: "Invalid" },
     { name: "another kind", type: MERGE_PATCH, patch: '{"kind":"Pod"}', code: 422, reason: "Invalid" },
     { name: "another name", type: MERGE_PATCH, patch: '{"metadata":{"name":"b"}}', code: 400, reason: "BadRequest" },
-    { name: "another uid", type: MERGE_PATCH, patch: '{"metadata":{"uid":"b"}}', code: 409, reason: "Conflict" },
+    { name: "another uid", type: MERGE_PATCH, patch: '{"metadata":{"uid":"b"}}', code: 422, reason: "Invalid" },
     {
       name: "bad metadata",
       type: MERGE_PATCH,
@@ -369,6 +387,42 @@ describe("patch", () => {
     const { app } = csrApi({ initial: [request()] });
     const { body } = await supertest(app).patch(`${CSRS}/csr-1`).set("content-type", type).send(patch).expect(code);
     expect(body.reason).toBe(reason);
+  });
+
+  test.each([
+    {
+      name: "an unknown member",
+      patch: '[{"op":"test","path":"/a","value":null,"note":1}]',
+      said: 'unknown field \\"[0].note',
+    },
+    {
+      name: "a member twice",
+      patch: '[{"op":"add","op":"test","path":"/a","value":null}]',
+      said: 'duplicate field \\"[0].op',
+    },
+  ])("JSON patch: $name is objected to", async ({ patch, said }) => {
+    const { app } = csrApi({ initial: [request()] });
+    const send = (query: string) =>
+      supertest(app).patch(`${CSRS}/csr-1${query}`).set("content-type", JSON_PATCH).send(patch);
+    const response = await send("").expect(200);
+    expect(response.headers["warning"]).toBe(`299 - "json patch ${said}\\""`);
+    const { body } = await send("?fieldValidation=Strict").expect(422);
+    expect(body.details.causes).toMatchObject([{ field: "patch" }]);
+  });
+
+  test("what is not there is not found, whatever the patch", async () => {
+    await supertest(csrApi().app).patch(`${CSRS}/csr-1`).set("content-type", MERGE_PATCH).send("{").expect(404);
+  });
+
+  test("a strategic patch is of the object's type, whatever it says", async () => {
+    const { app } = csrApi({ initial: [request()] });
+    const type = { apiVersion: "v1", kind: "Pod" };
+    const { body } = await supertest(app)
+      .patch(`${CSRS}/csr-1`)
+      .set("content-type", STRATEGIC_PATCH)
+      .send(JSON.stringify(type))
+      .expect(200);
+    expect(body.kind).toBe("CertificateSigningRequest");
   });
 
   test("an object that a patch makes unreadable is reported on the field patch", async () => {
@@ -507,6 +561,16 @@ describe("delete", () => {
     await supertest(app).delete(`${CSRS}/csr-1`).send(options).expect(code);
   });
 
+  test.each([
+    { query: "uid=x", code: 409 },
+    { query: `uid=${uid}`, code: 200 },
+    { query: "resourceVersion=9", code: 409 },
+    { query: "resourceVersion=1", code: 200 },
+  ])("?$query is a precondition, $code", async ({ query, code }) => {
+    const { app } = csrApi({ initial: [request()] });
+    await supertest(app).delete(`${CSRS}/csr-1?${query}`).expect(code);
+  });
+
   test("an unknown object is not found", async () => {
     const { app } = csrApi();
     await supertest(app).delete(`${CSRS}/csr-1`).expect(404);
@@ -517,6 +581,7 @@ describe("delete", () => {
     { name: "by label", query: "?labelSelector=a%3Db", deleted: ["csr-2"] },
     { name: "by name", query: "?fieldSelector=metadata.name%3Dcsr-3", deleted: ["csr-3"] },
     { name: "nothing, rehearsed", query: "?dryRun=All", deleted: [] },
+    { name: "no more than asked", query: "?limit=2", deleted: ["csr-1", "csr-2"] },
   ])("a collection: $name", async ({ query, deleted }) => {
     const names = ["csr-1", "csr-2", "csr-3"];
     const { app, requests } = csrApi({
@@ -528,6 +593,67 @@ describe("delete", () => {
     expect(body.kind).toBe("CertificateSigningRequestList");
     const { items } = await requests.list();
     expect(items.map(({ metadata }) => metadata.name)).toEqual(names.filter((name) => !deleted.includes(name)));
+  });
+
+  test("a collection is answered as it was", async () => {
+    const { app } = csrApi({ initial: [request({ metadata: { finalizers: ["a/b"] } })] });
+    const { body } = await supertest(app).delete(CSRS).expect(200);
+    expect(body.items).toHaveLength(1);
+    expect(body.items[0].metadata).toMatchObject({ finalizers: ["a/b"], resourceVersion: "1" });
+    expect(body.items[0].metadata).not.toHaveProperty("deletionTimestamp");
+  });
+});
+
+describe("owners", () => {
+  const owner = (uid: string, name = "n") => ({ apiVersion: "v1", kind: "Node", name, uid });
+  const warning = '299 - "metadata.ownerReferences repeats an owner, dropped: 1"';
+
+  test("one that is repeated is dropped, with a warning", async () => {
+    const ownerReferences = [owner("1"), owner("2"), owner("1"), owner("1", "other")];
+    const response = await supertest(csrApi().app)
+      .post(CSRS)
+      .send(csrObject({ metadata: { ownerReferences } }))
+      .expect(201);
+    expect(response.body.metadata.ownerReferences).toEqual([owner("1"), owner("2"), owner("1", "other")]);
+    expect(response.headers["warning"]).toBe(warning);
+  });
+
+  test("a patch is warned of, also when it is refused", async () => {
+    const { app } = csrApi({ initial: [request()] });
+    const metadata = { ownerReferences: [owner("1"), owner("1")], labels: { "-": "" } };
+    const response = await supertest(app)
+      .patch(`${CSRS}/csr-1?fieldValidation=Ignore`)
+      .set("content-type", MERGE_PATCH)
+      .send(JSON.stringify({ metadata, more: 1 }))
+      .expect(422);
+    expect(response.headers["warning"]).toBe(warning);
+  });
+});
+
+describe("generation and resourceVersion of a new object", () => {
+  test("a generation is kept", async () => {
+    const { app } = csrApi();
+    const { body } = await supertest(app)
+      .post(CSRS)
+      .send(csrObject({ metadata: { generation: 7 } }))
+      .expect(201);
+    expect(body.metadata.generation).toBe(7);
+    const replaced = await supertest(app)
+      .put(`${CSRS}/csr-1`)
+      .send(csrObject({ metadata: { generation: 9 } }))
+      .expect(200);
+    expect(replaced.body.metadata.generation).toBe(7);
+  });
+
+  test.each([
+    { resourceVersion: "0", code: 201 },
+    { resourceVersion: "x", code: 201 },
+    { resourceVersion: "1", code: 400 },
+  ])("resourceVersion $resourceVersion is $code", async ({ resourceVersion, code }) => {
+    await supertest(csrApi().app)
+      .post(CSRS)
+      .send(csrObject({ metadata: { resourceVersion } }))
+      .expect(code);
   });
 });
 
