@@ -1,9 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
-import { delimiter, dirname, join, resolve } from "node:path";
-import { parseDocument } from "yaml";
-import { z } from "zod";
-import { CommandError, messageOf } from "./command-error.ts";
-import { type ClusterEntry, type Kubeconfig, kubeconfigSchema, type UserEntry } from "./kubeconfig-schema.ts";
+import { existsSync } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+import {
+  credentialsOf,
+  type Kubeconfig,
+  KubeconfigError,
+  readKubeconfig,
+  serverOf,
+} from "../shared/kubernetes/kubeconfig.ts";
+import { CommandError } from "./command-error.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Where to connect and who to be. Keys and tokens in here never reach a message. */
@@ -28,7 +32,6 @@ export interface ConnectionChoice {
   readonly context?: string | undefined;
 }
 
-/** One file; relative paths in it are relative to its folder. */
 interface LoadedFile {
   readonly path: string;
   readonly content: Kubeconfig;
@@ -41,7 +44,19 @@ interface LoadedFile {
  * @throws {CommandError} naming the file, the entry and the way out.
  */
 export function loadConnection(choice: ConnectionChoice, terminal: Terminal): Connection {
-  const files = chooseFiles(choice, terminal).map(loadFile);
+  const paths = chooseFiles(choice, terminal);
+  try {
+    return connectionOf(
+      paths.map((path) => ({ path, content: readKubeconfig(path) })),
+      choice,
+    );
+  } catch (error) {
+    if (error instanceof KubeconfigError) throw new CommandError(error.message, error.hint, { cause: error });
+    throw error;
+  }
+}
+
+function connectionOf(files: readonly LoadedFile[], choice: ConnectionChoice): Connection {
   const source = files.map((file) => file.path).join(delimiter);
   const contextName = choice.context ?? firstOf(files, (file) => file.content["current-context"] || undefined);
   if (contextName === undefined) {
@@ -50,18 +65,18 @@ export function loadConnection(choice: ConnectionChoice, terminal: Terminal): Co
   const context = firstOf(files, ({ content }) => content.contexts?.find(({ name }) => name === contextName)?.context);
   if (context === undefined) throw unknownContext(source, contextName, files);
   const cluster = find(files, "clusters", context.cluster, source);
+  const where = `cluster "${context.cluster}" of ${cluster.file.path}`;
+  const { url, ...server } = serverOf(cluster.entry.cluster, { path: cluster.file.path, where });
   const userName = context.user ?? "";
-  const user = userName === "" ? undefined : find(files, "users", userName, source);
-  return {
-    ...serverPart(cluster.file, cluster.entry.cluster, context.cluster),
-    ...(user === undefined ? NO_CREDENTIALS : credentialPart(user.file, user.entry.user, userName)),
-    source,
-    contextName,
-    userName,
-  };
+  return { server: url, ...server, ...credentialsIn(files, userName, source), source, contextName, userName };
 }
 
-const NO_CREDENTIALS = { clientCertificatePem: undefined, clientKeyPem: undefined, token: undefined };
+function credentialsIn(files: readonly LoadedFile[], name: string, source: string) {
+  if (name === "") return { clientCertificatePem: undefined, clientKeyPem: undefined, token: undefined };
+  const { file, entry } = find(files, "users", name, source);
+  const credentials = credentialsOf(entry.user, { path: file.path, where: `user "${name}" of ${file.path}` });
+  return { ...credentials, token: credentials.token() };
+}
 
 function chooseFiles(choice: ConnectionChoice, terminal: Terminal): readonly string[] {
   const { environment, workingDirectory, homeDirectory } = terminal;
@@ -83,17 +98,6 @@ function chooseFiles(choice: ConnectionChoice, terminal: Terminal): readonly str
   );
 }
 
-function loadFile(path: string): LoadedFile {
-  const document = parseDocument(readText(path, `the kubeconfig ${path}`));
-  const [problem] = document.errors;
-  if (problem !== undefined) throw new CommandError(`${path} is not valid YAML: ${problem.message}`);
-  const result = kubeconfigSchema.safeParse(document.toJS() ?? {});
-  if (!result.success) {
-    throw new CommandError(`${path} is not a kubeconfig:\n${z.prettifyError(result.error)}`);
-  }
-  return { path, content: result.data };
-}
-
 function unknownContext(source: string, name: string, files: readonly LoadedFile[]): CommandError {
   const known = files.flatMap(({ content }) => (content.contexts ?? []).map((context) => context.name));
   const hint = known.length === 0 ? "It has no contexts at all." : `It has ${known.join(", ")}; choose with --context.`;
@@ -112,63 +116,6 @@ function find<Kind extends "clusters" | "users">(
     if (entry !== undefined) return { file, entry };
   }
   throw new CommandError(`${source} has no entry "${name}" in ${kind}, which its context names`);
-}
-
-function serverPart(file: LoadedFile, cluster: ClusterEntry, name: string) {
-  const where = `cluster "${name}" of ${file.path}`;
-  if (!URL.canParse(cluster.server)) throw new CommandError(`${where}: server "${cluster.server}" is no URL`);
-  const server = new URL(cluster.server);
-  if (server.protocol !== "https:") {
-    throw new CommandError(`${where}: server "${cluster.server}" is not https`, "Credentials travel over TLS only.");
-  }
-  if (cluster["proxy-url"]) throw new CommandError(`${where}: proxy-url is not supported`);
-  return {
-    server,
-    caPem: dataOrFile(file, cluster["certificate-authority-data"], cluster["certificate-authority"], where),
-    tlsServerName: cluster["tls-server-name"] || undefined,
-    skipsVerification: cluster["insecure-skip-tls-verify"] ?? false,
-  };
-}
-
-function credentialPart(file: LoadedFile, user: UserEntry, name: string) {
-  const where = `user "${name}" of ${file.path}`;
-  const foreign = (["exec", "auth-provider", "username"] as const).filter((key) => user[key]);
-  if (foreign.length > 0) {
-    throw new CommandError(
-      `${where}: ${foreign.join(" and ")} cannot be used here`,
-      "Use a kubeconfig with a client certificate or a token.",
-    );
-  }
-  const token = user.token || (user.tokenFile ? readText(at(file, user.tokenFile), where).trim() : undefined);
-  const clientCertificatePem = dataOrFile(file, user["client-certificate-data"], user["client-certificate"], where);
-  const clientKeyPem = dataOrFile(file, user["client-key-data"], user["client-key"], where);
-  if ((clientCertificatePem === undefined) !== (clientKeyPem === undefined)) {
-    throw new CommandError(`${where}: a client certificate and its key must be given together`);
-  }
-  return { clientCertificatePem, clientKeyPem, token };
-}
-
-/** Inline data wins over a file, as in kubectl. */
-function dataOrFile(
-  file: LoadedFile,
-  data: string | null | undefined,
-  path: string | null | undefined,
-  where: string,
-): string | undefined {
-  if (data) return Buffer.from(data, "base64").toString();
-  return path ? readText(at(file, path), where) : undefined;
-}
-
-function at(file: LoadedFile, path: string): string {
-  return resolve(dirname(file.path), path);
-}
-
-function readText(path: string, what: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new CommandError(`cannot read ${what}: ${messageOf(cause)}`, undefined, { cause });
-  }
 }
 
 function firstOf<T>(files: readonly LoadedFile[], select: (file: LoadedFile) => T | undefined): T | undefined {

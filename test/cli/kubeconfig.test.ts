@@ -192,7 +192,7 @@ test.each([
   {
     name: "a file that is not there",
     text: kubeconfigText({ user: { tokenFile: "gone" } }),
-    message: /^cannot read user "tester" of FILE: ENOENT: .*gone'$/,
+    message: /^user "tester" of FILE: ENOENT: .*gone'$/,
   },
 ])("a kubeconfig with $name is refused with the way out", ({ text, message, hint }) => {
   const path = file(temporaryDirectory(), "config", text);

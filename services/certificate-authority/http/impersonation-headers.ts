@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { extraKey, headerText } from "../../shared/header-text.ts";
 import { StatusError } from "../../shared/status-error.ts";
 
 /** What `Impersonate-*` headers ask for. Source: kubernetes staging/src/k8s.io/api/authentication/v1/types.go. */
@@ -23,29 +24,16 @@ export function impersonationOf(request: IncomingMessage): Impersonation | undef
   const names = Object.keys(request.headers).filter((name) => name.startsWith("impersonate-"));
   if (names.length === 0) return undefined;
   // Only `headersDistinct` keeps repeated headers apart: a group's name may contain a comma.
-  const valuesOf = (name: string): string[] => (request.headersDistinct[name] ?? []).map(utf8Of);
+  const valuesOf = (name: string): string[] => (request.headersDistinct[name] ?? []).map(headerText);
   const extra: Record<string, string[]> = Object.create(null);
   let count = 0;
   for (const name of names) {
     const values = valuesOf(name);
     count += values.length;
     if (count > MAX_VALUES) throw new StatusError("BadRequest", `more than ${MAX_VALUES} impersonation headers`);
-    if (name.startsWith(EXTRA_PREFIX)) extra[decodeKey(name.slice(EXTRA_PREFIX.length))] = values;
+    if (name.startsWith(EXTRA_PREFIX)) extra[extraKey(name.slice(EXTRA_PREFIX.length))] = values;
   }
   const [user] = valuesOf("impersonate-user");
   const [uid] = valuesOf("impersonate-uid");
   return { user, uid, groups: valuesOf("impersonate-group"), extra };
-}
-
-/** Node hands header values over as one character an octet. */
-function utf8Of(value: string): string {
-  return Buffer.from(value, "latin1").toString("utf8");
-}
-
-function decodeKey(encoded: string): string {
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    return encoded;
-  }
 }

@@ -1,3 +1,4 @@
+import { extraKey, headerText } from "../../../shared/header-text.ts";
 import type { ReadCertificateIdentity } from "../client-certificate.ts";
 import { withAuthenticatedGroup } from "../groups.ts";
 import { NOBODY, type Outcome, type RequestAuthenticator, refused, type ShownByRequest } from "./authenticator.ts";
@@ -37,7 +38,7 @@ export function frontProxyAuthenticator(
 
 function userFromHeaders(settings: FrontProxySettings, { headers }: ShownByRequest): Outcome {
   const all = headers?.() ?? {};
-  const valuesOf = (name: string): readonly string[] => (all[name.toLowerCase()] ?? []).map(utf8Of);
+  const valuesOf = (name: string): readonly string[] => (all[name.toLowerCase()] ?? []).map(headerText);
   const firstOf = (names: readonly string[]): string =>
     names.map((name) => valuesOf(name)[0] ?? "").find(Boolean) ?? "";
   const username = firstOf(settings.usernameHeaders);
@@ -61,22 +62,9 @@ function extrasOf(
   const extra: Record<string, readonly string[]> = Object.create(null);
   for (const prefix of prefixes.map((each) => each.toLowerCase())) {
     for (const name of Object.keys(all).filter((each) => each.startsWith(prefix))) {
-      const key = decodeKey(name.slice(prefix.length));
+      const key = extraKey(name.slice(prefix.length));
       extra[key] = [...(extra[key] ?? []), ...valuesOf(name)];
     }
   }
   return { ...extra };
-}
-
-/** Node hands header values over as one character an octet. */
-function utf8Of(value: string): string {
-  return Buffer.from(value, "latin1").toString("utf8");
-}
-
-function decodeKey(encoded: string): string {
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    return encoded;
-  }
 }

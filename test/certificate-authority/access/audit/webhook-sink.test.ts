@@ -156,15 +156,17 @@ test("a receiver that is down, or somebody else, gets nothing", async () => {
 });
 
 test.each([
-  { name: "http", parts: { cluster: { server: "http://127.0.0.1:1" } }, says: "must be https" },
+  { name: "http", parts: { cluster: { server: "http://127.0.0.1:1" } }, says: "is not https" },
   { name: "no URL", parts: { cluster: { server: "nowhere" } }, says: "is no URL" },
   {
     name: "no verification",
     parts: { cluster: { "insecure-skip-tls-verify": true } },
     says: "insecure-skip-tls-verify",
   },
+  { name: "a proxy", parts: { cluster: { "proxy-url": "http://proxy" } }, says: "proxy-url" },
   { name: "an unknown context", parts: { top: { "current-context": "x" } }, says: 'no context "x"' },
   { name: "an unknown cluster", parts: { top: { clusters: [] } }, says: 'no cluster "receiver"' },
+  { name: "an unknown user", parts: { top: { users: [] } }, says: 'no user "' },
   { name: "a key without its certificate", parts: { user: { "client-key-data": "eA==" } }, says: "together" },
   { name: "a missing file", parts: { user: { tokenFile: "missing" } }, says: "missing" },
   { name: "a program", parts: { user: { exec: { command: "x" } } }, says: "exec" },
