@@ -103,6 +103,9 @@ function writeJson({ jsonFile }: BenchOptions, document: unknown): void {
   if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(document)}\n`);
 }
 
+// Interrupted, it still ends the servers it has started: they go with the exit of the process.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 main().then(
   (code) => {
     process.exitCode = code;
