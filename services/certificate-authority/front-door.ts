@@ -127,6 +127,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       decisions: ledger.decisions,
       requests: ledger.requests,
       issuers: ledger.issuers,
+      audit: ledger.audit,
       maintenance: ledger.maintenance,
       tokens: access.tokenAdministration,
       encryption: deps.encryption,

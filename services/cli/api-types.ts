@@ -108,6 +108,29 @@ export interface Reencryption {
   readonly rewritten: number;
 }
 
+/** An entry of the ledger's hash chain: what was decided, signed, made or taken away. */
+export interface AuditEntry {
+  readonly sequence: number;
+  readonly at: string;
+  readonly user: string;
+  readonly verb: string;
+  readonly resource: string;
+  readonly name: string;
+}
+
+/** What was asked. Source: kubernetes staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go (Event). */
+export interface AuditEvent {
+  readonly kind: string;
+  readonly stage?: string;
+  readonly verb?: string;
+  readonly requestURI?: string;
+  readonly user?: { readonly username?: string };
+  readonly impersonatedUser?: { readonly username?: string };
+  readonly objectRef?: { readonly resource?: string; readonly subresource?: string; readonly name?: string };
+  readonly responseStatus?: { readonly code?: number };
+  readonly stageTimestamp?: string;
+}
+
 export interface LedgerVerification {
   readonly revision: number;
   readonly auditEntries: number;

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { VERSION } from "../shared/version.ts";
 import { type LoadCertificateAuthority, loadCertificateAuthority } from "./certificate-authority.ts";
 import { CommandError, EXIT_FAILURE, EXIT_USAGE, messageOf } from "./command-error.ts";
+import { addAuditSearch, addAuditTail } from "./commands/audit.ts";
 import { addBench, type BenchmarkPlace, benchmarkPlace } from "./commands/bench.ts";
 import { addCertificateList } from "./commands/certificate-list.ts";
 import { addCertificateShow } from "./commands/certificate-show.ts";
@@ -67,6 +68,9 @@ function createProgram({ terminal, loadCertificateAuthority: load, benchmark }: 
   const ledger = program.command("ledger").description("the record of everything that was signed");
   addLedgerBackup(ledger, terminal);
   addLedgerVerify(ledger, terminal, load);
+  const audit = program.command("audit").description("who did what: requests, decisions, signatures, removals");
+  addAuditSearch(audit, terminal);
+  addAuditTail(audit, terminal);
   addBench(program, benchmark);
   addVersion(program, terminal);
   return program;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { routes } from "../../services/certificate-authority/http/admin-api/routes.ts";
 import {
+  FakeAuditTrail,
   FakeCertificates,
   FakeDecisions,
   FakeEncryption,
@@ -18,6 +19,7 @@ export function adminApiOver(directory: string, now: Date) {
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),
     issuers: new FakeIssuers(),
+    audit: new FakeAuditTrail(),
     maintenance: new FakeMaintenance(),
     tokens: new FakeTokenAdministration(now),
     encryption: new FakeEncryption(),

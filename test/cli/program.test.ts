@@ -22,6 +22,8 @@ const COMMANDS = [
   "issuer export",
   "ledger backup",
   "ledger verify",
+  "audit search",
+  "audit tail",
   "bench",
   "version",
 ];

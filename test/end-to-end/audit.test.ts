@@ -5,6 +5,7 @@ import { buildCsr } from "../builders/csr.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
+import { runCommand } from "./support/gatehouse-command.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
 import { HttpsClient, readKubeconfig } from "./support/https-client.ts";
 
@@ -100,6 +101,15 @@ test("what was asked of the server is on the record, private and without secrets
     readFileSync(server.bootstrapKubeconfig, "utf8").match(/[a-z0-9]{6}\.([a-z0-9]{16})/)?.[1] ?? "";
   for (const secret of [token.slice(7), bootstrapToken, "0123456789abcdef"]) expect(text).not.toContain(secret);
   expect(server.log()).toContain("requests are audited");
+  const search = async (...args: string[]) => {
+    const { stdout } = await runCommand(server.adminKubeconfig, ["audit", "search", "-o", "json", ...args]);
+    return JSON.parse(stdout).items;
+  };
+  expect(await search("--resource", "token", "--verb", "removed")).toMatchObject([
+    { user: "gatehouse-admin", name: id },
+  ]);
+  expect(await search("--name", "worker-1", "--verb", "issued")).toMatchObject([{ user: "gatehouse" }]);
+  expect(await search("--file", log, "--name", "worker-1")).toMatchObject([{ auditID: "id-of-worker-1" }]);
 });
 
 test("killed at work, the server leaves a record that is read and goes on", async () => {

@@ -5,7 +5,13 @@ import type { CertificateSigningRequest } from "../../services/certificate-autho
 import type { DecisionRecord } from "../../services/certificate-authority/domain/decision.ts";
 import type { EncryptionAtRest, ReencryptionOutcome } from "../../services/certificate-authority/domain/encryption.ts";
 import type { IssuerRecord } from "../../services/certificate-authority/domain/issuer.ts";
-import type { CertificateQuery, LedgerVerification } from "../../services/certificate-authority/domain/ports.ts";
+import type {
+  AuditTrailPage,
+  AuditTrailQuery,
+  CertificateQuery,
+  LedgerVerification,
+  RecordedEntry,
+} from "../../services/certificate-authority/domain/ports.ts";
 import type {
   BootstrapTokenAdministration,
   NewBootstrapToken,
@@ -81,6 +87,24 @@ export class FakeDecisions {
 
   async ofRequest(name: string) {
     return this.records.filter((record) => record.requestName === name);
+  }
+}
+
+/** A hash chain in memory; remembers what it was asked, answers everything it holds. */
+export class FakeAuditTrail {
+  readonly entries: RecordedEntry[] = [];
+  readonly queries: AuditTrailQuery[] = [];
+  /** Sequence to go on from, while there is more. */
+  more: number | undefined;
+
+  async find(query: AuditTrailQuery): Promise<AuditTrailPage> {
+    this.queries.push(query);
+    const { after, limit } = query;
+    const head = this.entries.at(-1)?.sequence ?? 0;
+    const upwards = this.entries.filter(({ sequence }) => sequence > (after ?? 0));
+    const items = (after === undefined ? upwards.toReversed() : upwards).slice(0, limit);
+    const examined = this.more ?? items.at(-1)?.sequence ?? after ?? 0;
+    return { items, examined, head, hasMore: this.more !== undefined };
   }
 }
 

@@ -175,9 +175,45 @@ export interface AuditEntry {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** An entry as it stands in the chain. */
+export interface RecordedEntry extends AuditEntry {
+  /** 1 for the first; without gaps. */
+  readonly sequence: number;
+  /** Lower-case hex. */
+  readonly hash: string;
+}
+
+/** What is looked for in the chain; what is absent does not matter. */
+export interface AuditTrailQuery {
+  readonly actor?: string;
+  /** The part of `kind` before the dot. */
+  readonly noun?: string;
+  /** The part of `kind` after the dot. */
+  readonly verb?: string;
+  /** The subject, or the name of the request that the entry is about. */
+  readonly name?: string;
+  readonly since?: Date;
+  /** Only entries after this sequence, the oldest first; without it the newest comes first. */
+  readonly after?: number;
+  /** Only entries before this sequence; not together with `after`. */
+  readonly before?: number;
+  readonly limit: number;
+}
+
+export interface AuditTrailPage {
+  readonly items: readonly RecordedEntry[];
+  /** The sequence that was looked at last: where to go on. */
+  readonly examined: number;
+  /** The newest sequence; 0 when there is none. */
+  readonly head: number;
+  readonly hasMore: boolean;
+}
+
 /** The hash-chained record. Decisions, certificates, tokens and issuers write their entries in their own commits. */
 export interface AuditTrail {
   append(entry: AuditEntry): Promise<void>;
+  /** Looks at a bounded number of entries: a page may have few items, or none, although more follow. */
+  find(query: AuditTrailQuery): Promise<AuditTrailPage>;
 }
 
 /** What `gatehouse ledger verify` finds. `problems` is empty for a sound ledger. */

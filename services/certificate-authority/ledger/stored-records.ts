@@ -4,6 +4,7 @@ import { auditPayload } from "./audit-chain.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { Connection } from "./connection.ts";
 import { expiryCounter } from "./count-certificates.ts";
+import { auditFinder } from "./find-audit-entries.ts";
 import { certificateFinder } from "./find-certificates.ts";
 import type { KeyNodes } from "./key-nodes.ts";
 import { toCertificateRecord, toCertificateRow } from "./tables/certificate-row.ts";
@@ -66,9 +67,10 @@ export function storedIssuers({ reader, writer, clock }: StoredRecordsDependenci
   };
 }
 
-/** Entries of other rooms in the ledger's hash chain. */
-export function storedAuditTrail({ writer }: Pick<StoredRecordsDependencies, "writer">): AuditTrail {
+/** The ledger's hash chain: entries of other rooms come in, and all are found. */
+export function storedAuditTrail({ reader, writer }: Pick<StoredRecordsDependencies, "reader" | "writer">): AuditTrail {
   return {
+    find: auditFinder(reader),
     async append(entry) {
       const payload = auditPayload(entry);
       await writer.submit({ kind: "appendAudit", payload }, payload.length, () => undefined);

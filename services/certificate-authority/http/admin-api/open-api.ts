@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { JSON_TYPE, PEM_TYPE } from "../negotiation.ts";
+import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificates.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
@@ -19,6 +20,7 @@ const SCHEMAS = {
   Issuer: resources.issuer,
   IssuerList: resources.issuerList,
   Reencryption: resources.reencryption,
+  AuditEntryList: resources.auditEntryList,
   LedgerVerification: resources.ledgerVerification,
 } as const satisfies Record<string, z.ZodType>;
 
@@ -110,6 +112,16 @@ function paths(): Json {
           304: { description: "If-None-Match named the bundle's ETag." },
         }),
         security: [],
+      },
+    },
+    "/v1/audit": {
+      get: {
+        ...operation(
+          "listAuditEntries",
+          "What was decided, signed, made and taken away, from the hash chain; the newest first.",
+          answer("AuditEntryList"),
+        ),
+        parameters: queryParameters(auditListQuery),
       },
     },
     "/v1/ledger/backup": {

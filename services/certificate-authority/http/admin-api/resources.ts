@@ -105,6 +105,29 @@ export const ledgerVerification = resource("LedgerVerification", {
   problems: z.array(z.string()),
 });
 
+const auditEntry = resource("AuditEntry", {
+  sequence: z.number().describe("Its place in the hash chain; the first is 1."),
+  at: z.string().meta({ format: "date-time" }).describe("With milliseconds."),
+  user: z.string().describe("Who did it; gatehouse is the server itself."),
+  verb: z.string(),
+  resource: z.string(),
+  name: z.string(),
+  details: z.record(z.string(), z.unknown()),
+  hash: hex.describe("SHA-256 over the hash before it, the sequence and the entry."),
+});
+
+export const auditEntryList = z.object({
+  apiVersion: z.literal(API_VERSION),
+  kind: z.literal("AuditEntryList"),
+  metadata: z.object({
+    resourceVersion: z
+      .string()
+      .describe("The sequence up to which everything was looked at: what comes later is after it."),
+    continue: z.string().optional().describe("Where the next page starts; absent on the last page."),
+  }),
+  items: z.array(auditEntry),
+});
+
 export const certificateList = listOf("CertificateList", certificate);
 export const decisionList = listOf("DecisionList", decision);
 export const bootstrapTokenList = listOf("BootstrapTokenList", bootstrapToken);
@@ -115,6 +138,7 @@ export type DecisionResource = z.infer<typeof decision>;
 export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
 export type IssuerResource = z.infer<typeof issuer>;
 export type ReencryptionResource = z.infer<typeof reencryption>;
+export type AuditEntryResource = z.infer<typeof auditEntry>;
 export type LedgerVerificationResource = z.infer<typeof ledgerVerification>;
 
 /** The body of a list answer. */

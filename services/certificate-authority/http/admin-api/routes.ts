@@ -1,7 +1,15 @@
 import type { Clock } from "../../../shared/clock.ts";
 import type { EncryptionAtRest } from "../../domain/encryption.ts";
-import type { CertificateRequests, Certificates, Decisions, Issuers, LedgerMaintenance } from "../../domain/ports.ts";
+import type {
+  AuditTrail,
+  CertificateRequests,
+  Certificates,
+  Decisions,
+  Issuers,
+  LedgerMaintenance,
+} from "../../domain/ports.ts";
 import type { Route } from "../call.ts";
+import { auditHandler } from "./audit.ts";
 import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./bootstrap-tokens.ts";
 import { certificateHandlers } from "./certificates.ts";
 import { decisionHandler } from "./decisions.ts";
@@ -14,6 +22,7 @@ export interface AdminApiDependencies {
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
   readonly issuers: Pick<Issuers, "list">;
+  readonly audit: Pick<AuditTrail, "find">;
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
   readonly tokens: BootstrapTokenAdministration;
   readonly encryption: EncryptionAtRest;
@@ -40,6 +49,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/issuers/:id", handler: issuers.show },
     { method: "POST", path: "/v1/issuers/reencryption", handler: reencryptionHandler(deps) },
     { method: "GET", path: "/v1/trust-bundle", handler: issuers.trustBundle },
+    { method: "GET", path: "/v1/audit", handler: auditHandler(deps.audit) },
     { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },
     { method: "POST", path: "/v1/ledger/verification", handler: ledger.verify },
   ];

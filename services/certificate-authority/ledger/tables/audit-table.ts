@@ -11,6 +11,8 @@ export const auditSql = {
   head: "SELECT sequence, payload, hash FROM audit WHERE sequence > 0 ORDER BY sequence DESC LIMIT 1",
   insert: "INSERT INTO audit (sequence, payload, hash) VALUES (?, ?, ?)",
   bySequence: "SELECT sequence, payload, hash FROM audit WHERE sequence = ?",
+  nextAfter: "SELECT sequence, payload, hash FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
+  nextBefore: "SELECT sequence, payload, hash FROM audit WHERE sequence < ? ORDER BY sequence DESC LIMIT ?",
   after: "SELECT sequence, payload, hash FROM audit WHERE sequence > ? ORDER BY sequence",
 } as const;
 
