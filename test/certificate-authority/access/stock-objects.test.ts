@@ -101,7 +101,7 @@ test("an object of an administrator takes the stock one's place", () => {
 
 test("every example file loads", () => {
   const files = readdirSync(RBAC_DIRECTORY).map((file) => join(RBAC_DIRECTORY, file));
-  expect(files).toHaveLength(5);
+  expect(files).toHaveLength(6);
   compilePolicy(withStockObjects(readRbacFiles(files)));
 });
 
@@ -113,6 +113,9 @@ test.each<[file: string, who: UserInfo, what: AccessAttributes, allowed: boolean
   ["viewers.yaml", user("v", "gatehouse:viewers"), onPath("get", "/v1/bootstrap-tokens"), false],
   ["viewers.yaml", user("v", "gatehouse:viewers"), onResource({ verb: "watch" }), true],
   ["viewers.yaml", user("v", "gatehouse:viewers"), onResource({ verb: "create" }), false],
+  ["auditors.yaml", user("a", "gatehouse:auditors"), onPath("get", "/v1/audit"), true],
+  ["auditors.yaml", user("a", "gatehouse:auditors"), onPath("post", "/v1/ledger/verification"), true],
+  ["auditors.yaml", user("a", "gatehouse:auditors"), onPath("get", "/v1/ledger/backup"), false],
   [
     "kubelet-approvers.yaml",
     user("k", "gatehouse:kubelet-approvers"),
