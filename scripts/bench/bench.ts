@@ -10,6 +10,7 @@ import { refusalToJudge, shareUsedByOthers } from "./machine.ts";
 import { type BenchOptions, PARTS, type Part, readOptions, USAGE, UsageError } from "./options.ts";
 import { findProgram } from "./programs.ts";
 import { LEGEND, measurementTable, verdictTable } from "./report.ts";
+import { measureAudit } from "./rows/audit.ts";
 import { measureCrypto } from "./rows/crypto.ts";
 import { measureHttp } from "./rows/http.ts";
 import { measureIncumbent } from "./rows/incumbent.ts";
@@ -24,6 +25,7 @@ const MEASURE: Readonly<Record<Part, (bench: Bench) => Promise<PartResult>>> = {
   issue: measureIssue,
   sql: measureSql,
   http: measureHttp,
+  audit: measureAudit,
   storm: measureStorm,
   incumbent: measureIncumbent,
 };

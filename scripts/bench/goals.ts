@@ -145,6 +145,15 @@ export const GOALS: readonly Goal[] = [
     stretch: 6,
   },
   {
+    id: "G21",
+    title: "what one core creates with audit level Metadata vs without (CPU)",
+    unit: "x",
+    direction: "atLeast",
+    required: 0.85,
+    stretch: 0.95,
+    wide: 0.7,
+  },
+  {
     id: "D2",
     title: "joins that failed or are not on record exactly once",
     unit: "errors",

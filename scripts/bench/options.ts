@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** The parts of the benchmark, in the order in which they run. */
-export const PARTS = ["crypto", "issue", "sql", "http", "storm", "incumbent"] as const;
+export const PARTS = ["crypto", "issue", "sql", "http", "audit", "storm", "incumbent"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

@@ -10,6 +10,8 @@ export type Pattern =
   | "naiveJoin"
   /** Kept-alive connections and one watch of everything for all of them: POST, then the certificate's event. */
   | "createAndWatch"
+  /** Kept-alive connections: POST of a request, nothing else. */
+  | "create"
   /** Kept-alive connections: POST to cfssl's sign endpoint. */
   | "cfsslSignKeptAlive";
 

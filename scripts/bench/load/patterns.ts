@@ -36,6 +36,8 @@ export async function crowdFor(job: LoadJob): Promise<Crowd> {
       return everyTime((request) => withConnection(url, (connection) => naiveJoin(connection, url, request)));
     case "cfsslSignKeptAlive":
       return { client: () => keptAlive(url, (connection, request) => cfsslSign(connection, url, request)), close() {} };
+    case "create":
+      return { client: () => keptAlive(url, createOnly(url, job.token ?? "")), close() {} };
     case "createAndWatch":
       return createAndWatch(url, job.token ?? "");
     default:
@@ -84,6 +86,14 @@ async function create(connection: Connection, url: URL, token: string, request: 
   const name = nameOfObject(body);
   if (status !== 201 || name === "") throw new Error(`creation answered ${status}: ${body.toString("latin1")}`);
   return name;
+}
+
+/** Yields no certificate: what becomes of the request is nobody's concern here. */
+function createOnly(url: URL, token: string) {
+  return async (connection: Connection, request: PreparedRequest): Promise<string> => {
+    await create(connection, url, token, request);
+    return "";
+  };
 }
 
 function refusalIn(received: Buffer): undefined {

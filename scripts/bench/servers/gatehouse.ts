@@ -13,11 +13,15 @@ export interface GatehouseSettings {
   /** Stands for a slower disk; 0 for the disk as it is. */
   readonly commitDelayMilliseconds?: number;
   readonly core?: number;
+  /** Whether nodes that show a bootstrap token are approved; true when absent. */
+  readonly approvesJoins?: boolean;
+  /** What is put on the audit record; nothing when absent. */
+  readonly audit?: { readonly level: "Metadata"; readonly mode: "batch" | "blocking" };
   /** More arguments for Node itself. */
   readonly nodeArguments?: readonly string[];
 }
 
-/** A running Gatehouse that approves every node that shows a bootstrap token. */
+/** A running Gatehouse. */
 export interface Gatehouse {
   readonly process: ServerProcess;
   readonly url: string;
@@ -30,11 +34,11 @@ export interface Gatehouse {
 
 /** Starts the built server as anybody would run it, with the example rule for unattended joins. */
 export async function startGatehouse(settings: GatehouseSettings): Promise<Gatehouse> {
-  const { directory, commitDelayMilliseconds = 0, core, nodeArguments = [] } = settings;
+  const { directory, core, nodeArguments = [] } = settings;
   const dataDirectory = mkdtempSync(join(directory, "gatehouse-"));
   const configuration = join(dataDirectory, "gatehouse.yaml");
   const bootstrapPort = await freePort();
-  writeFileSync(configuration, configurationText(commitDelayMilliseconds, bootstrapPort));
+  writeFileSync(configuration, configurationText(settings, dataDirectory, bootstrapPort));
   const process_ = await ServerProcess.start({
     command: process.execPath,
     args: [
@@ -55,15 +59,26 @@ export async function startGatehouse(settings: GatehouseSettings): Promise<Gateh
 }
 
 /** The rate limits stand out of the way: one address plays a whole cluster here. */
-function configurationText(commitDelayMilliseconds: number, bootstrapPort: number): string {
+function configurationText(
+  { commitDelayMilliseconds = 0, approvesJoins = true, audit }: GatehouseSettings,
+  dataDirectory: string,
+  bootstrapPort: number,
+): string {
   return JSON.stringify({
     apiVersion: "gatehouse.dev/v1",
     kind: "GatehouseConfiguration",
     server: { bootstrapListen: `127.0.0.1:${bootstrapPort}` },
-    rbac: { files: [AUTO_APPROVAL] },
+    rbac: { files: approvesJoins ? [AUTO_APPROVAL] : [] },
+    ...(audit && { audit: auditSettings(audit, dataDirectory) }),
     limits: { requestsPerSecondPerIdentity: 100_000, requestsPerSecondPerAddress: 100_000 },
     ledger: { commitDelayMilliseconds },
   });
+}
+
+function auditSettings({ level, mode }: NonNullable<GatehouseSettings["audit"]>, dataDirectory: string) {
+  const policyFile = join(dataDirectory, "audit-policy.yaml");
+  writeFileSync(policyFile, JSON.stringify({ apiVersion: "audit.k8s.io/v1", kind: "Policy", rules: [{ level }] }));
+  return { policyFile, mode, file: { path: join(dataDirectory, "audit.log") } };
 }
 
 function tokenIn(kubeconfig: string): string {

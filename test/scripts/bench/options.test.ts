@@ -3,7 +3,7 @@ import { readOptions, UsageError } from "../../../scripts/bench/options.ts";
 
 test("without options everything runs in full and nothing is gated", () => {
   expect(readOptions([], {})).toEqual({
-    parts: new Set(["crypto", "issue", "sql", "http", "storm", "incumbent"]),
+    parts: new Set(["crypto", "issue", "sql", "http", "audit", "storm", "incumbent"]),
     ...{ quick: false, check: false, wide: false, jsonFile: undefined },
   });
 });
@@ -13,7 +13,7 @@ test.each([
     name: "--quick leaves the incumbent out and widens margins",
     args: ["--quick"],
     environment: {},
-    parts: 5,
+    parts: 6,
     wide: true,
   },
   { name: "a CI machine widens margins", args: ["--only", "sql"], environment: { CI: "true" }, parts: 1, wide: true },
