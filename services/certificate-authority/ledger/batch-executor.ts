@@ -27,6 +27,8 @@ export interface BatchExecutor {
 /** Turns operations into rows on the one connection that writes. Synchronous. */
 export function createBatchExecutor(connection: Connection, settings: BatchSettings): BatchExecutor {
   const apply = operationApplier(connection, settings.maximumRequests);
+  const begin = connection.prepare("BEGIN IMMEDIATE");
+  const end = connection.prepare("COMMIT");
 
   function attempt(operation: Operation): OperationOutcome {
     try {
@@ -38,11 +40,11 @@ export function createBatchExecutor(connection: Connection, settings: BatchSetti
   }
 
   function commit(operations: readonly Operation[]): readonly OperationOutcome[] {
-    connection.exec("BEGIN IMMEDIATE");
+    begin.run();
     try {
       const outcomes = operations.map(attempt);
       settings.beforeCommit?.();
-      connection.exec("COMMIT");
+      end.run();
       return outcomes;
     } catch (error) {
       if (connection.inTransaction) connection.exec("ROLLBACK");

@@ -15,7 +15,8 @@ const SYNCHRONOUS_FULL = 2;
 const PAGES_PER_CHECKPOINT = 10_000;
 /** What a log that had to grow under a long read is cut back to. */
 const LOG_SIZE_LIMIT_BYTES = 64 * 1024 * 1024;
-const CACHE_KIBIBYTES = 64 * 1024;
+/** Of each connection. SQLite walks the whole cache at many a commit, so that a larger one costs more than it saves. */
+const CACHE_KIBIBYTES = 16 * 1024;
 
 /**
  * Opens the ledger for writing; makes the file (mode 0600) when there is none. The caller must hold the writer lock.
