@@ -1,4 +1,4 @@
-import { Piscina } from "piscina";
+import { Worker } from "node:worker_threads";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
 import type { SigningIssuer } from "./issuing-core.ts";
@@ -21,27 +21,96 @@ export interface IssuingPool {
   readonly close: () => Promise<void>;
 }
 
-/** The threads that issue. Each holds the issuer's key object, cloned: the key's bytes never pass through JavaScript. */
-export function createIssuingPool({ worker, workers, issuer, logger }: IssuingPoolOptions): IssuingPool {
+const RESTART_MILLISECONDS = 100;
+
+interface Batch {
+  readonly jobs: readonly IssuingJob[];
+  readonly resolve: (results: readonly IssuingResult[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One thread; does one batch at a time. */
+interface Lane {
+  worker: Worker;
+  batch: Batch | undefined;
+}
+
+/**
+ * The threads that issue. Each holds the issuer's key object, cloned: the key's bytes never pass through JavaScript.
+ * A batch is one message there and one back.
+ */
+export function createIssuingPool({ worker: file, workers, issuer, logger }: IssuingPoolOptions): IssuingPool {
   const { certificateDer, privateKey } = issuer;
-  const pool = new Piscina<readonly IssuingJob[], readonly IssuingResult[]>({
-    filename: worker.href,
-    minThreads: workers,
-    maxThreads: workers,
-    workerData: { certificateDer, privateKey } satisfies SigningIssuer,
-  });
-  // A worker that dies idle has nobody to tell; its successor is already starting.
-  pool.on("error", (error: Error) => logger.error({ err: error }, "a signing worker failed"));
+  const workerData = { certificateDer, privateKey } satisfies SigningIssuer;
+  const idle: Lane[] = [];
+  const waiting: Batch[] = [];
+  let isClosed = false;
+
+  function startIn(lane: Lane): void {
+    const { worker } = lane;
+    worker.on("message", (results: readonly IssuingResult[]) => {
+      lane.batch?.resolve(results);
+      rest(lane);
+    });
+    // A worker that dies idle has nobody to tell; its successor is already starting.
+    worker.on("error", (error) => logger.error({ err: error }, "a signing worker failed"));
+    worker.once("exit", (code) => {
+      if (isClosed) return;
+      lane.batch?.reject(workerFailed(code));
+      const place = idle.indexOf(lane);
+      if (place >= 0) idle.splice(place, 1);
+      // A pause, so that a module which cannot even start does not keep a core busy.
+      setTimeout(() => restart(lane), RESTART_MILLISECONDS);
+    });
+  }
+
+  function restart(lane: Lane): void {
+    if (isClosed) return;
+    lane.worker = new Worker(file, { workerData });
+    startIn(lane);
+    rest(lane);
+  }
+
+  function rest(lane: Lane): void {
+    lane.batch = undefined;
+    const next = waiting.shift();
+    if (next === undefined) idle.push(lane);
+    else give(lane, next);
+  }
+
+  function give(lane: Lane, batch: Batch): void {
+    lane.batch = batch;
+    lane.worker.postMessage(batch.jobs);
+  }
+
+  const lanes = Array.from(
+    { length: workers },
+    (): Lane => ({ worker: new Worker(file, { workerData }), batch: undefined }),
+  );
+  for (const lane of lanes) {
+    startIn(lane);
+    idle.push(lane);
+  }
+
   return {
-    async run(jobs) {
-      try {
-        return await pool.run(jobs);
-      } catch (cause) {
-        // Jobs themselves never throw in there, so this is the worker's end. Its work left no trace and may be repeated.
-        const details = { retryAfterSeconds: 1 };
-        throw new StatusError("ServiceUnavailable", "a signing worker failed; try again", { cause, details });
-      }
+    run: (jobs) =>
+      new Promise((resolve, reject) => {
+        const lane = idle.pop();
+        if (lane === undefined) waiting.push({ jobs, resolve, reject });
+        else give(lane, { jobs, resolve, reject });
+      }),
+    async close() {
+      isClosed = true;
+      await Promise.all(lanes.map(({ worker }) => worker.terminate()));
     },
-    close: () => pool.destroy(),
   };
+}
+
+/** Jobs themselves never throw in there, so this is the worker's end. Its work left no trace and may be repeated. */
+function workerFailed(code: number): StatusError {
+  const details = { retryAfterSeconds: 1 };
+  return new StatusError("ServiceUnavailable", "a signing worker failed; try again", {
+    cause: new Error(`worker thread exited with code ${code}`),
+    details,
+  });
 }

@@ -1,7 +1,10 @@
+import { parentPort } from "node:worker_threads";
 import type { IssuingJob, IssuingResult } from "../../../services/certificate-authority/signer/issuing-jobs.ts";
 
 /** Stands in for the issuing worker: the request `die` ends its thread, everything else is echoed as a refusal. */
-export default function work(jobs: readonly IssuingJob[]): readonly IssuingResult[] {
+parentPort?.on("message", (jobs: readonly IssuingJob[]) => parentPort?.postMessage(work(jobs)));
+
+function work(jobs: readonly IssuingJob[]): readonly IssuingResult[] {
   return jobs.map((job) => {
     const message = job.kind === "decode" ? job.requestBase64 : "";
     if (message === "die") process.exit(1);
