@@ -111,7 +111,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   });
   const custody = await openConfiguredCustody(configuration, logger);
   const issuer = await selectIssuer(configuration.issuer, custody, ledger.issuers, clock, logger);
-  const workers = configuration.signing.workers ?? availableParallelism();
+  const workers = configuration.signing.workers ?? Math.max(1, availableParallelism() - 1);
   const { description, privateKey } = issuer;
   const unguarded = createSigner({
     issuer: { certificateDer: description.certificateDer, privateKey },
