@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   appendFileSync,
@@ -157,6 +157,16 @@ test("a full disk fails every write; a disk with room again takes what comes, no
   await sink.write(["during"]);
   await sink.close();
   expect(read()).toBe("before\nduring\n");
+});
+
+test("a batch that fits in part is taken back: nothing of it is there, nor twice later", () => {
+  const path = join(temporaryDirectory(), "audit.log");
+  const writer = fileURLToPath(new URL("./limited-writer.ts", import.meta.url));
+  // The file may have 4 KiB: of the second batch two thirds would fit.
+  const command = 'ulimit -f 4 && exec "$0" --disable-warning=ExperimentalWarning "$1" "$2"';
+  const { stdout } = spawnSync("bash", ["-c", command, process.execPath, writer, path], { encoding: "utf8" });
+  expect(stdout).toBe("kept EFBIG kept ");
+  expect(readFileSync(path, "utf8").replaceAll(/(.)\1*\n/g, "$1")).toBe("aac");
 });
 
 test("a log that cannot be opened is refused by its name", async () => {
