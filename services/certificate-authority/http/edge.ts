@@ -10,9 +10,10 @@ import type { AccessAttributes, Authorizer } from "../domain/authorization.ts";
 import { AuditedExchange } from "./audited-exchange.ts";
 import { readBody } from "./body.ts";
 import type { Call, Handler } from "./call.ts";
-import { sendJson } from "./call.ts";
 import { type Impersonation, impersonationOf } from "./impersonation-headers.ts";
 import type { Metrics } from "./metrics.ts";
+import { sendFailure } from "./object-answer.ts";
+import { requireTimeout } from "./query-options.ts";
 import { type RequestInfo, requestInfoOf } from "./request-info.ts";
 
 /** What a caller shows of itself. The certificate, when there is one, has passed the TLS layer's chain check. */
@@ -122,6 +123,7 @@ class Exchange {
     const info = requestInfoOf(request.method ?? "GET", path, query);
     if (info === undefined) throw new StatusError("BadRequest", `the path ${path} is not valid percent-encoding`);
     this.#info = info;
+    if (info.isResource && info.verb !== "watch") requireTimeout(query);
     const address = request.socket.remoteAddress ?? "";
     deps.rateLimiter.takeForAddress(address);
     const { user, authenticated } = await this.#authenticate(address, info);
@@ -202,7 +204,7 @@ class Exchange {
     if (status.code === 401) response.setHeader("www-authenticate", 'Bearer realm="gatehouse"');
     // What is left of the body is not read, so the connection cannot carry another request.
     if (!this.#request.complete) response.setHeader("connection", "close");
-    sendJson(response, status.code, status.toStatus());
+    sendFailure(response, this.#request.headers.accept, status.toStatus());
   }
 
   finished(): void {

@@ -65,3 +65,39 @@ export function integerOption(query: URLSearchParams, name: string): number | un
   if (/^[+-]?\d{1,15}$/.test(value)) return Number(value);
   throw new StatusError("BadRequest", `the query option ${name} is no integer`);
 }
+
+/** Nanoseconds of Go's units of time. */
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 6e10,
+  h: 3.6e12,
+};
+const DURATION = /^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|[uµμ]s|ms|s|m|h))+$/;
+const TERM = /([\d.]+)([a-zµμ]+)/g;
+const MAX_NANOSECONDS = 2 ** 63;
+
+/**
+ * How long a client wants to wait is for itself to count; a `timeout` that is no duration is refused all the same.
+ *
+ * @throws {StatusError} BadRequest.
+ * Source: kubernetes staging/src/k8s.io/apiserver/pkg/endpoints/filters/request_deadline.go; Go's time.ParseDuration.
+ */
+export function requireTimeout(query: URLSearchParams): void {
+  const timeout = query.get("timeout");
+  if (timeout === null || timeout === "" || /^[+-]?0$/.test(timeout)) return;
+  if (DURATION.test(timeout) && nanosecondsIn(timeout) < MAX_NANOSECONDS) return;
+  throw new StatusError(
+    "BadRequest",
+    `the query option timeout is no duration: ${JSON.stringify(timeout.slice(0, 100))}`,
+  );
+}
+
+function nanosecondsIn(duration: string): number {
+  const terms = [...duration.matchAll(TERM)];
+  return terms.reduce((sum, [, count, unit = ""]) => sum + Number(count) * (UNITS[unit] ?? 0), 0);
+}

@@ -12,17 +12,17 @@ const MAX_TERMS = 100;
 /**
  * Reads `a=b,c!=d`. A backslash escapes `\`, `,` and `=` in values; empty terms are skipped, also `=` and `!=`.
  *
- * @param fields - the fields that may be selected by.
+ * @param fields - the fields that may be selected by; any when undefined.
  * @throws {StatusError} BadRequest for any other field or when the text is no selector.
  *
  * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/fields/selector.go.
  */
-export function parseFieldSelector(text: string, fields: readonly string[]): readonly FieldRequirement[] {
+export function parseFieldSelector(text: string, fields?: readonly string[]): readonly FieldRequirement[] {
   const terms = splitTerms(text).filter((term) => term !== "");
   if (terms.length > MAX_TERMS) throw new StatusError("BadRequest", "the field selector has too many terms");
   const requirements = terms.map(parseTerm).filter(({ field, value }) => field !== "" || value !== "");
   return requirements.map((requirement) => {
-    if (!fields.includes(requirement.field)) {
+    if (fields !== undefined && !fields.includes(requirement.field)) {
       throw new StatusError("BadRequest", `field label not supported: ${requirement.field.slice(0, 200)}`);
     }
     return requirement;

@@ -126,16 +126,25 @@ class SelectorParser {
   }
 }
 
-function requireKey(key: string): void {
+/** Whether a label may have the key: an optional DNS subdomain and `/`, then a name. */
+export function isLabelKey(key: string): boolean {
   const parts = key.split("/");
   const [prefix, name] = parts.length === 1 ? [undefined, parts[0] ?? ""] : [parts[0] ?? "", parts[1] ?? ""];
   const isPrefixValid = prefix === undefined || (prefix.length <= 253 && PREFIX.test(prefix));
-  if (parts.length <= 2 && isPrefixValid && NAME.test(name)) return;
-  throw problem(`${JSON.stringify(key.slice(0, 100))} is no label key`);
+  return parts.length <= 2 && isPrefixValid && NAME.test(name);
+}
+
+/** Whether a label may have the value, which may be empty. */
+export function isLabelValue(value: string): boolean {
+  return value === "" || NAME.test(value);
+}
+
+function requireKey(key: string): void {
+  if (!isLabelKey(key)) throw problem(`${JSON.stringify(key.slice(0, 100))} is no label key`);
 }
 
 function requireValue(value: string, operator: Operator): void {
-  if (value !== "" && !NAME.test(value)) throw problem(`${JSON.stringify(value.slice(0, 100))} is no label value`);
+  if (!isLabelValue(value)) throw problem(`${JSON.stringify(value.slice(0, 100))} is no label value`);
   if ((operator === "gt" || operator === "lt") && !INTEGER.test(value)) throw problem("'<' and '>' need an integer");
 }
 

@@ -108,7 +108,7 @@ interface Envelope {
 
 function readEnvelope(bytes: Uint8Array): Envelope {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (body.length < MAGIC.length || MAGIC.compare(body, 0, MAGIC.length) !== 0) {
+  if (body.length <= MAGIC.length || MAGIC.compare(body, 0, MAGIC.length) !== 0) {
     throw new StatusError("BadRequest", "the body does not begin as Kubernetes protobuf does");
   }
   const envelope: Envelope = { apiVersion: "", kind: "", raw: body.subarray(body.length) };

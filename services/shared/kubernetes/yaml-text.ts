@@ -20,7 +20,7 @@ export function parseYamlText(text: string): ParsedText {
   requireShallow(text);
   try {
     // The parser's own search for duplicate keys takes quadratic time.
-    const document = parseDocument(text, { uniqueKeys: false, logLevel: "error", prettyErrors: false });
+    const document = parseDocument(text, { uniqueKeys: false, merge: true, logLevel: "error", prettyErrors: false });
     const [error] = document.errors;
     if (error !== undefined) throw error;
     const walk: Walk = { duplicates: [], aliases: 0 };

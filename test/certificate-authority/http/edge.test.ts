@@ -49,6 +49,31 @@ test("an unknown path answers a NotFound Status", async () => {
   });
 });
 
+test.each([
+  { accept: "application/vnd.kubernetes.protobuf", type: "application/vnd.kubernetes.protobuf" },
+  { accept: "application/yaml", type: "application/yaml" },
+  { accept: "text/html", type: "application/json" },
+  { accept: "application/json;as=Table;v=v1;g=meta.k8s.io", type: "application/json" },
+])("a failure is told to $accept in $type", async ({ accept, type }) => {
+  const { status, headers } = await supertest(appOf([])).get("/nowhere").set("accept", accept);
+  expect([status, headers["content-type"]]).toEqual([404, type]);
+});
+
+const CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+
+test.each(["", "0", "+0", "-5s", "1h30m", "1.5s", ".5s", "5.s", "1us", "1µs", "2562047h"])(
+  "timeout=%s is a duration",
+  async (timeout) => {
+    await supertest(appOf([])).get(CSRS).query({ timeout }).expect(404);
+  },
+);
+
+test.each(["5", "x", ".s", "1d", "5S", "5 s", "1s2", "2562048h"])("timeout=%s is none", async (timeout) => {
+  await supertest(appOf([])).get(CSRS).query({ timeout }).expect(400);
+  await supertest(appOf([])).get(CSRS).query({ timeout, watch: "1" }).expect(404);
+  await supertest(appOf([])).get("/v1/nowhere").query({ timeout }).expect(404);
+});
+
 test("a known caller who may not gets 403 with the resource in the details", async () => {
   const app = appOf([], { authorizer: { authorize: async () => ({ allowed: false, reason: "" }) } });
   const { status, body } = await supertest(app).get("/apis/certificates.k8s.io/v1/certificatesigningrequests/x");

@@ -141,6 +141,14 @@ describe("values", () => {
     expect(object).toEqual({ metadata: { name: "a\ufffdb\ufffd", uid: "\u{1f600}" } });
   });
 
+  test("YAML merge keys are heeded", () => {
+    const text = "x: &x {labels: {a: b}}\nmetadata:\n  <<: *x\n  name: n\n";
+    expect(decodeText(text, "yaml")).toEqual({
+      object: { metadata: { labels: { a: "b" }, name: "n" } },
+      strictErrors: ['unknown field "x"'],
+    });
+  });
+
   test("managed fields are accepted and dropped", () => {
     const metadata = { name: "a", managedFields: [{ manager: "kubectl", fieldsV1: { "f:a": {} } }] };
     expect(decodeObject({ metadata })).toEqual({ object: { metadata: { name: "a" } }, strictErrors: [] });

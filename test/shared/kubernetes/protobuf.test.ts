@@ -112,6 +112,7 @@ describe("decodeProtobuf", () => {
     { name: "nothing", bytes: Buffer.alloc(0) },
     { name: "JSON", bytes: Buffer.from("{}") },
     { name: "half of the magic bytes", bytes: Buffer.from("k8") },
+    { name: "nothing behind the magic bytes", bytes: Buffer.from("k8s\0") },
     { name: "an unknown kind", bytes: envelope("v1", "Pod", Buffer.alloc(0)) },
     { name: "a known kind under another group", bytes: envelope("v1", "CertificateSigningRequest", Buffer.alloc(0)) },
     { name: "a cut envelope", bytes: Buffer.from([0x6b, 0x38, 0x73, 0x00, 0x12, 0x05, 0x00]) },

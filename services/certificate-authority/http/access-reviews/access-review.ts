@@ -1,15 +1,11 @@
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
-import type { StatusCause } from "../../../shared/status-error.ts";
+import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import type { AccessAttributes, Authorizer } from "../../domain/authorization.ts";
 import { cause, invalidObject } from "../invalid.ts";
+import { type SelectorAttributes, selectorErrors, selectorProblems } from "./selectors.ts";
 
 export const AUTHORIZATION_GROUP = "authorization.k8s.io";
-
-interface SelectorAttributes {
-  readonly rawSelector?: string;
-  readonly requirements?: readonly { readonly key?: string }[];
-}
 
 interface ResourceAttributes {
   readonly namespace?: string;
@@ -51,9 +47,17 @@ export async function answerAccessReview(
   const spec = (review["spec"] ?? {}) as ReviewSpec;
   const isSelf = kind === "SelfSubjectAccessReview";
   const problems = [...problemsOf(spec, isSelf), ...metadataProblems(review)];
-  if (problems.length > 0) throw invalidObject(kind, AUTHORIZATION_GROUP, problems);
+  if (problems.length > 0) throw invalidReview(kind, problems);
   const { allowed, reason } = await authorizer.authorize(isSelf ? caller : subjectOf(spec), attributesOf(spec));
-  return { metadata: {}, spec, status: { allowed, ...(reason !== "" && { reason }) } };
+  const evaluationError = selectorErrors(spec.resourceAttributes ?? {}).join("; ");
+  const status = { allowed, ...(reason !== "" && { reason }), ...(evaluationError !== "" && { evaluationError }) };
+  return { metadata: {}, spec, status };
+}
+
+/** Kubernetes leaves the kind of a review out of the details. */
+function invalidReview(kind: string, causes: readonly StatusCause[]): StatusError {
+  const { message } = invalidObject(kind, AUTHORIZATION_GROUP, causes);
+  return new StatusError("Invalid", message, { details: { group: AUTHORIZATION_GROUP, causes } });
 }
 
 function subjectOf({ user = "", uid = "", groups = [], extra = {} }: ReviewSpec): UserInfo {
@@ -91,27 +95,14 @@ function* problemsOf(spec: ReviewSpec, isSelf: boolean): Generator<StatusCause> 
     );
   }
   if (!isSelf && user === "" && groups.length === 0) yield cause("Invalid", "spec.user", "a user or a group is needed");
-  yield* selectorProblems(resourceAttributes?.fieldSelector, "spec.resourceAttributes.fieldSelector");
-  yield* selectorProblems(resourceAttributes?.labelSelector, "spec.resourceAttributes.labelSelector");
+  yield* selectorProblems("fieldSelector", resourceAttributes?.fieldSelector);
+  yield* selectorProblems("labelSelector", resourceAttributes?.labelSelector);
 }
 
-function* selectorProblems(selector: SelectorAttributes | undefined, path: string): Generator<StatusCause> {
-  if (selector === undefined) return;
-  const { rawSelector = "", requirements = [] } = selector;
-  if (rawSelector !== "" && requirements.length > 0) {
-    yield cause("Invalid", `${path}.rawSelector`, "cannot be combined with requirements");
-  }
-  if (rawSelector === "" && requirements.length === 0) {
-    yield cause("Required", `${path}.requirements`, "requirements or rawSelector is needed");
-  }
-  for (const [index, { key = "" }] of requirements.entries()) {
-    if (key === "") yield cause("Required", `${path}.requirements[${index}].key`, "must be given");
-  }
-}
-
-/** A review has no name; protobuf clients send every field of the metadata, empty. */
+/** A review has no name, and its namespace does not matter; protobuf clients send every field of the metadata, empty. */
 function* metadataProblems(review: JsonObject): Generator<StatusCause> {
-  const values = Object.values((review["metadata"] ?? {}) as JsonObject);
+  const { namespace: _, ...metadata } = (review["metadata"] ?? {}) as JsonObject;
+  const values = Object.values(metadata);
   const isEmpty = (value: unknown): boolean => !value || (typeof value === "object" && Object.keys(value).length === 0);
   if (!values.every(isEmpty)) yield cause("Invalid", "metadata", "must be empty");
 }

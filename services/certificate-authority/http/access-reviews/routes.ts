@@ -18,20 +18,16 @@ export interface AccessReviewDependencies {
  * ask. That a caller may create a SubjectAccessReview at all is decided before, like any other right.
  */
 export function routes({ authorizer, clock }: AccessReviewDependencies): readonly Route[] {
-  const authorization = { apiVersion: `${AUTHORIZATION_GROUP}/v1` };
   const accessReview = (kind: "SubjectAccessReview" | "SelfSubjectAccessReview"): Handler =>
     reviewHandler({
-      ...authorization,
       kind,
       answer: (review, { user }) => answerAccessReview(kind, review, user, authorizer),
     });
   const rulesReview = reviewHandler({
-    ...authorization,
     kind: "SelfSubjectRulesReview",
     answer: (review, { user }) => answerRulesReview(review, user, authorizer),
   });
   const selfReview = reviewHandler({
-    apiVersion: `${AUTHENTICATION_GROUP}/v1`,
     kind: "SelfSubjectReview",
     answer: (_review, { user }) => answerSelfReview(user, clock.now()),
   });

@@ -5,11 +5,12 @@ import { isStatusError, type StatusCause } from "../../../shared/status-error.ts
 import { type CertificateSigningRequest, CSR_GROUP, CSR_RESOURCE } from "../../domain/certificate-signing-request.ts";
 import { type Call, sendBytes } from "../call.ts";
 import { cause, invalidOptions, notSupported } from "../invalid.ts";
+import { renderObject } from "../object-answer.ts";
 import { booleanOption, dryRunProblems, integerOption } from "../query-options.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { listOptionsOf, reach } from "./list-options.ts";
 import { renderingOf, sendChunks } from "./read.ts";
-import { renderAny, renderList, sendCsr } from "./rendering.ts";
+import { renderList, sendCsr } from "./rendering.ts";
 import { portSelection, selectionOf } from "./selection.ts";
 
 /** What we heed of DeleteOptions: nothing depends on a request, so propagation means nothing here. */
@@ -35,7 +36,7 @@ export async function deleteCsr(call: Call, deps: CsrApiDependencies): Promise<v
   }
   const details = { name, group: CSR_GROUP, kind: CSR_RESOURCE, uid: csr.metadata.uid };
   const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
-  sendBytes(call.response, 200, MEDIA_TYPES[rendering.format], renderAny(status, rendering));
+  sendBytes(call.response, 200, MEDIA_TYPES[rendering.format], renderObject(status, rendering));
 }
 
 /**
@@ -44,7 +45,7 @@ export async function deleteCsr(call: Call, deps: CsrApiDependencies): Promise<v
  * @throws {StatusError} as `deleteCsr`.
  */
 export async function deleteCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
-  const rendering = renderingOf(call);
+  const rendering = renderingOf(call, "list");
   const { resourceVersion, limit = Number.POSITIVE_INFINITY } = listOptionsOf(call.query);
   const selection = selectionOf(call.query);
   const options = await deleteOptionsOf(call);

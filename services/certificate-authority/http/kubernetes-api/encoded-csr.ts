@@ -1,3 +1,4 @@
+import type { ObjectMeta } from "../../../shared/kubernetes/object-meta.ts";
 import { encodeUntyped, envelopeChunks } from "../../../shared/kubernetes/protobuf.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 
@@ -45,16 +46,20 @@ export function protobufOf(csr: CertificateSigningRequest): Buffer {
   return known.protobuf;
 }
 
-/** The object in the shape of its JSON: an object that was never stored has no resourceVersion at all. */
+/** The object in the shape of its JSON. */
 export function presentable(csr: CertificateSigningRequest): object {
   return { kind: CSR_KIND, apiVersion: CSR_API_VERSION, ...untyped(csr) };
 }
 
 /** `presentable` without apiVersion and kind. */
 export function untyped({ metadata, spec, status }: CertificateSigningRequest): object {
-  if (metadata.resourceVersion !== "") return { metadata, spec, status };
-  const { resourceVersion: _, ...rest } = metadata;
-  return { metadata: rest, spec, status };
+  return { metadata: presentableMeta(metadata), spec, status };
+}
+
+/** What is empty is left out: an object that was never stored has no resourceVersion, a bookmark nothing else. */
+export function presentableMeta(metadata: ObjectMeta): object {
+  if (metadata.resourceVersion !== "" && metadata.name !== "") return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
 }
 
 function encodingsOf(csr: CertificateSigningRequest): Encodings {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { notAcceptable } from "../../../shared/accept.ts";
 import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { Call } from "../call.ts";
@@ -18,16 +19,25 @@ const STALL_MILLISECONDS = 60_000;
 
 /**
  * How the answer to a call is written.
+ *
+ * @param answer - a list has a metadata-only form of its own.
  * @throws {StatusError} NotAcceptable or BadRequest.
  */
-export function renderingOf(call: Call): Rendering {
+export function renderingOf(call: Call, answer: "object" | "list" = "object"): Rendering {
   const output = negotiateObject(call.request.headers.accept);
+  requireForm(output, answer);
   const pretty = output.pretty || booleanOption(call.query, "pretty") === true;
   return {
     ...output,
     pretty,
     includeObject: output.conversion === "table" ? includedObjectOf(call.query) : "Metadata",
   };
+}
+
+/** @throws {StatusError} NotAcceptable when metadata is asked for in the form for a list or object that this is not. */
+export function requireForm({ conversion }: Pick<Rendering, "conversion">, answer: "object" | "list"): void {
+  if (conversion !== (answer === "list" ? "partial" : "partialList")) return;
+  throw notAcceptable([answer === "list" ? "as=PartialObjectMetadataList" : "as=PartialObjectMetadata"]);
 }
 
 /** @throws {StatusError} NotAcceptable, BadRequest, Timeout or NotFound. */
@@ -42,7 +52,7 @@ export async function getCsr(call: Call, deps: CsrApiDependencies): Promise<void
 
 /** @throws {StatusError} NotAcceptable, BadRequest, Invalid, Timeout or Expired. */
 export async function listCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
-  const rendering = renderingOf(call);
+  const rendering = renderingOf(call, "list");
   const { resourceVersion, match } = listOptionsOf(call.query);
   const selection = selectionOf(call.query);
   await reach(resourceVersion, deps.requests);

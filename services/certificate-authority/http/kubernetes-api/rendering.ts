@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
-import { stringify } from "yaml";
 import type { Clock } from "../../../shared/clock.ts";
 import type { TypedObject } from "../../../shared/kubernetes/json-object.ts";
 import { MEDIA_TYPES, type OutputFormat, outputNegotiator } from "../../../shared/kubernetes/output-format.ts";
-import { encodeProtobuf, envelopeChunks, listMetaField, varintField } from "../../../shared/kubernetes/protobuf.ts";
+import { envelopeChunks, listMetaField, varintField } from "../../../shared/kubernetes/protobuf.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 import { sendBytes } from "../call.ts";
+import { renderObject } from "../object-answer.ts";
 import { jsonItemOf, jsonLineOf, messageOf, presentable, protobufOf, untyped } from "./encoded-csr.ts";
 import { type IncludedObject, partialOf, tableOf } from "./table.ts";
 
@@ -15,8 +15,6 @@ export interface Rendering extends OutputFormat {
 }
 
 const LIST_KIND = `${CSR_KIND}List`;
-/** Kubernetes' readers speak YAML 1.1, to which an unquoted `yes` is true and an unquoted time is no text. */
-const YAML_OPTIONS = { version: "1.1", aliasDuplicateObjects: false } as const;
 const COMMA = Buffer.from(",");
 const LIST_END = Buffer.from("]}\n");
 
@@ -40,7 +38,7 @@ function renderCsr(csr: CertificateSigningRequest, rendering: Rendering, now: Da
   const { format, conversion, pretty } = rendering;
   if (conversion === "none" && format === "protobuf") return protobufOf(csr);
   if (conversion === "none" && format === "json" && !pretty) return jsonLineOf(csr);
-  return renderAny(convert(csr, rendering, now, true), rendering);
+  return renderObject(convert(csr, rendering, now, true), rendering);
 }
 
 /** The object as it is asked for: itself, its metadata or a table of one row. */
@@ -65,20 +63,6 @@ export function convert(
   }
 }
 
-/** Writes any object of ours, a Status for instance. */
-export function renderAny(object: TypedObject, { format, pretty }: Pick<OutputFormat, "format" | "pretty">): Buffer {
-  switch (format) {
-    case "json":
-      return Buffer.from(`${JSON.stringify(object, undefined, pretty ? 2 : undefined)}\n`);
-    case "yaml":
-      return Buffer.from(stringify(object, YAML_OPTIONS));
-    case "protobuf":
-      return encodeProtobuf(object);
-    default:
-      return format satisfies never;
-  }
-}
-
 /** A list in pieces, so that a long one need not stand in memory as a whole. */
 export function* renderList(
   items: readonly CertificateSigningRequest[],
@@ -89,7 +73,7 @@ export function* renderList(
   const { format, conversion, pretty } = rendering;
   if (conversion === "none" && format === "protobuf") yield* protobufList(items, revision);
   else if (conversion === "none" && format === "json" && !pretty) yield* jsonList(items, revision);
-  else yield renderAny(convertedList(items, String(revision), rendering, now), rendering);
+  else yield renderObject(convertedList(items, String(revision), rendering, now), rendering);
 }
 
 function* jsonList(items: readonly CertificateSigningRequest[], revision: number): Generator<Uint8Array> {

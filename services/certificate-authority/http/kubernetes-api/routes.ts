@@ -1,5 +1,6 @@
 import { StatusError } from "../../../shared/status-error.ts";
 import { CSR_GROUP, CSR_RESOURCE, CSR_VERSION, type UpdateTarget } from "../../domain/certificate-signing-request.ts";
+import { pathSegmentProblem } from "../../domain/name-rules.ts";
 import type { Call, Handler, Route } from "../call.ts";
 import { deleteCsr, deleteCsrs } from "./delete.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
@@ -12,6 +13,8 @@ export { createWatchRegistry, type WatchRegistry } from "./watch-registry.ts";
 
 const BASE = `/apis/${CSR_GROUP}/${CSR_VERSION}/${CSR_RESOURCE}`;
 const COLLECTION_SEGMENTS = 4;
+/** Slashes at the end do not count. */
+const EMPTY_SEGMENT = /\/\/[^/]/;
 const TARGETS: ReadonlyMap<string, UpdateTarget> = new Map([
   ["", "main"],
   ["approval", "approval"],
@@ -29,6 +32,7 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
   return (call) => {
     const { verb, subresource } = call.info;
     if (call.request.method === "HEAD") return refuseMethod();
+    if (EMPTY_SEGMENT.test(call.path)) throw notThere();
     switch (verb) {
       case "watch":
         return watchCsrs(call, deps);
@@ -40,8 +44,9 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
         return isCollection(call) ? createCsr(call, deps) : refuseMethod();
     }
     const target = TARGETS.get(subresource);
-    if (target === undefined) throw new StatusError("NotFound", "the server could not find the requested resource");
+    if (target === undefined) throw notThere();
     if (isCollection(call)) return refuseMethod();
+    requireName(call.info.name);
     switch (verb) {
       case "get":
         return getCsr(call, deps);
@@ -60,6 +65,17 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
 /** A name in `call.info` may also come from a field selector, so the path is asked. */
 function isCollection(call: Call): boolean {
   return call.path.split("/").filter((segment) => segment !== "").length === COLLECTION_SEGMENTS;
+}
+
+/** No object can have such a name, so nothing is looked up. @throws {StatusError} NotFound or BadRequest. */
+function requireName(name: string): void {
+  if (name.includes("/")) throw notThere();
+  const problem = pathSegmentProblem(name, false);
+  if (problem !== undefined) throw new StatusError("BadRequest", `the name ${JSON.stringify(name)} ${problem}`);
+}
+
+function notThere(): StatusError {
+  return new StatusError("NotFound", "the server could not find the requested resource");
 }
 
 function refuseMethod(): never {

@@ -1,7 +1,7 @@
 import { humanDuration } from "../../../shared/kubernetes/human-duration.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
-import { presentable } from "./encoded-csr.ts";
+import { presentable, presentableMeta } from "./encoded-csr.ts";
 
 /** What a row carries besides its cells (query option `includeObject`). */
 export type IncludedObject = "Metadata" | "Object" | "None";
@@ -52,7 +52,7 @@ export function tableOf(
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${version}`,
-    metadata: { resourceVersion },
+    metadata: resourceVersion === "" ? {} : { resourceVersion },
     columnDefinitions: withColumns ? COLUMN_DEFINITIONS : null,
     rows: items.map((csr) => ({ cells: cellsOf(csr, now), object: rowObject(csr, version, includeObject) })),
   };
@@ -83,7 +83,7 @@ function rowObject(csr: CertificateSigningRequest, version: string, included: In
 
 /** Only the metadata (`as=PartialObjectMetadata`). */
 export function partialOf(csr: CertificateSigningRequest, version: string): { apiVersion: string; kind: string } {
-  const { metadata } = presentable(csr) as { metadata: object };
+  const metadata = presentableMeta(csr.metadata);
   const partial = { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata };
   return partial;
 }

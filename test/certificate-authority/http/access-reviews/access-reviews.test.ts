@@ -76,6 +76,51 @@ test.each([
   ]);
 });
 
+test.each([
+  { name: "fields as text", selector: { fieldSelector: { rawSelector: "a=b,c!=d" } }, understood: true },
+  { name: "fields as no text", selector: { fieldSelector: { rawSelector: "a in (b)" } }, understood: false },
+  {
+    name: "a field of one value",
+    selector: { fieldSelector: { requirements: [{ key: "a", operator: "NotIn", values: ["b"] }] } },
+    understood: true,
+  },
+  {
+    name: "a field of two values",
+    selector: { fieldSelector: { requirements: [{ key: "a", operator: "In", values: ["b", "c"] }] } },
+    understood: false,
+  },
+  { name: "labels as text", selector: { labelSelector: { rawSelector: "a in (b,c),!d" } }, understood: true },
+  { name: "labels as no text", selector: { labelSelector: { rawSelector: "a b" } }, understood: false },
+  {
+    name: "a label that exists",
+    selector: { labelSelector: { requirements: [{ key: "a", operator: "Exists" }] } },
+    understood: true,
+  },
+  {
+    name: "an unknown operator",
+    selector: { labelSelector: { requirements: [{ key: "a", operator: "Like" }] } },
+    understood: false,
+  },
+])("a selector that is not understood is told in the answer: $name", async ({ selector, understood }) => {
+  const sent = { metadata: { namespace: "ignored" }, spec: onCsr("list", selector) };
+  const { status, body } = await as(administrator).post(`${AUTHORIZATION}/selfsubjectaccessreviews`).send(sent);
+  expect([status, body.status.allowed]).toEqual([201, true]);
+  if (understood) expect(body.status).not.toHaveProperty("evaluationError");
+  else expect(body.status.evaluationError).toContain(Object.keys(selector)[0]);
+});
+
+test("a review is of the version of its URL and answered in YAML to who asks", async () => {
+  const sent = { apiVersion: "authorization.k8s.io/v2", kind: "SelfSubjectAccessReview", spec: onCsr("list") };
+  const path = `${AUTHORIZATION}/selfsubjectaccessreviews`;
+  expect((await as(administrator).post(path).send(sent)).status).toBe(400);
+  const { status, headers, text } = await as(administrator)
+    .post(path)
+    .set("accept", "application/yaml")
+    .send({ ...sent, apiVersion: "authorization.k8s.io/v1" });
+  expect([status, headers["content-type"]]).toEqual([201, "application/yaml"]);
+  expect(text).toContain("allowed: true");
+});
+
 test("who may not create SubjectAccessReviews gets 403, whatever they would ask", async () => {
   const { status, body } = await as(node("a"))
     .post(`${AUTHORIZATION}/subjectaccessreviews`)
@@ -148,11 +193,42 @@ test.each<{ name: string; resource: string; body: object; causes: readonly [stri
     name: "a requirement without key",
     resource: "selfsubjectaccessreviews",
     body: { spec: onCsr("list", { labelSelector: { requirements: [{ key: "a" }, { operator: "Exists" }] } }) },
-    causes: [["FieldValueRequired", "spec.resourceAttributes.labelSelector.requirements[1].key"]],
+    causes: [["FieldValueInvalid", "spec.resourceAttributes.labelSelector.requirements[1].key"]],
+  },
+  {
+    name: "a field requirement without key",
+    resource: "selfsubjectaccessreviews",
+    body: { spec: withSelector({ requirements: [{ operator: "Exists" }] }) },
+    causes: [["FieldValueRequired", "spec.resourceAttributes.fieldSelector.requirements[0].key"]],
+  },
+  {
+    name: "values that the operator does not go with",
+    resource: "selfsubjectaccessreviews",
+    body: {
+      spec: withSelector({
+        requirements: [
+          { key: "a", operator: "In" },
+          { key: "b", operator: "Exists", values: ["c"] },
+        ],
+      }),
+    },
+    causes: [
+      ["FieldValueRequired", "spec.resourceAttributes.fieldSelector.requirements[0].values"],
+      ["FieldValueForbidden", "spec.resourceAttributes.fieldSelector.requirements[1].values"],
+    ],
+  },
+  {
+    name: "a label value that is none",
+    resource: "selfsubjectaccessreviews",
+    body: {
+      spec: onCsr("list", { labelSelector: { requirements: [{ key: "a", operator: "In", values: ["b", "c d"] }] } }),
+    },
+    causes: [["FieldValueInvalid", "spec.resourceAttributes.labelSelector.requirements[0].values[1]"]],
   },
 ])("$name is 422", async ({ resource, body: sent, causes }) => {
   const { status, body } = await as(administrator).post(`${AUTHORIZATION}/${resource}`).send(sent);
   expect([status, body.reason, body.details.group]).toEqual([422, "Invalid", "authorization.k8s.io"]);
+  expect(body.details).not.toHaveProperty("kind");
   expect(body.details.causes.map(({ reason, field }: { reason: string; field: string }) => [reason, field])).toEqual(
     causes,
   );

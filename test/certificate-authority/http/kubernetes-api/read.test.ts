@@ -62,6 +62,14 @@ describe("get", () => {
     expect(items.map((item) => Object.keys(item))).toEqual(Array(3).fill(["metadata", "spec", "status"]));
   });
 
+  test.each([
+    { path: CSRS, as: "PartialObjectMetadata" },
+    { path: `${CSRS}/csr-1`, as: "PartialObjectMetadataList" },
+  ])("$path has no form $as", async ({ path, as }) => {
+    const { app } = csrApi({ initial: three() });
+    await supertest(app).get(path).set("accept", `application/json;as=${as};v=v1;g=meta.k8s.io`).expect(406);
+  });
+
   test("only the metadata", async () => {
     const { app } = csrApi({ initial: [request()] });
     const accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";

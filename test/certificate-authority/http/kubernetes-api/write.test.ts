@@ -671,6 +671,9 @@ describe("methods and paths", () => {
     { method: "get", path: `${CSRS}/csr-1/scale`, code: 404 },
     { method: "get", path: `${CSRS}/csr-1/constructor`, code: 404 },
     { method: "get", path: `${CSRS}/csr-1/status/more`, code: 404 },
+    { method: "get", path: `${CSRS}//csr-1`, code: 404 },
+    { method: "get", path: `${CSRS}/a%2Fb`, code: 404 },
+    { method: "get", path: `${CSRS}/a%25b`, code: 400 },
     { method: "put", path: `${CSRS}?fieldSelector=metadata.name%3Dcsr-1`, code: 405 },
   ] as const)("$method $path is $code", async ({ method, path, code }) => {
     const { app } = csrApi({ initial: [request()] });
