@@ -5,6 +5,7 @@ import type { Change, WatchSubscription } from "../../domain/ports.ts";
 import type { Call } from "../call.ts";
 import type { CsrApiDependencies } from "./dependencies.ts";
 import { reach, type WatchOptions, watchOptionsOf } from "./list-options.ts";
+import { requireForm } from "./read.ts";
 import { negotiateWatch } from "./rendering.ts";
 import { portSelection, type Selection, selectionOf } from "./selection.ts";
 import { includedObjectOf } from "./table.ts";
@@ -12,6 +13,8 @@ import { type WatchEvents, watchEvents } from "./watch-events.ts";
 import type { WatchStream } from "./watch-stream.ts";
 
 const BOOKMARK_MILLISECONDS = 60_000;
+/** How long before its end a watch gets its last bookmark. */
+const LAST_BOOKMARK_SECONDS = 2;
 const MIN_DEFAULT_TIMEOUT_SECONDS = 1_800;
 /** Beyond this a timer does not reach; no client asks for a day. */
 const MAX_TIMEOUT_SECONDS = 86_400;
@@ -23,6 +26,8 @@ interface Watch {
   readonly events: WatchEvents;
   readonly selection: Selection;
   readonly options: WatchOptions;
+  /** How long it lasts. */
+  readonly seconds: number;
   /** Every change up to here was delivered. */
   delivered: number;
 }
@@ -36,6 +41,7 @@ interface Watch {
  */
 export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
   const output = negotiateWatch(call.request.headers.accept);
+  requireForm(output, "object");
   const includeObject = output.conversion === "table" ? includedObjectOf(call.query) : "Metadata";
   const options = watchOptionsOf(call.query);
   const selection = selectionOf(call.query);
@@ -45,7 +51,8 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
   const contentType = MEDIA_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
   const stream = deps.watches.open(call.response, contentType);
   const events = watchEvents({ ...output, includeObject }, deps.clock);
-  const watch: Watch = { deps, stream, events, selection, options, delivered: 0 };
+  const seconds = options.timeoutSeconds ?? MIN_DEFAULT_TIMEOUT_SECONDS * (1 + Math.random());
+  const watch: Watch = { deps, stream, events, selection, options, seconds, delivered: 0 };
   stream.onClose(() => {
     if (stream.isTooSlow) deps.logger.info({ requestId: call.requestId }, "a watch was cut: its reader fell behind");
   });
@@ -60,7 +67,7 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
 async function runWatch(watch: Watch): Promise<void> {
   const { deps, stream, options } = watch;
   const { resourceVersion = 0, sendInitialEvents } = options;
-  endAfter(stream, options.timeoutSeconds ?? MIN_DEFAULT_TIMEOUT_SECONDS * (1 + Math.random()));
+  endAfter(stream, watch.seconds);
   if (sendInitialEvents ?? resourceVersion === 0) {
     follow(watch, await sendState(watch));
     return;
@@ -81,7 +88,7 @@ async function sendState({ deps, stream, events, selection, options }: Watch): P
   const selected = matches === undefined ? items : items.filter(matches);
   stream.start();
   await stream.sendAll(addedEvents(selected, events));
-  if (options.sendInitialEvents && options.allowBookmarks) stream.send(events.bookmark(revision, true));
+  if (options.allowBookmarks) stream.send(events.bookmark(revision, true));
   return revision;
 }
 
@@ -112,16 +119,21 @@ function follow(watch: Watch, afterRevision: number): void {
 /**
  * A bookmark names a revision up to which everything was delivered. Deliveries may trail the newest revision by a few
  * turns of the event loop, so a bookmark goes no further than the newest revision at the time of the one before it.
+ * There is one a minute, and one shortly before the end, so that the next watch has little to catch up with.
  */
 function sendBookmarks(watch: Watch): void {
   const { deps, stream, events } = watch;
   let settled = deps.requests.revision();
-  const timer = setInterval(() => {
+  const send = (): void => {
     watch.delivered = Math.max(watch.delivered, settled);
     stream.send(events.bookmark(watch.delivered, false));
     settled = deps.requests.revision();
-  }, BOOKMARK_MILLISECONDS);
-  stream.onClose(() => clearInterval(timer));
+  };
+  const interval = setInterval(send, BOOKMARK_MILLISECONDS);
+  stream.onClose(() => clearInterval(interval));
+  if (watch.seconds <= LAST_BOOKMARK_SECONDS) return;
+  const last = setTimeout(send, Math.min(watch.seconds - LAST_BOOKMARK_SECONDS, MAX_TIMEOUT_SECONDS) * 1000);
+  stream.onClose(() => clearTimeout(last));
 }
 
 function sendChanges(watch: Watch, changes: readonly Change[]): void {

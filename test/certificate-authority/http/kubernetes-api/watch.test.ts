@@ -185,6 +185,17 @@ describe("where a watch begins", () => {
     expect(await nextInShort(watch, 1)).toEqual([first]);
   });
 
+  test.each(["", "&resourceVersion=0"])(
+    "a state that was not asked for by name ends with a bookmark too: %j",
+    async (query) => {
+      const watch = await open(await twoChanges(), `allowWatchBookmarks=true${query}`);
+      expect(await nextInShort(watch, 1)).toEqual(["ADDED csr-1@2"]);
+      expect((await watch.next()).object).toMatchObject({
+        metadata: { annotations: { "k8s.io/initial-events-end": "true" } },
+      });
+    },
+  );
+
   test("initial events without bookmarks end without one", async () => {
     const api = await twoChanges();
     const watch = await open(api, "sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
@@ -196,6 +207,8 @@ describe("where a watch begins", () => {
     { query: "resourceVersion=3", code: 504, reason: "Timeout" },
     { query: "resourceVersion=x", code: 400, reason: "BadRequest" },
     { query: "timeoutSeconds=x", code: 400, reason: "BadRequest" },
+    { query: "limit=x", code: 400, reason: "BadRequest" },
+    { query: "continue=x", code: 422, reason: "Invalid" },
     { query: "fieldSelector=a%3Db", code: 400, reason: "BadRequest" },
     { query: "labelSelector=a%20b", code: 400, reason: "BadRequest" },
     { query: "sendInitialEvents=true", code: 422, reason: "Invalid" },
@@ -291,13 +304,11 @@ describe("conversions", () => {
       "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true",
       TABLE,
     );
-    expect(await watch.next()).toMatchObject({
-      type: "BOOKMARK",
-      object: {
-        metadata: { resourceVersion: "0" },
-        rows: [{ object: { metadata: { annotations: { "k8s.io/initial-events-end": "true" } } } }],
-      },
-    });
+    const { type, object } = await watch.next();
+    expect(type).toBe("BOOKMARK");
+    expect(object).toMatchObject({ metadata: { resourceVersion: "0" } });
+    const metadata = { resourceVersion: "0", annotations: { "k8s.io/initial-events-end": "true" } };
+    expect(object["rows"]).toEqual([expect.objectContaining({ object: expect.objectContaining({ metadata }) })]);
   });
 
   test("only the metadata", async () => {
@@ -336,6 +347,32 @@ describe("bookmarks", () => {
     minute();
     minute();
     expect(await nextInShort(watch, 2)).toEqual(["BOOKMARK @3", "BOOKMARK @3"]);
+  });
+
+  test.each([
+    { timeoutSeconds: 30, last: 28_000 },
+    { timeoutSeconds: 3, last: 1_000 },
+  ])("the last one comes two seconds before the end after $timeoutSeconds s", async ({ timeoutSeconds, last }) => {
+    holdTimers();
+    const api = csrApi({ initial: [request()] });
+    const watch = await open(api, `allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=${timeoutSeconds}`);
+    jest.advanceTimersByTime(last - 1);
+    await relabel(api, "csr-1", { a: "b" });
+    expect(await nextInShort(watch, 1)).toEqual(["MODIFIED csr-1@2"]);
+    jest.advanceTimersByTime(1);
+    expect(await nextInShort(watch, 1)).toEqual(["BOOKMARK @2"]);
+    jest.advanceTimersByTime(2_000);
+    expect(await watch.ended).toBe("orderly");
+  });
+
+  test("a watch of two seconds has none", async () => {
+    holdTimers();
+    const watch = await open(
+      csrApi(),
+      "allowWatchBookmarks=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&timeoutSeconds=2",
+    );
+    jest.advanceTimersByTime(2_000);
+    expect(await watch.ended).toBe("orderly");
   });
 
   test("come only when they are allowed", async () => {
