@@ -36,7 +36,7 @@ export function resourceList({ group: name, version, resources }: ServedGroupVer
  */
 export function aggregated(served: readonly ServedGroupVersion[], version: AggregatedVersion): Json {
   const items = groupNames(served).map((name) => ({
-    metadata: { name, creationTimestamp: null },
+    metadata: { name },
     versions: served.filter((candidate) => candidate.group === name).map(aggregatedVersion),
   }));
   return { kind: "APIGroupDiscoveryList", apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items };
@@ -67,12 +67,13 @@ function resourceEntries(resource: ServedResource): readonly Json[] {
   ];
 }
 
-function aggregatedVersion({ group: name, version, resources }: ServedGroupVersion): Json {
+function aggregatedVersion({ version, resources }: ServedGroupVersion): Json {
   return {
     version,
     freshness: "Current",
     resources: resources.map(({ name: resource, singularName, kind, verbs, shortNames, subresources }) => {
-      const responseKind = { group: name, version, kind };
+      // Empty means that of the group and version it stands in.
+      const responseKind = { group: "", version: "", kind };
       return {
         resource,
         responseKind,

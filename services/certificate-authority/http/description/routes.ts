@@ -24,20 +24,30 @@ export interface DescriptionDependencies {
   readonly additionalDocuments?: readonly { readonly path: string; readonly document: Json }[];
 }
 
+/** Aggregated discovery may be kept by whoever sees it, and asked after by its hash. */
+const REVALIDATED = "public";
+
 /** Everything by which clients learn what is served here: discovery, OpenAPI 2 and 3, the version. */
 export function routes({ version, additionalDocuments = [] }: DescriptionDependencies): readonly Route[] {
   return [
-    ...discoveryRoutes(),
-    get("/version", jsonContent(versionInfo(version))),
+    ...discoveryRoutes().flatMap(alsoWithSlash),
+    ...alsoWithSlash(get("/version", jsonContent(versionInfo(version)))),
     ...openApiV3Routes(version, additionalDocuments),
     get("/openapi/v2", openApiV2Content(version)),
   ];
+}
+
+/** Discovery is answered on both spellings of a path. */
+function alsoWithSlash(route: Route): readonly Route[] {
+  return [route, { ...route, path: `${route.path}/` }];
 }
 
 /** An answer that never changes while the process runs. */
 interface Content {
   readonly bytes: Buffer;
   readonly etag: string;
+  /** The Cache-Control header, when it is another than other answers have. */
+  readonly cacheControl?: string;
 }
 
 /** Made when first asked for: most processes are never asked for most of them. */
@@ -59,7 +69,7 @@ function discoveryContent(plain: Json, served: typeof SERVED): Offers {
   return () => [
     offer(JSON_TYPE, jsonBytes(plain)),
     ...(["v2", "v2beta1"] as const).map((version) =>
-      offer(
+      aggregatedOffer(
         `${JSON_TYPE};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
         jsonBytes(discovery.aggregated(served, version)),
       ),
@@ -120,6 +130,11 @@ function offer(mediaType: string, bytes: Buffer): Offer<Content> {
   return { mediaType, contentType: mediaType, content: { bytes, etag } };
 }
 
+function aggregatedOffer(mediaType: string, bytes: Buffer): Offer<Content> {
+  const { content, ...rest } = offer(mediaType, bytes);
+  return { ...rest, content: { ...content, cacheControl: REVALIDATED } };
+}
+
 function get(path: string, content: Offers): Route {
   const offers = once(content);
   const handler: Handler = (call) => answer(call, chooseOffer(call.request.headers.accept, offers()));
@@ -130,6 +145,7 @@ function answer({ request, response, query }: Call, { contentType, content }: Of
   const etag = `"${content.etag}"`;
   response.setHeader("etag", etag);
   response.setHeader("vary", "Accept");
+  if (content.cacheControl !== undefined) response.setHeader("cache-control", content.cacheControl);
   if (query.get("hash") === content.etag) response.setHeader("cache-control", IMMUTABLE);
   if (request.headers["if-none-match"] === etag) {
     response.writeHead(304).end();
