@@ -34,8 +34,8 @@ export function readCsr(der: Buffer): ReadCsr {
   request.expectEnd("certificate request");
 
   const fields = request.within(info, "request information");
-  // Encoders disagree on the number in here and nothing depends on it.
-  readInteger(fields, "version");
+  // Encoders disagree on the number in here and nothing depends on it, as long as it is a number.
+  if (readInteger(fields, "version").length > 8) throw new DerError("version: integer is too long");
   const { subject } = readName(fields.enter(TAG.sequence, "subject"), "subject");
   const spki = fields.read(TAG.sequence, "public key");
   const key = readPublicKey(spki);

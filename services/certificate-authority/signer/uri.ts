@@ -8,13 +8,11 @@ const AUTHORITY = new RegExp(
   `^(?:(?:[A-Za-z0-9\\-._~!$&'()*+,;=:]|${ESCAPED})*@)?(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9\\-._]*)(?::[0-9]*)?$`,
 );
 const MAX_URI = 8192;
-const MAX_LABEL = 63;
-const MAX_HOST = 253;
 
 /**
  * A URI reference as it goes into a certificate: as written, its scheme in lower case and an empty fragment left out.
  *
- * @returns undefined when it is no URI reference or its host is no domain name or address.
+ * @returns undefined when it is no URI reference or its host has an empty label.
  * Source: RFC 3986 appendix A; Go src/net/url/url.go and src/crypto/x509/parser.go (what a URI SAN must satisfy).
  */
 export function normalizeUri(text: string): string | undefined {
@@ -38,9 +36,5 @@ function isAuthority(text: string): boolean {
   if (match === null) return false;
   const host = match[1] ?? "";
   if (host === "" || host.startsWith("[")) return true;
-  return host.length <= MAX_HOST && host.split(".").every(isLabel);
-}
-
-function isLabel(label: string): boolean {
-  return label.length > 0 && label.length <= MAX_LABEL && !label.startsWith("-") && !label.endsWith("-");
+  return host.split(".").every((label) => label !== "");
 }

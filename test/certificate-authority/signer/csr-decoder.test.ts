@@ -439,6 +439,11 @@ test.each<{ name: string; info: (spki: Buffer) => Buffer; message: string }>([
     message: "version: unexpected type",
   },
   {
+    name: "a version of nine octets",
+    info: (spki) => sequence(element(TAG.integer, Buffer.alloc(9, 1)), sequence(), spki, element(0xa0)),
+    message: "version: integer is too long",
+  },
+  {
     name: "a field too many",
     info: (spki) => sequence(element(TAG.integer, Buffer.from([0])), sequence(), spki, element(0xa0), NULL),
     message: "request information: trailing data",
