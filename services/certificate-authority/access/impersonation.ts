@@ -78,5 +78,5 @@ function forbidden(requester: UserInfo, attributes: ResourceAttributes): StatusE
   const combined = subresource === undefined ? resource : `${resource}/${subresource}`;
   const where = namespace === undefined ? "at the cluster scope" : `in the namespace "${namespace}"`;
   const message = `${subject} "${name}" is forbidden: User "${requester.username}" cannot impersonate resource "${combined}" in API group "${group}" ${where}`;
-  return new StatusError("Forbidden", message, { details: { name, group, kind: resource } });
+  return new StatusError("Forbidden", message, { details: { name, ...(group !== "" && { group }), kind: resource } });
 }
