@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey } from "node:crypto";
-import { expect, jest, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import { authenticateBootstrapToken } from "../../../services/certificate-authority/access/bootstrap-token-authenticator.ts";
 import { equalHashes, hashToken, parseToken } from "../../../services/certificate-authority/access/token-secret.ts";
@@ -156,4 +156,33 @@ test("text is a token exactly when it has the form", () => {
     }),
   );
   expect(parseToken(TOKEN)).toEqual({ id: "abcdef", secret: SECRET });
+});
+
+describe("a token that was shown before", () => {
+  test("names the same user again, and does not help a wrong secret", () => {
+    const tokens = storeOf(record());
+    const first = authenticate(tokens, TOKEN);
+    expect(authenticate(tokens, TOKEN)).toEqual(first);
+    expect(authenticate(tokens, "abcdef.0123456789abcdeg")).toBeUndefined();
+    expect(authenticate(tokens, TOKEN)).toEqual(first);
+  });
+
+  test("is refused from the instant it expires", () => {
+    const tokens = storeOf(record());
+    const clock = new SettableClock();
+    clock.set(new Date("2026-01-02T23:59:59.999Z"));
+    expect(authenticate(tokens, TOKEN, clock)).toBeDefined();
+    clock.set(new Date("2026-01-03T00:00:00Z"));
+    expect(authenticate(tokens, TOKEN, clock)).toBeUndefined();
+  });
+
+  test("is refused once it was removed, or made anew with another secret", () => {
+    const tokens = storeOf(record());
+    expect(authenticate(tokens, TOKEN)).toBeDefined();
+    const anew = storeOf(record(), "fedcba9876543210").rows.get("abcdef");
+    if (anew) tokens.rows.set("abcdef", anew);
+    expect(authenticate(tokens, TOKEN)).toBeUndefined();
+    tokens.rows.delete("abcdef");
+    expect(authenticate(tokens, TOKEN)).toBeUndefined();
+  });
 });
