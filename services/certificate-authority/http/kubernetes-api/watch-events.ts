@@ -36,11 +36,13 @@ export function watchEvents(rendering: Rendering, clock: Clock): WatchEvents {
   };
   const direct = rendering.format === "protobuf" ? protobufOf : jsonOf;
   const body = rendering.conversion === "none" ? direct : converted;
+  const wholeBookmark = (object: TypedObject): Buffer => frame("BOOKMARK", encode(object));
   return {
     event: (type, csr) => frame(type, body(csr)),
     bookmark(revision, endsInitialEvents) {
-      const object = bookmarkObject(revision, endsInitialEvents);
-      return frame("BOOKMARK", rendering.conversion === "none" ? encode(object) : converted(asCsr(object)));
+      if (rendering.conversion === "none")
+        return filledBookmark(rendering.format, wholeBookmark, revision, endsInitialEvents);
+      return frame("BOOKMARK", converted(asCsr(bookmarkObject(revision, endsInitialEvents))));
     },
     error: (status) => frame("ERROR", encode({ ...status })),
   };
@@ -48,6 +50,38 @@ export function watchEvents(rendering: Rendering, clock: Clock): WatchEvents {
 
 function jsonLine(type: WatchEventType, body: Buffer): Buffer {
   return Buffer.concat([LINE_STARTS.get(type) ?? Buffer.alloc(0), body, LINE_END]);
+}
+
+/** A bookmark to write a revision into, and where. */
+interface BookmarkForm {
+  readonly octets: Buffer;
+  readonly at: number;
+}
+
+/** By format, end of initial events, and number of digits. */
+const bookmarkForms = new Map<string, BookmarkForm>();
+
+/** Every watch begins with a bookmark, and they differ in the digits of the revision alone. */
+function filledBookmark(
+  format: string,
+  whole: (object: TypedObject) => Buffer,
+  revision: number,
+  endsInitialEvents: boolean,
+): Buffer {
+  const digits = String(revision);
+  const key = `${format} ${endsInitialEvents} ${digits.length}`;
+  let form = bookmarkForms.get(key);
+  if (form === undefined) {
+    const [octets, other] = [1, 2].map((digit) =>
+      whole(bookmarkObject(Number(String(digit).repeat(digits.length)), endsInitialEvents)),
+    );
+    if (octets === undefined || other === undefined) throw new Error("a bookmark has no form");
+    form = { octets, at: octets.findIndex((octet, index) => octet !== other[index]) };
+    bookmarkForms.set(key, form);
+  }
+  const filled = Buffer.from(form.octets);
+  filled.write(digits, form.at, "latin1");
+  return filled;
 }
 
 function bookmarkObject(revision: number, endsInitialEvents: boolean): TypedObject {
