@@ -20,7 +20,8 @@ export interface Answer {
 }
 
 export interface Message {
-  readonly headers?: Readonly<Record<string, string>>;
+  /** A list is one header line for each of its values. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Uint8Array;
 }
 
@@ -49,12 +50,21 @@ export class HttpsClient {
 
   /** Sends a message and resolves when the answer's headers are here; its body is left to the caller. */
   async open(method: string, path: string, { headers = {}, body }: Message = {}): Promise<IncomingMessage> {
-    const outgoing = request(this.#url + path, {
+    // The path is given apart, since a URL would resolve its dot segments.
+    const outgoing = request(this.#url, {
+      path,
       agent: this.#agent,
       method,
-      headers: { ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }), ...headers },
+      headers: {
+        ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+        // Node leaves the length of a DELETE's body out.
+        ...(body !== undefined && { "content-length": Buffer.byteLength(body) }),
+        ...headers,
+      },
     });
     const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
+    // A server may answer and close before it has taken the whole body; what counts is its answer.
+    outgoing.on("error", () => undefined);
     outgoing.end(body);
     const [answer] = await answered;
     return answer;

@@ -1,0 +1,118 @@
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { openssl } from "../../builders/openssl.ts";
+import { type BackgroundProcess, startBackground, waitUntil } from "./background-process.ts";
+import { makeClient, makeLeaf } from "./client-certificates.ts";
+import { type Credentials, HttpsClient } from "./https-client.ts";
+import type { AuthorityFiles } from "./openssl-authority.ts";
+
+const DEFAULT_ASSETS = "/usr/local/kubebuilder/bin";
+const PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager"] as const;
+
+/** Paths of the programs of a Kubernetes control plane. */
+export type KubernetesPrograms = Readonly<Record<(typeof PROGRAMS)[number], string>>;
+
+/** The programs below `KUBEBUILDER_ASSETS`, or where kubebuilder puts them; undefined unless all are there. */
+export function findKubernetesPrograms(): KubernetesPrograms | undefined {
+  const directory = process.env["KUBEBUILDER_ASSETS"] ?? DEFAULT_ASSETS;
+  const paths = PROGRAMS.map((program) => [program, join(directory, program)] as const);
+  return paths.every(([, path]) => existsSync(path)) ? (Object.fromEntries(paths) as KubernetesPrograms) : undefined;
+}
+
+/** A kube-apiserver with an etcd of its own. */
+export interface RealApiserver {
+  readonly url: string;
+  /** A client certificate of `system:masters`. */
+  readonly masters: Credentials;
+  stop(): Promise<void>;
+}
+
+export interface RealApiserverOptions {
+  readonly programs: KubernetesPrograms;
+  /** For files and data; removed by the caller. */
+  readonly directory: string;
+  /** Signs the serving certificate and every client certificate that is accepted. */
+  readonly authority: AuthorityFiles;
+}
+
+/** Starts etcd and kube-apiserver on loopback, RBAC being the only authorizer, and waits until it is ready. */
+export async function startRealApiserver(options: RealApiserverOptions): Promise<RealApiserver> {
+  const [clientPort, peerPort, securePort] = await freePorts(3);
+  const etcdUrl = `http://127.0.0.1:${clientPort}`;
+  const running: BackgroundProcess[] = [];
+  const stop = async (): Promise<void> => {
+    for (const process of running.toReversed()) await process.stop();
+  };
+  try {
+    running.push(startEtcd(options, etcdUrl, `http://127.0.0.1:${peerPort}`));
+    const apiserver = startBackground(
+      options.programs["kube-apiserver"],
+      apiserverArguments(options, etcdUrl, `${securePort}`),
+    );
+    running.push(apiserver);
+    const url = `https://127.0.0.1:${securePort}`;
+    const masters = {
+      caPem: readFileSync(options.authority.certificateFile, "utf8"),
+      ...makeClient(options.directory, options.authority, "masters", "/O=system:masters/CN=masters"),
+    };
+    const client = new HttpsClient(url, masters);
+    await waitUntil("readiness of kube-apiserver", apiserver, async () => {
+      const answers = await Promise.all(["/readyz", "/healthz"].map((path) => client.send("GET", path)));
+      return answers.every(({ status }) => status === 200);
+    });
+    client.close();
+    return { url, masters, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function startEtcd({ programs, directory }: RealApiserverOptions, url: string, peerUrl: string): BackgroundProcess {
+  return startBackground(programs.etcd, [
+    `--data-dir=${join(directory, "etcd")}`,
+    `--listen-client-urls=${url}`,
+    `--advertise-client-urls=${url}`,
+    `--listen-peer-urls=${peerUrl}`,
+    "--unsafe-no-fsync",
+    "--log-level=error",
+  ]);
+}
+
+function apiserverArguments({ directory, authority }: RealApiserverOptions, etcdUrl: string, port: string) {
+  const serving = makeLeaf(directory, authority, {
+    name: "kube-apiserver",
+    subject: "/CN=kube-apiserver",
+    extensions: ["subjectAltName=IP:127.0.0.1", "extendedKeyUsage=serverAuth"],
+  });
+  const accountKey = join(directory, "service-account.key");
+  openssl("genrsa", "-out", accountKey, "2048");
+  return [
+    `--etcd-servers=${etcdUrl}`,
+    "--bind-address=127.0.0.1",
+    "--advertise-address=127.0.0.1",
+    `--secure-port=${port}`,
+    `--tls-cert-file=${serving.certificateFile}`,
+    `--tls-private-key-file=${serving.keyFile}`,
+    `--client-ca-file=${authority.certificateFile}`,
+    `--cert-dir=${join(directory, "unused")}`,
+    "--authorization-mode=RBAC",
+    "--enable-bootstrap-token-auth",
+    "--enable-admission-plugins=NodeRestriction",
+    "--service-account-issuer=https://kubernetes.default.svc",
+    `--service-account-key-file=${accountKey}`,
+    `--service-account-signing-key-file=${accountKey}`,
+    "--service-cluster-ip-range=10.0.0.0/24",
+  ];
+}
+
+/** Ports that were free a moment ago: etcd does not tell which it takes. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
