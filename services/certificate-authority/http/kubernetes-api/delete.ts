@@ -94,7 +94,7 @@ function optionsInQuery(query: URLSearchParams): JsonObject {
   const uid = query.get("uid");
   const resourceVersion = query.get("resourceVersion");
   return {
-    preconditions: { ...(uid !== null && { uid }), ...(resourceVersion !== null && { resourceVersion }) },
+    preconditions: { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) },
     dryRun: query.getAll("dryRun"),
     ...(orphanDependents !== undefined && { orphanDependents }),
     ...(propagationPolicy !== null && { propagationPolicy }),

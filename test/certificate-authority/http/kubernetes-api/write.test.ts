@@ -564,9 +564,10 @@ describe("delete", () => {
   test.each([
     { query: "uid=x", code: 409 },
     { query: `uid=${uid}`, code: 200 },
+    { query: "uid=&resourceVersion=", code: 200 },
     { query: "resourceVersion=9", code: 409 },
     { query: "resourceVersion=1", code: 200 },
-  ])("?$query is a precondition, $code", async ({ query, code }) => {
+  ])("preconditions in the query: ?$query is $code", async ({ query, code }) => {
     const { app } = csrApi({ initial: [request()] });
     await supertest(app).delete(`${CSRS}/csr-1?${query}`).expect(code);
   });
