@@ -6,7 +6,7 @@ import type { Observation } from "./conformance/player.ts";
 import type { Row } from "./conformance/row.ts";
 import { ALL_ROWS } from "./conformance/rows/all.ts";
 import { type Setting, startSetting } from "./conformance/setting.ts";
-import { findKubernetesPrograms } from "./support/real-apiserver.ts";
+import { findControlPlane } from "./support/real-apiserver.ts";
 
 jest.setTimeout(300_000);
 
@@ -18,7 +18,7 @@ interface Outcome {
   readonly theirs: readonly Observation[];
 }
 
-const programs = findKubernetesPrograms();
+const programs = findControlPlane();
 /** A machine without kube-apiserver has nothing to compare with; its run says so as a skipped test. */
 const describeBesideKubernetes = programs === undefined ? describe.skip : describe;
 const rows = programs === undefined ? ALL_ROWS.slice(0, 1) : ALL_ROWS;

@@ -10,13 +10,14 @@ import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
 import { readKubeconfig } from "./support/https-client.ts";
+import { findKubernetesProgram } from "./support/kubernetes-programs.ts";
 import { verifyChain } from "./support/openssl-certificate.ts";
-import { findKubelet, KubeletMachine } from "./support/real-kubelet.ts";
+import { KubeletMachine } from "./support/real-kubelet.ts";
 
 jest.setTimeout(240_000);
 
 const MINUTE_MILLISECONDS = 60_000;
-const kubelet = findKubelet();
+const kubelet = findKubernetesProgram("kubelet");
 /** A machine without a kubelet has nothing to show here; its run says so as skipped tests. */
 const describeIfFound = kubelet === undefined ? describe.skip : describe;
 

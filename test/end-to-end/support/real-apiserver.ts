@@ -1,24 +1,23 @@
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { openssl } from "../../builders/openssl.ts";
 import { type BackgroundProcess, startBackground, waitUntil } from "./background-process.ts";
 import { makeClient, makeLeaf } from "./client-certificates.ts";
 import { type Credentials, HttpsClient } from "./https-client.ts";
+import { findKubernetesProgram } from "./kubernetes-programs.ts";
 import type { AuthorityFiles } from "./openssl-authority.ts";
 
-const DEFAULT_ASSETS = "/usr/local/kubebuilder/bin";
 const PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager"] as const;
 
 /** Paths of the programs of a Kubernetes control plane. */
 export type KubernetesPrograms = Readonly<Record<(typeof PROGRAMS)[number], string>>;
 
-/** The programs below `KUBEBUILDER_ASSETS`, or where kubebuilder puts them; undefined unless all are there. */
-export function findKubernetesPrograms(): KubernetesPrograms | undefined {
-  const directory = process.env["KUBEBUILDER_ASSETS"] ?? DEFAULT_ASSETS;
-  const paths = PROGRAMS.map((program) => [program, join(directory, program)] as const);
-  return paths.every(([, path]) => existsSync(path)) ? (Object.fromEntries(paths) as KubernetesPrograms) : undefined;
+/** The programs that this machine has; undefined unless all are there. */
+export function findControlPlane(): KubernetesPrograms | undefined {
+  const paths = PROGRAMS.map((program) => [program, findKubernetesProgram(program)] as const);
+  return paths.every(([, path]) => path !== undefined) ? (Object.fromEntries(paths) as KubernetesPrograms) : undefined;
 }
 
 /** A kube-apiserver with an etcd of its own. */

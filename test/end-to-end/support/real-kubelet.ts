@@ -7,17 +7,10 @@ import { join } from "node:path";
 
 const POLL_MILLISECONDS = 100;
 const LIMIT_MILLISECONDS = 60_000;
-const DEFAULT_ASSETS = "/usr/local/kubebuilder/bin";
 /** A file that is still being written does not end like this. */
 const KEY_AT_END = /-----END [A-Z ]*PRIVATE KEY-----\n$/;
 /** Nothing listens before a container runtime was found, so this is never bound. */
 const UNUSED_PORT = 31250;
-
-/** The kubelet below `KUBEBUILDER_ASSETS`, or where kubebuilder puts it; undefined when there is none. */
-export function findKubelet(): string | undefined {
-  const path = join(process.env["KUBEBUILDER_ASSETS"] ?? DEFAULT_ASSETS, "kubelet");
-  return existsSync(path) ? path : undefined;
-}
 
 export interface RealKubeletOptions {
   readonly kubelet: string;
