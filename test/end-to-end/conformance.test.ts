@@ -18,7 +18,8 @@ interface Outcome {
   readonly theirs: readonly Observation[];
 }
 
-const programs = findControlPlane();
+// Takes minutes beside a real control plane, so it is asked for: GATEHOUSE_CONFORMANCE=1.
+const programs = process.env["GATEHOUSE_CONFORMANCE"] === undefined ? undefined : findControlPlane();
 /** A machine without kube-apiserver has nothing to compare with; its run says so as a skipped test. */
 const describeBesideKubernetes = programs === undefined ? describe.skip : describe;
 const rows = programs === undefined ? ALL_ROWS.slice(0, 1) : ALL_ROWS;
