@@ -6,6 +6,7 @@ import express, { type Express } from "express";
 import helmet from "helmet";
 import { StatusError } from "../../shared/status-error.ts";
 import type { Handler, Route } from "./call.ts";
+import { type ConnectionGate, GATE_LIMITS, gateConnections } from "./connection-gate.ts";
 import type { Edge, RequestListener } from "./edge.ts";
 
 export interface ServingCertificate {
@@ -24,6 +25,9 @@ export interface ServerOptions {
 
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 const IDLE_TIMEOUT_MILLISECONDS = 120_000;
+
+/** What stands before each server that was made here. */
+const gates = new WeakMap<Server, ConnectionGate>();
 
 /**
  * The Express application: every route behind the edge, and a Status for what is not there or is asked in the wrong way.
@@ -108,6 +112,7 @@ export function createHttpsServer(options: ServerOptions, listener: RequestListe
   );
   server.maxConnections = options.maxConnections;
   server.timeout = IDLE_TIMEOUT_MILLISECONDS;
+  gates.set(server, gateConnections(server, GATE_LIMITS));
   return server;
 }
 
@@ -143,6 +148,7 @@ export function listen(server: Server, address: string): Promise<AddressInfo> {
 /** Stops accepting, lets requests in flight end, then closes what is left after `graceMilliseconds`. */
 export async function shutDown(server: Server, graceMilliseconds: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  gates.get(server)?.close();
   server.closeIdleConnections();
   const timer = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
   await closed;
