@@ -12,9 +12,10 @@ const DIGITAL_SIGNATURE = 1;
 
 const ADMINISTRATOR_NAME = "gatehouse-admin";
 
-/** A new key pair and the certificate for it, as PEM. */
+/** A new key pair, the certificate for it and its issuer's, as PEM. */
 export interface OwnCertificate {
   readonly certificatePem: string;
+  readonly issuerPem: string;
   readonly privateKeyPem: string;
   readonly notAfter: Date;
 }
@@ -89,7 +90,12 @@ async function issue(
   };
   const signed = await deps.signer.sign(intent);
   await deps.certificates.record(recordOf(signed, intent, keys, signerName, now));
-  return { certificatePem: signed.pem, privateKeyPem: keys.pkcs8Pem(), notAfter: signed.notAfter };
+  return {
+    certificatePem: signed.pem,
+    issuerPem: deps.signer.issuer().certificatePem,
+    privateKeyPem: keys.pkcs8Pem(),
+    notAfter: signed.notAfter,
+  };
 }
 
 function wholeSeconds(epochMilliseconds: number): Date {

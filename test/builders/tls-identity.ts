@@ -9,11 +9,15 @@ interface Pair {
   readonly privateKeyPem: string;
 }
 
+interface ServingPair extends Pair {
+  readonly issuerPem: string;
+}
+
 /** A CA with two serving certificates for 127.0.0.1 and one client certificate, made by openssl. */
 export interface TlsIdentity {
   readonly caPem: string;
-  readonly serving: Pair;
-  readonly renewedServing: Pair;
+  readonly serving: ServingPair;
+  readonly renewedServing: ServingPair;
   /** As `X509Certificate.fingerprint256` prints it. */
   readonly renewedFingerprint256: string;
   readonly client: Pair & { readonly certificateDer: Buffer };
@@ -50,10 +54,11 @@ export async function buildTlsIdentity(): Promise<TlsIdentity> {
     const serving = pair("serving", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n");
     const renewedServing = pair("renewed", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n");
     const client = pair("client", "extendedKeyUsage=clientAuth\n");
+    const issuerPem = text("ca.crt");
     return {
-      caPem: text("ca.crt"),
-      serving,
-      renewedServing,
+      caPem: issuerPem,
+      serving: { ...serving, issuerPem },
+      renewedServing: { ...renewedServing, issuerPem },
       renewedFingerprint256: new X509Certificate(renewedServing.certificatePem).fingerprint256,
       client: { ...client, certificateDer: new X509Certificate(client.certificatePem).raw },
     };

@@ -51,9 +51,10 @@ function verify(certificatePem: string, purpose: string): string {
 }
 
 test("a serving certificate is good for the names of this host and is on record", async () => {
-  const { certificatePem, privateKeyPem } = await identity().serving(
+  const { certificatePem, issuerPem, privateKeyPem } = await identity().serving(
     servingNames("127.0.0.1", ["ca.example", "10.1.2.3"]),
   );
+  expect(issuerPem).toBe(issuer.certificatePem);
   const certificate = new X509Certificate(certificatePem);
   expect(verify(certificatePem, "sslserver")).toMatch(/leaf\.crt: OK\n$/);
   for (const name of ["localhost", "ca.example"]) expect(certificate.checkHost(name)).toBe(name);

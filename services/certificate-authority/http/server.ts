@@ -11,6 +11,8 @@ import type { Edge, RequestListener } from "./edge.ts";
 
 export interface ServingCertificate {
   readonly certificatePem: string;
+  /** PEM of the CA that signed it. */
+  readonly issuerPem: string;
   readonly privateKeyPem: string;
 }
 
@@ -116,9 +118,13 @@ export function createHttpsServer(options: ServerOptions, listener: RequestListe
   return server;
 }
 
+/**
+ * The certificate goes with its issuer's: alone it would make OpenSSL look for its chain among the trusted CAs, and
+ * verify it, in every handshake, at a fifth of its cost.
+ */
 function secureContextOptions({ serving, clientCaPem }: Pick<ServerOptions, "serving" | "clientCaPem">) {
   return {
-    cert: serving.certificatePem,
+    cert: `${serving.certificatePem}${serving.issuerPem}`,
     key: serving.privateKeyPem,
     ca: clientCaPem,
     secureOptions: constants.SSL_OP_NO_TICKET,

@@ -114,6 +114,20 @@ test("TLS below 1.2 is refused", async () => {
   expect(code).toMatch(/^ERR_SSL|ECONNRESET/);
 });
 
+test("the serving certificate comes with its issuer's, whichever CAs clients are verified by", async () => {
+  const identity = await buildTlsIdentity();
+  const clients = await buildTlsIdentity();
+  const server = createHttpsServer(
+    { serving: identity.serving, clientCaPem: clients.caPem, requestClientCertificate: true, maxConnections: 100 },
+    (_request, response) => void response.end(),
+  );
+  open.push(server);
+  const { port } = await listen(server, "127.0.0.1:0");
+  const socket = await connected(connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false }));
+  expect(socket.getPeerX509Certificate()?.issuerCertificate?.toString()).toBe(identity.caPem);
+  socket.destroy();
+});
+
 test("a renewed serving certificate is used by new connections and breaks no old one", async () => {
   const identity = await buildTlsIdentity();
   const { server, port } = await start([hello], identity);
