@@ -68,9 +68,10 @@ function matcher(query: CertificateQuery, now: Date): (row: StoredCertificateRow
   const { nodeName, signerName, requestName, state, expiresBefore, id } = query;
   const nowMilliseconds = now.getTime();
   const isInState = (row: StoredCertificateRow) => {
+    if (state === undefined) return true;
     if (state === "revoked") return row.state === "revoked";
-    if (state === "valid") return row.state === "issued" && row.notAfterMilliseconds >= nowMilliseconds;
-    return state === undefined || row.notAfterMilliseconds < nowMilliseconds;
+    // Revoked outlives expired, so that each certificate is in one state.
+    return row.state === "issued" && row.notAfterMilliseconds < nowMilliseconds === (state === "expired");
   };
   return (row) =>
     (nodeName === undefined || row.nodeName === nodeName) &&

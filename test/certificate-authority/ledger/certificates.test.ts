@@ -31,6 +31,7 @@ const RECORDS: readonly CertificateRecord[] = [
   certificateRecord({ serial: "07", notAfter: inDays(9), nodeName: "node-1", notBefore: inDays(-6) }),
   certificateRecord({ serial: "08", notAfter: inDays(1), nodeName: "node-3", signerName: SERVING }),
   certificateRecord({ serial: "08", notAfter: inDays(5), issuerId: "33".repeat(32), der: Buffer.from("other issuer") }),
+  certificateRecord({ serial: "09", notAfter: inDays(-2), nodeName: "node-4", state: "revoked" }),
 ];
 
 let opened: TestLedger;
@@ -46,7 +47,7 @@ const find = (query: Partial<CertificateQuery>) => opened.ledger.certificates.fi
 const label = ({ serial, issuerId }: CertificateRecord) => (issuerId.startsWith("33") ? `${serial}'` : serial);
 
 const QUERIES: readonly { name: string; query: Partial<CertificateQuery>; expected: readonly string[] }[] = [
-  { name: "everything", query: {}, expected: ["08'", "08", "07", "06", "05", "04", "03", "02", "01", "00"] },
+  { name: "everything", query: {}, expected: ["09", "08'", "08", "07", "06", "05", "04", "03", "02", "01", "00"] },
   { name: "a node", query: { nodeName: "node-2" }, expected: ["05", "04"] },
   { name: "a node and signer", query: { nodeName: "node-1", signerName: SERVING }, expected: ["03"] },
   { name: "a signer", query: { signerName: SERVING }, expected: ["08", "03"] },
@@ -56,13 +57,19 @@ const QUERIES: readonly { name: string; query: Partial<CertificateQuery>; expect
   { name: "an id of another node", query: { id: "00", nodeName: "node-2" }, expected: [] },
   { name: "valid", query: { state: "valid" }, expected: ["08'", "08", "07", "06", "04", "03", "02"] },
   { name: "expired", query: { state: "expired" }, expected: ["01", "00"] },
-  { name: "revoked", query: { state: "revoked" }, expected: ["05"] },
+  { name: "revoked", query: { state: "revoked" }, expected: ["09", "05"] },
   { name: "valid of a signer", query: { state: "valid", signerName: SERVING }, expected: ["08", "03"] },
   { name: "expired of a node", query: { state: "expired", nodeName: "node-1" }, expected: ["01", "00"] },
+  { name: "expired of a node, but revoked", query: { state: "expired", nodeName: "node-4" }, expected: [] },
+  {
+    name: "expired and expiring",
+    query: { expiresBefore: inDays(3), state: "expired" },
+    expected: ["00", "01"],
+  },
   {
     name: "expiring before an instant, which is excluded",
     query: { expiresBefore: inDays(3) },
-    expected: ["00", "01", "02", "08", "04", "05"],
+    expected: ["09", "00", "01", "02", "08", "04", "05"],
   },
   {
     name: "valid and expiring",
@@ -127,7 +134,7 @@ test.each([
 
 test("limits of 1 and 1000 are taken", async () => {
   expect((await find({ limit: 1 })).items).toHaveLength(1);
-  expect((await find({ limit: 1_000 })).items).toHaveLength(10);
+  expect((await find({ limit: 1_000 })).items).toHaveLength(RECORDS.length);
 });
 
 test("the latest of a node and signer is the one that began last", async () => {
