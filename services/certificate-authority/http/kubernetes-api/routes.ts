@@ -31,7 +31,7 @@ export function routes(deps: CsrApiDependencies): readonly Route[] {
 export function csrHandler(deps: CsrApiDependencies): Handler {
   return (call) => {
     const { verb, subresource } = call.info;
-    if (call.request.method === "HEAD") return refuseMethod();
+    if (call.request.method === "HEAD") return refuseMethod(call);
     if (EMPTY_SEGMENT.test(call.path)) throw notThere();
     switch (verb) {
       case "watch":
@@ -41,11 +41,11 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
       case "deletecollection":
         return deleteCsrs(call, deps);
       case "create":
-        return isCollection(call) ? createCsr(call, deps) : refuseMethod();
+        return isCollection(call) ? createCsr(call, deps) : refuseMethod(call);
     }
     const target = TARGETS.get(subresource);
     if (target === undefined) throw notThere();
-    if (isCollection(call)) return refuseMethod();
+    if (isCollection(call)) return refuseMethod(call);
     requireName(call.info.name);
     switch (verb) {
       case "get":
@@ -55,9 +55,9 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
       case "patch":
         return patchCsr(call, deps, target);
       case "delete":
-        return target === "main" ? deleteCsr(call, deps) : refuseMethod();
+        return target === "main" ? deleteCsr(call, deps) : refuseMethod(call);
       default:
-        return refuseMethod();
+        return refuseMethod(call);
     }
   };
 }
@@ -78,6 +78,13 @@ function notThere(): StatusError {
   return new StatusError("NotFound", "the server could not find the requested resource");
 }
 
-function refuseMethod(): never {
+/** Source: RFC 9110 section 15.5.6; kube-apiserver leaves the header out. */
+function refuseMethod(call: Call): never {
+  call.response.setHeader("allow", allowedMethods(call));
   throw new StatusError("MethodNotAllowed", "the server does not allow this method on the requested resource");
+}
+
+function allowedMethods(call: Call): string {
+  if (isCollection(call)) return "DELETE, GET, POST";
+  return call.info.subresource === "" ? "DELETE, GET, PATCH, PUT" : "GET, PATCH, PUT";
 }

@@ -680,4 +680,14 @@ describe("methods and paths", () => {
     const { app } = csrApi({ initial: [request()] });
     await supertest(app)[method](path).expect(code);
   });
+
+  test.each([
+    { method: "put", path: CSRS, allow: "DELETE, GET, POST" },
+    { method: "post", path: `${CSRS}/csr-1`, allow: "DELETE, GET, PATCH, PUT" },
+    { method: "head", path: `${CSRS}/csr-1`, allow: "DELETE, GET, PATCH, PUT" },
+    { method: "delete", path: `${CSRS}/csr-1/approval`, allow: "GET, PATCH, PUT" },
+  ] as const)("$method $path is told what is allowed instead", async ({ method, path, allow }) => {
+    const { app } = csrApi({ initial: [request()] });
+    await supertest(app)[method](path).expect(405).expect("allow", allow);
+  });
 });
