@@ -1,4 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counts, Distributions, type Tally } from "./tallies.ts";
 
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const DAY_MILLISECONDS = 86_400_000;
@@ -43,39 +44,41 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const requests = new Counter({
+  const requests = new Counts({
     name: "gatehouse_http_requests_total",
     help: "Requests answered, by verb, resource and HTTP code",
     labelNames: ["verb", "resource", "code"],
-    registers,
   });
-  const durations = new Histogram({
-    name: "gatehouse_http_request_duration_seconds",
-    help: "Time from the request's head to the end of its answer, watches left out",
-    labelNames: ["verb", "resource"],
-    buckets: SECONDS_BUCKETS,
-    registers,
-  });
-  const decisions = new Counter({
+  const durations = new Distributions(
+    {
+      name: "gatehouse_http_request_duration_seconds",
+      help: "Time from the request's head to the end of its answer, watches left out",
+      labelNames: ["verb", "resource"],
+    },
+    SECONDS_BUCKETS,
+  );
+  const decisions = new Counts({
     name: "gatehouse_decisions_total",
     help: "Durable decisions on requests, by outcome, who decided (gatehouse or person) and signer",
     labelNames: ["outcome", "by", "signer"],
-    registers,
   });
-  const certificates = new Histogram({
-    name: "gatehouse_issuance_seconds",
-    help: "Time from a request's creation to its durable certificate, by signer; the count is the certificates issued",
-    labelNames: ["signer"],
-    buckets: [...SECONDS_BUCKETS, 60, 600, 3600],
-    registers,
-  });
-  const phases = new Histogram({
-    name: "gatehouse_issuance_phase_seconds",
-    help: "Time a request spends in each phase of issuance: decode, review, sign, commit",
-    labelNames: ["phase"],
-    buckets: SECONDS_BUCKETS,
-    registers,
-  });
+  const certificates = new Distributions(
+    {
+      name: "gatehouse_issuance_seconds",
+      help: "Time from a request's creation to its durable certificate, by signer; the count is the certificates issued",
+      labelNames: ["signer"],
+    },
+    [...SECONDS_BUCKETS, 60, 600, 3600],
+  );
+  const phases = new Distributions(
+    {
+      name: "gatehouse_issuance_phase_seconds",
+      help: "Time a request spends in each phase of issuance: decode, review, sign, commit",
+      labelNames: ["phase"],
+    },
+    SECONDS_BUCKETS,
+  );
+  const tallies: readonly Tally[] = [requests, durations, decisions, certificates, phases];
   const rejections = new Counter({
     name: "gatehouse_profile_violations_total",
     help: "Approved requests marked Failed because they violate their signer's profile",
@@ -109,17 +112,17 @@ export function createMetrics(): Metrics {
     },
     render: async () => {
       if (sources !== undefined) await collectors(sources);
-      return registry.metrics();
+      return [await registry.metrics(), ...tallies.map((tally) => tally.text())].join("\n");
     },
     requestFinished: (verb, resource, code, seconds) => {
-      requests.inc({ verb, resource, code });
-      if (verb !== "watch") durations.observe({ verb, resource }, seconds);
+      requests.add(verb, resource, String(code));
+      if (verb !== "watch") durations.observe(seconds, verb, resource);
     },
-    decided: (outcome, by, signer) => decisions.inc({ outcome, by, signer: knownSigner(signer) }),
-    issued: (signer, seconds) => certificates.observe({ signer: knownSigner(signer) }, seconds),
+    decided: (outcome, by, signer) => decisions.add(outcome, by, knownSigner(signer)),
+    issued: (signer, seconds) => certificates.observe(seconds, knownSigner(signer)),
     rejected: (signer) => rejections.inc({ signer: knownSigner(signer) }),
     retried: (phase) => retries.inc({ phase }),
-    issuancePhase: (phase, seconds) => phases.observe({ phase }, seconds),
+    issuancePhase: (phase, seconds) => phases.observe(seconds, phase),
     auditEvents: (sink, outcome, count) => {
       if (outcome === "failed") auditFailures.inc({ sink }, count);
       else auditEvents.inc({ sink, outcome }, count);
