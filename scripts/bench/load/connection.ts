@@ -1,15 +1,8 @@
-import { once } from "node:events";
-import { connect, createSecureContext, type TLSSocket } from "node:tls";
+import { TlsClient } from "./tls/tls-client.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const LAST_CHUNK = Buffer.from("\r\n0\r\n\r\n");
 const EMPTY = Buffer.alloc(0);
-
-/**
- * One context for all connections, as a client process has. Every server is met with the same key exchange; the newer
- * hybrid ones are not known to all of them. The server's certificate is not checked, which costs no server anything.
- */
-const secureContext = createSecureContext({ minVersion: "TLSv1.3", ecdhCurve: "X25519" });
 
 export interface Answer {
   readonly status: number;
@@ -19,27 +12,27 @@ export interface Answer {
 /** What waits for the next octets: returns true when it has all it needs. */
 type Consumer = (received: Buffer) => boolean;
 
-/** A client's TLS connection that speaks just enough HTTP/1.1. One exchange at a time. */
+/** A client's connection that speaks just enough HTTP/1.1. One exchange at a time. */
 export class Connection {
-  readonly #socket: TLSSocket;
+  readonly #tls: TlsClient;
   #received: Buffer = EMPTY;
   #consumer: Consumer | undefined;
   #fail: ((error: Error) => void) | undefined;
   #failure: Error | undefined;
 
-  private constructor(socket: TLSSocket) {
-    this.#socket = socket;
-    socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    socket.on("error", (error) => this.#broken(error));
-    socket.on("close", () => this.#broken(new Error("the server closed the connection")));
+  private constructor(url: URL, onOpen: () => void, onFailure: (error: Error) => void) {
+    this.#fail = onFailure;
+    this.#tls = new TlsClient(url.hostname, Number(url.port), {
+      onOpen,
+      onOctets: (octets) => this.#take(octets),
+      onEnd: (error) => this.#broken(error),
+    });
   }
 
-  static async open(url: URL): Promise<Connection> {
-    const options = { host: url.hostname, port: Number(url.port), secureContext, rejectUnauthorized: false };
-    const socket = connect(options).setNoDelay(true);
-    const connection = new Connection(socket);
-    await once(socket, "secureConnect");
-    return connection;
+  static open(url: URL): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const connection = new Connection(url, () => resolve(connection), reject);
+    });
   }
 
   /** Sends a request and resolves with its whole answer. */
@@ -73,14 +66,13 @@ export class Connection {
       return false;
     };
     this.#fail = onEnd;
-    this.#socket.write(request);
+    this.#tls.send(request);
   }
 
-  /** Says goodbye as TLS wants it; the rest happens by itself. */
   close(): void {
     this.#consumer = undefined;
     this.#fail = undefined;
-    this.#socket.removeAllListeners("data").resume().end();
+    this.#tls.close();
   }
 
   #converse(request: Buffer, consumer: Consumer): Promise<void> {
@@ -92,7 +84,7 @@ export class Connection {
         return true;
       };
       this.#fail = reject;
-      this.#socket.write(request);
+      this.#tls.send(request);
     });
   }
 

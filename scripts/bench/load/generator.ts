@@ -9,6 +9,10 @@ import { RequestPool } from "./request-pool.ts";
 const PREPARED_REQUESTS = 8192;
 const ERRORS_KEPT = 3;
 
+// Node's own key functions throw and catch an error inside for each key that is not a KeyObject; its stack trace would
+// cost more than the key exchange.
+Error.stackTraceLimit = 0;
+
 const pool = new RequestPool();
 
 function send(message: MessageFromGenerator): void {
