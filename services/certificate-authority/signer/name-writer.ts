@@ -8,15 +8,18 @@ function typeDer(oid: string): Buffer {
   return Buffer.from(`06${(oid.length / 2).toString(16).padStart(2, "0")}${oid}`, "hex");
 }
 
-/** The order in which a subject's attributes are written. Source: Go src/crypto/x509/pkix/pkix.go (ToRDNSequence). */
+/**
+ * The order in which a subject's attributes are written: as kube-controller-manager 1.36, built with Go 1.26, writes them
+ * (older ones have organization and unit behind the country, then locality before province).
+ */
 const ORDER: readonly { readonly type: Buffer; readonly values: (subject: Subject) => readonly string[] }[] = [
   { type: typeDer(OID.country), values: ({ country }) => country },
-  { type: typeDer(OID.organization), values: ({ organization }) => organization },
-  { type: typeDer(OID.organizationalUnit), values: ({ organizationalUnit }) => organizationalUnit },
-  { type: typeDer(OID.locality), values: ({ locality }) => locality },
   { type: typeDer(OID.province), values: ({ province }) => province },
+  { type: typeDer(OID.locality), values: ({ locality }) => locality },
   { type: typeDer(OID.streetAddress), values: ({ streetAddress }) => streetAddress },
   { type: typeDer(OID.postalCode), values: ({ postalCode }) => postalCode },
+  { type: typeDer(OID.organization), values: ({ organization }) => organization },
+  { type: typeDer(OID.organizationalUnit), values: ({ organizationalUnit }) => organizationalUnit },
   { type: typeDer(OID.commonName), values: ({ commonName }) => (commonName === "" ? [] : [commonName]) },
   { type: typeDer(OID.serialNumber), values: ({ serialNumber }) => (serialNumber === "" ? [] : [serialNumber]) },
 ];

@@ -16,12 +16,12 @@ x509.cryptoProvider.set(webcrypto as Crypto);
 
 const ATTRIBUTES: readonly (readonly [oid: string, values: (subject: Subject) => readonly string[]])[] = [
   ["2.5.4.6", ({ country }) => country],
-  ["2.5.4.10", ({ organization }) => organization],
-  ["2.5.4.11", ({ organizationalUnit }) => organizationalUnit],
-  ["2.5.4.7", ({ locality }) => locality],
   ["2.5.4.8", ({ province }) => province],
+  ["2.5.4.7", ({ locality }) => locality],
   ["2.5.4.9", ({ streetAddress }) => streetAddress],
   ["2.5.4.17", ({ postalCode }) => postalCode],
+  ["2.5.4.10", ({ organization }) => organization],
+  ["2.5.4.11", ({ organizationalUnit }) => organizationalUnit],
   ["2.5.4.3", ({ commonName }) => (commonName === "" ? [] : [commonName])],
   ["2.5.4.5", ({ serialNumber }) => (serialNumber === "" ? [] : [serialNumber])],
 ];
