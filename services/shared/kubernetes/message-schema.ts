@@ -50,13 +50,13 @@ const KINDS_BY_API_VERSION: Readonly<Record<string, readonly string[]>> = {
 };
 
 const schemas = readSchemas(WIRE_MESSAGES);
-const served = new Set(
-  Object.entries(KINDS_BY_API_VERSION).flatMap(([apiVersion, kinds]) => kinds.map((kind) => `${apiVersion}/${kind}`)),
+const served: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries(KINDS_BY_API_VERSION).map(([apiVersion, kinds]) => [apiVersion, new Set(kinds)]),
 );
 
 /** The schema of a kind in a version; undefined for what we do not exchange. */
 export function schemaOf(apiVersion: string, kind: string): MessageSchema | undefined {
-  return META_KINDS.has(kind) || served.has(`${apiVersion}/${kind}`) ? schemas.get(kind) : undefined;
+  return META_KINDS.has(kind) || served.get(apiVersion)?.has(kind) ? schemas.get(kind) : undefined;
 }
 
 function readSchemas(text: string): ReadonlyMap<string, MessageSchema> {

@@ -3,20 +3,34 @@ import type { JsonObject } from "./json-object.ts";
 import type { FieldSchema, MessageSchema } from "./message-schema.ts";
 
 const writer = new BackwardWriter();
+const RAW_KEY = 0x12;
 const ITEMS_KEY = 0x0a;
 const MAP_KEY = 0x0a;
 const MAP_VALUE = 0x12;
 const SECONDS_KEY = 0x08;
 
+/** Most times that are written in a row are of the same second. */
+let lastTime = "";
+let lastSeconds = 0;
+
 /**
- * One message, without envelope. Every value that is present is written, empty ones too; `undefined` and `null` are
- * not.
+ * A message as the field of number 2 between other octets. Every value that is present is written, empty ones too;
+ * `undefined` and `null` are not.
  *
  * @param object - in the shape of its JSON: base64 for bytes, RFC 3339 for times.
  */
-export function encodeMessage(schema: MessageSchema, object: JsonObject): Buffer {
+export function encodeEnveloped(
+  schema: MessageSchema,
+  object: JsonObject,
+  before: Uint8Array,
+  after: Uint8Array,
+): Buffer {
   writer.reset();
+  writer.bytes(after);
   writeFields(schema, object);
+  writer.varint(writer.length - after.length);
+  writer.varint(RAW_KEY);
+  writer.bytes(before);
   return writer.take();
 }
 
@@ -37,16 +51,20 @@ function writeField(field: FieldSchema, value: unknown): void {
       writer.varint(field.key);
       return;
     case "list":
-      for (const item of (value as readonly unknown[]).toReversed()) {
-        writeValue(field, item);
-        writer.varint(field.key);
-      }
+      writeList(field, value as readonly unknown[]);
       return;
     case "map":
       for (const [key, item] of Object.entries(value as JsonObject).reverse()) writeMapEntry(field, key, item);
       return;
     default:
       field.shape satisfies never;
+  }
+}
+
+function writeList(field: FieldSchema, items: readonly unknown[]): void {
+  for (let index = items.length - 1; index >= 0; index -= 1) {
+    writeValue(field, items[index]);
+    writer.varint(field.key);
   }
 }
 
@@ -96,7 +114,11 @@ function writeNested(field: FieldSchema, value: unknown): void {
 }
 
 function writeSeconds(time: string): void {
-  writer.varint(Math.floor(Date.parse(time) / 1000));
+  if (time !== lastTime) {
+    lastSeconds = Math.floor(Date.parse(time) / 1000);
+    lastTime = time;
+  }
+  writer.varint(lastSeconds);
   writer.varint(SECONDS_KEY);
 }
 

@@ -3,7 +3,7 @@ import { StatusError } from "../status-error.ts";
 import type { JsonObject, TypedObject } from "./json-object.ts";
 import { schemaOf } from "./message-schema.ts";
 import { decodeMessage } from "./protobuf-decode.ts";
-import { encodeMessage } from "./protobuf-encode.ts";
+import { encodeEnveloped } from "./protobuf-encode.ts";
 
 export const PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf";
 
@@ -48,20 +48,21 @@ export function decodeProtobuf(
 
 /** A body: envelope and object. @throws {Error} when its kind is not one we exchange. */
 export function encodeProtobuf(object: TypedObject): Buffer {
-  return Buffer.concat(envelopeChunks(object.apiVersion, object.kind, [encodeUntyped(object)]));
+  const { apiVersion, kind } = object;
+  const schema = schemaOf(apiVersion, kind);
+  if (schema === undefined) throw new Error(`no schema for ${apiVersion} ${kind}`);
+  return encodeEnveloped(schema, object, envelopeStart(apiVersion, kind), ENVELOPE_END);
 }
 
-/** The object's message without envelope, as list items carry it. */
-export function encodeUntyped(object: TypedObject): Buffer {
-  const schema = schemaOf(object.apiVersion, object.kind);
-  if (schema === undefined) throw new Error(`no schema for ${object.apiVersion} ${object.kind}`);
-  return encodeMessage(schema, object);
+/** The message in a body, without envelope, as list items carry it; nothing is copied. @throws as `decodeProtobuf`. */
+export function messageIn(body: Buffer): Uint8Array {
+  return readEnvelope(body).raw;
 }
 
 /** Puts the envelope around a message that is given in pieces; nothing is copied. */
 export function envelopeChunks(apiVersion: string, kind: string, message: readonly Uint8Array[]): Uint8Array[] {
   const length = message.reduce((sum, chunk) => sum + chunk.length, 0);
-  return [MAGIC, typeMetaOf(apiVersion, kind), varintField(0x12, length), ...message, ENVELOPE_END];
+  return [envelopeStart(apiVersion, kind), varintField(0x12, length), ...message, ENVELOPE_END];
 }
 
 /** What stands before the items of a list message: its ListMeta. Every item follows as `varintField(0x12, …)` and bytes. */
@@ -83,20 +84,20 @@ export function varintField(key: number, length: number): Buffer {
   return Buffer.from(bytes);
 }
 
-const typeMetas = new Map<string, Buffer>();
+const envelopeStarts = new Map<string, Map<string, Buffer>>();
 
-/** Field 1 of the envelope. Few types are ever written, so each is made once. */
-function typeMetaOf(apiVersion: string, kind: string): Buffer {
-  const id = `${apiVersion}/${kind}`;
-  const known = typeMetas.get(id);
+/** The magic octets and field 1 of the envelope. Few types are ever written, so each is made once. */
+function envelopeStart(apiVersion: string, kind: string): Buffer {
+  const known = envelopeStarts.get(kind)?.get(apiVersion);
   if (known !== undefined) return known;
   const fields = [apiVersion, kind].flatMap((text, index) => {
     const bytes = Buffer.from(text);
     return [varintField(0x0a + index * 8, bytes.length), bytes];
   });
   const message = Buffer.concat(fields);
-  const made = Buffer.concat([varintField(0x0a, message.length), message]);
-  typeMetas.set(id, made);
+  const made = Buffer.concat([MAGIC, varintField(0x0a, message.length), message]);
+  const ofKind = envelopeStarts.get(kind) ?? new Map<string, Buffer>();
+  envelopeStarts.set(kind, ofKind.set(apiVersion, made));
   return made;
 }
 

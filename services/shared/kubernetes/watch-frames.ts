@@ -1,7 +1,8 @@
 import protobuf from "protobufjs";
 import { StatusError } from "../status-error.ts";
+import { BackwardWriter } from "./backward-writer.ts";
 import type { JsonObject } from "./json-object.ts";
-import { decodeProtobuf, varintField } from "./protobuf.ts";
+import { decodeProtobuf } from "./protobuf.ts";
 
 export type WatchEventType = "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
 
@@ -13,6 +14,13 @@ export interface WatchEvent {
 /** A longer frame than this is not a watch event of anything we exchange. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
+/** Fields of `WatchEvent`, and the one of `RawExtension`. */
+const TYPE_KEY = 0x0a;
+const OBJECT_KEY = 0x12;
+const RAW_KEY = 0x0a;
+
+const writer = new BackwardWriter();
+
 /**
  * A watch event as protobuf streams carry it: a big-endian length, then `WatchEvent` without envelope, whose object is
  * `RawExtension` around a body with envelope.
@@ -21,18 +29,16 @@ const MAX_FRAME_BYTES = 16 * 1024 * 1024;
  * Source: kubernetes staging/src/k8s.io/apimachinery/pkg/runtime/serializer/protobuf/protobuf.go (LengthDelimitedFramer).
  */
 export function watchFrame(type: WatchEventType, body: Buffer): Buffer {
-  const typeBytes = Buffer.from(type);
-  const rawKey = varintField(0x0a, body.length);
-  const parts = [
-    varintField(0x0a, typeBytes.length),
-    typeBytes,
-    varintField(0x12, rawKey.length + body.length),
-    rawKey,
-    body,
-  ];
-  const length = Buffer.allocUnsafe(4);
-  length.writeUInt32BE(parts.reduce((sum, part) => sum + part.length, 0));
-  return Buffer.concat([length, ...parts]);
+  writer.reset();
+  writer.bytes(body);
+  writer.varint(body.length);
+  writer.varint(RAW_KEY);
+  writer.varint(writer.length);
+  writer.varint(OBJECT_KEY);
+  writer.text(type, "utf8");
+  writer.varint(TYPE_KEY);
+  writer.uint32(writer.length);
+  return writer.take();
 }
 
 /** Reads watch events off a protobuf stream, whatever pieces it arrives in. */
@@ -64,8 +70,8 @@ function decodeWatchEvent(frame: Buffer): WatchEvent {
     const reader = protobuf.Reader.create(frame);
     while (reader.pos < reader.len) {
       const key = reader.uint32();
-      if (key === 0x0a) type = reader.string();
-      else if (key === 0x12) raw = readRawExtension(reader.bytes());
+      if (key === TYPE_KEY) type = reader.string();
+      else if (key === OBJECT_KEY) raw = readRawExtension(reader.bytes());
       else reader.skipType(key & 7);
     }
   } catch (cause) {
@@ -79,7 +85,7 @@ function readRawExtension(bytes: Uint8Array): Uint8Array {
   let raw: Uint8Array = Buffer.alloc(0);
   while (reader.pos < reader.len) {
     const key = reader.uint32();
-    if (key === 0x0a) raw = reader.bytes();
+    if (key === RAW_KEY) raw = reader.bytes();
     else reader.skipType(key & 7);
   }
   return raw;

@@ -5,9 +5,9 @@ import type { JsonObject, TypedObject } from "../../../services/shared/kubernete
 import {
   decodeProtobuf,
   encodeProtobuf,
-  encodeUntyped,
   envelopeChunks,
   listMetaField,
+  messageIn,
   varintField,
 } from "../../../services/shared/kubernetes/protobuf.ts";
 import { WatchFrameDecoder, watchFrame } from "../../../services/shared/kubernetes/watch-frames.ts";
@@ -193,12 +193,41 @@ describe("properties", () => {
     );
   });
 
+  test.each([
+    { what: "ASCII", text: "x".repeat(100_000) },
+    { what: "other text", text: "\u00e9\u{1f600}".repeat(20_000) },
+  ])("long $what survives, after something short and alone", ({ text }) => {
+    const request = Buffer.alloc(50_000, text).toString("base64");
+    for (const spec of [{ request }, { request, signerName: text }]) {
+      const object = {
+        apiVersion: "certificates.k8s.io/v1",
+        kind: "CertificateSigningRequest",
+        metadata: { name: text },
+        spec,
+      };
+      expect(decodeProtobuf(encodeProtobuf(object)).object).toEqual(object);
+    }
+  });
+
+  test("short text that is no ASCII survives between text that is", () => {
+    const metadata = { name: "a", uid: "z\u00e9", resourceVersion: "7" };
+    const object = { apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata };
+    expect(decodeProtobuf(encodeProtobuf(object)).object).toEqual(object);
+  });
+
+  test("times of different seconds are kept apart", () => {
+    const times = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-01-01T00:00:00Z"];
+    const conditions = times.map((lastUpdateTime) => ({ type: "Approved", lastUpdateTime }));
+    const object = { apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", status: { conditions } };
+    expect(decodeProtobuf(encodeProtobuf(object)).object).toEqual(object);
+  });
+
   test("a list put together from its items' messages reads as the list", () => {
     fc.assert(
       fc.property(fc.array(csr, { maxLength: 5 }), (objects) => {
         const items = objects.map((object) => wellFormed(object) as TypedObject);
         const chunks = items.flatMap((item) => {
-          const message = encodeUntyped(item);
+          const message = messageIn(encodeProtobuf(item));
           return [varintField(0x12, message.length), message];
         });
         const list = envelopeChunks("certificates.k8s.io/v1", "CertificateSigningRequestList", [

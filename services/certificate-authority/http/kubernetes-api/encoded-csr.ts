@@ -1,11 +1,12 @@
+import type { TypedObject } from "../../../shared/kubernetes/json-object.ts";
 import type { ObjectMeta } from "../../../shared/kubernetes/object-meta.ts";
-import { encodeUntyped, envelopeChunks } from "../../../shared/kubernetes/protobuf.ts";
+import { encodeProtobuf, messageIn } from "../../../shared/kubernetes/protobuf.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 
 interface Encodings {
   json?: Buffer;
-  message?: Buffer;
   protobuf?: Buffer;
+  message?: Uint8Array;
 }
 
 /** How `jsonLineOf` begins, and how it would without the type. */
@@ -32,18 +33,18 @@ export function jsonItemOf(csr: CertificateSigningRequest): readonly [Buffer, Bu
   return [ITEM_START, jsonOf(csr).subarray(TYPED_START.length)];
 }
 
-/** The protobuf message without envelope, as list items carry it. */
-export function messageOf(csr: CertificateSigningRequest): Buffer {
-  const known = encodingsOf(csr);
-  known.message ??= encodeUntyped({ ...csr });
-  return known.message;
-}
-
 /** A protobuf body. */
 export function protobufOf(csr: CertificateSigningRequest): Buffer {
   const known = encodingsOf(csr);
-  known.protobuf ??= Buffer.concat(envelopeChunks(CSR_API_VERSION, CSR_KIND, [messageOf(csr)]));
+  known.protobuf ??= encodeProtobuf(csr as CertificateSigningRequest & TypedObject);
   return known.protobuf;
+}
+
+/** The protobuf message without envelope, as list items carry it. */
+export function messageOf(csr: CertificateSigningRequest): Uint8Array {
+  const known = encodingsOf(csr);
+  known.message ??= messageIn(protobufOf(csr));
+  return known.message;
 }
 
 /** The object in the shape of its JSON. */
