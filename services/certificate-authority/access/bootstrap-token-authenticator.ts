@@ -43,7 +43,7 @@ export function authenticateBootstrapToken(deps: BootstrapTokenDependencies, bea
   if (parts === undefined) return undefined;
   const found = deps.tokens.find(parts.id);
   // The keyed hash is made once for a token that a whole herd shows; a wrong secret never gets around it.
-  const digest = hash("sha256", bearer, "buffer");
+  const digest = digestOf(bearer);
   const known = found && proofs.get(found);
   if (known?.tokenHashKey === deps.tokenHashKey && equalHashes(known.digest, digest)) {
     return found && !isExpired(found.token, deps.clock.now()) ? known.user : undefined;
@@ -59,9 +59,14 @@ export function authenticateBootstrapToken(deps: BootstrapTokenDependencies, bea
   return user;
 }
 
+/** As text first: a hash in a buffer of its own costs three times as much, and the garbage collector more. */
+function digestOf(bearer: string): Buffer {
+  return Buffer.from(hash("sha256", bearer, "hex"), "latin1");
+}
+
 /** From the instant it names, a token is expired. */
 function isExpired({ expiresAt }: BootstrapTokenRecord, now: Date): boolean {
-  return expiresAt !== undefined && expiresAt <= now;
+  return expiresAt !== undefined && expiresAt.getTime() <= now.getTime();
 }
 
 function userOf({ id, extraGroups, nodeName }: BootstrapTokenRecord): UserInfo {
