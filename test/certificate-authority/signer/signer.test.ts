@@ -193,11 +193,18 @@ test("the cause of a refusal names the rules and fields, for the log; neighbours
   ]);
 });
 
-test("a signature that is not the CA key's never leaves", () => {
+test("signatures that are not the CA key's never leave: nothing of their batch does", () => {
   const { certificateDer } = buildIssuer();
   const core = createIssuingCore({ certificateDer, privateKey: generateKey("ecdsa-p256").privateKey });
-  expect(core.sign([buildIntent()])).toMatchObject([
-    { kind: "refused", error: { cause: { message: "signature is not the issuer's" } } },
+  const refused = { kind: "refused", error: { cause: { message: "signature is not the issuer's" } } };
+  const unsound = buildIntent({ keyUsage: 0x200 });
+  expect(core.sign([buildIntent()])).toMatchObject([refused]);
+  expect(core.sign([buildIntent(), buildIntent(), buildIntent()])).toMatchObject([refused, refused, refused]);
+  // The last one is refused for a reason of its own; then the one before it is verified.
+  expect(core.sign([buildIntent(), buildIntent(), unsound])).toMatchObject([
+    refused,
+    refused,
+    { kind: "refused", error: { cause: { message: "key usage is the intent's and names known bits (4.2.1.3)" } } },
   ]);
 });
 
