@@ -31,8 +31,9 @@ export function routes(deps: CsrApiDependencies): readonly Route[] {
 export function csrHandler(deps: CsrApiDependencies): Handler {
   return (call) => {
     const { verb, subresource } = call.info;
+    const target = TARGETS.get(subresource);
+    if (target === undefined || EMPTY_SEGMENT.test(call.path)) throw notThere();
     if (call.request.method === "HEAD") return refuseMethod(call);
-    if (EMPTY_SEGMENT.test(call.path)) throw notThere();
     switch (verb) {
       case "watch":
         return watchCsrs(call, deps);
@@ -43,8 +44,6 @@ export function csrHandler(deps: CsrApiDependencies): Handler {
       case "create":
         return isCollection(call) ? createCsr(call, deps) : refuseMethod(call);
     }
-    const target = TARGETS.get(subresource);
-    if (target === undefined) throw notThere();
     if (isCollection(call)) return refuseMethod(call);
     requireName(call.info.name);
     switch (verb) {

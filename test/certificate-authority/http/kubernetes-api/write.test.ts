@@ -670,6 +670,8 @@ describe("methods and paths", () => {
     { method: "head", path: `${CSRS}?watch=true`, code: 405 },
     { method: "head", path: `${CSRS}/csr-1`, code: 405 },
     { method: "get", path: `${CSRS}/csr-1/scale`, code: 404 },
+    { method: "head", path: `${CSRS}/csr-1/scale`, code: 404 },
+    { method: "post", path: `${CSRS}/csr-1/scale`, code: 404 },
     { method: "get", path: `${CSRS}/csr-1/constructor`, code: 404 },
     { method: "get", path: `${CSRS}/csr-1/status/more`, code: 404 },
     { method: "get", path: `${CSRS}//csr-1`, code: 404 },
