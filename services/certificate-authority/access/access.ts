@@ -94,7 +94,8 @@ export function createAccess(deps: AccessDependencies): Access {
   };
   return {
     async authenticate(credentials) {
-      const authenticated = await identify(credentials, identification);
+      const identified = identify(credentials, identification);
+      const authenticated = identified instanceof Promise ? await identified : identified;
       credentials.onAuthenticated?.(authenticated);
       return { authenticated, user: impersonate(authenticated, credentials.impersonation, decide) };
     },

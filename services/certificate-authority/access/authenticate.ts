@@ -40,53 +40,54 @@ const MAXIMUM_TOKEN_LENGTH = 16_384;
  * Source: kubernetes staging/src/k8s.io/apiserver/pkg/authentication/request/union/union.go,
  * staging/src/k8s.io/apiserver/pkg/authentication/token/union/union.go, pkg/kubeapiserver/authenticator/config.go.
  *
- * @throws {StatusError} Unauthorized, without saying why; its cause does.
+ * @returns at once unless an authenticator has to ask elsewhere: waiting would cost every request a turn.
+ * @throws {StatusError} Unauthorized, without saying why; its cause does. What is promised rejects with the same.
  */
-export async function identify(credentials: Credentials, deps: IdentificationDependencies): Promise<UserInfo> {
-  const token = bearerTokenOf(credentials.authorization);
-  const judged = new Judgement(credentials.remoteAddress, deps);
-  for (const authenticator of deps.authenticators) {
-    const outcome = judged.ask(authenticator, credentials, token);
-    // Most answers are there at once, and waiting for them would cost every request a turn.
-    const user = judged.userOf(authenticator, outcome instanceof Promise ? await outcome : outcome);
-    if (user !== undefined) return user;
-  }
-  return judged.conclude(token !== undefined);
+export function identify(credentials: Credentials, deps: IdentificationDependencies): UserInfo | Promise<UserInfo> {
+  return new Judgement(credentials, deps).askFrom(0);
 }
 
 /** One round of questions about one caller. */
 class Judgement {
   readonly #deps: IdentificationDependencies;
-  readonly #remoteAddress: string;
+  readonly #shown: Credentials;
+  readonly #token: string | undefined;
   readonly #refusals: Refusal[] = [];
   #hasGuessed = false;
 
-  constructor(remoteAddress: string, deps: IdentificationDependencies) {
-    this.#remoteAddress = remoteAddress;
+  constructor(credentials: Credentials, deps: IdentificationDependencies) {
+    this.#shown = credentials;
+    this.#token = bearerTokenOf(credentials.authorization);
     this.#deps = deps;
   }
 
-  ask(
-    authenticator: Authenticator,
-    shown: ShownByRequest,
-    token: string | undefined,
-  ): Outcome | Promise<Outcome> | undefined {
-    if (authenticator.judges === "request") return authenticator.authenticate(shown);
+  /** Asks the authenticator of this index and those after it. */
+  askFrom(index: number): UserInfo | Promise<UserInfo> {
+    const authenticator = this.#deps.authenticators[index];
+    if (authenticator === undefined) return this.#conclude();
+    const outcome = this.#ask(authenticator);
+    const userOrNext = (known: Outcome | undefined) => this.#userOf(authenticator, known) ?? this.askFrom(index + 1);
+    return outcome instanceof Promise ? outcome.then(userOrNext) : userOrNext(outcome);
+  }
+
+  #ask(authenticator: Authenticator): Outcome | Promise<Outcome> | undefined {
+    if (authenticator.judges === "request") return authenticator.authenticate(this.#shown);
+    const token = this.#token;
     if (token === undefined || token.length > MAXIMUM_TOKEN_LENGTH) return undefined;
-    if (!this.#hasGuessed) this.#deps.beforeGuess(this.#remoteAddress);
+    if (!this.#hasGuessed) this.#deps.beforeGuess(this.#shown.remoteAddress);
     this.#hasGuessed = true;
     return authenticator.authenticate(token);
   }
 
-  userOf({ name, judges }: Authenticator, outcome: Outcome | undefined): UserInfo | undefined {
+  #userOf({ name, judges }: Authenticator, outcome: Outcome | undefined): UserInfo | undefined {
     if (outcome?.kind === "user") return outcome.user;
     if (outcome?.kind === "refused") this.#refuse({ authenticator: name, judges, reason: outcome.reason });
     return undefined;
   }
 
   /** What is left when nobody was named. */
-  conclude(showedToken: boolean): UserInfo {
-    if (showedToken && !this.#refusals.some(({ judges }) => judges === "token")) {
+  #conclude(): UserInfo {
+    if (this.#token !== undefined && !this.#refusals.some(({ judges }) => judges === "token")) {
       this.#refuse({ authenticator: "", judges: "token", reason: "no authenticator knows the token" });
     }
     if (this.#refusals.length === 0) return ANONYMOUS;
@@ -96,7 +97,7 @@ class Judgement {
 
   #refuse(refusal: Refusal): void {
     this.#refusals.push(refusal);
-    this.#deps.onRefused(refusal, this.#remoteAddress);
+    this.#deps.onRefused(refusal, this.#shown.remoteAddress);
   }
 }
 

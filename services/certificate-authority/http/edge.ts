@@ -6,7 +6,7 @@ import type { Logger } from "../../shared/logging.ts";
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import { ANONYMOUS, type UserInfo } from "../../shared/user-info.ts";
 import type { AuditRecorder } from "../access/audit/recorder.ts";
-import type { AccessAttributes, Authorizer } from "../domain/authorization.ts";
+import type { AccessAttributes, AccessDecision, Authorizer } from "../domain/authorization.ts";
 import { AuditedExchange } from "./audited-exchange.ts";
 import { readBody } from "./body.ts";
 import type { Call, Handler } from "./call.ts";
@@ -76,7 +76,7 @@ export function createEdge(deps: EdgeDependencies): Edge {
     listener: (handler) => (request, response) => {
       state.inFlight += 1;
       const exchange = new Exchange(deps, request, response);
-      response.once("close", () => {
+      response.on("close", () => {
         state.inFlight -= 1;
         exchange.finished();
       });
@@ -95,6 +95,8 @@ class Exchange {
   readonly #audit: AuditedExchange | undefined;
   #info: RequestInfo | undefined;
   #user: UserInfo = ANONYMOUS;
+  /** What the connection's idle limit was before a watch lifted it. */
+  #idleMilliseconds: number | undefined;
 
   constructor(deps: EdgeDependencies, request: IncomingMessage, response: ServerResponse) {
     this.#deps = deps;
@@ -126,12 +128,21 @@ class Exchange {
     if (info.isResource && info.verb !== "watch") requireTimeout(query);
     const address = request.socket.remoteAddress ?? "";
     deps.rateLimiter.takeForAddress(address);
-    const { user, authenticated } = await this.#authenticate(address, info);
+    const credentials = this.#credentials(address);
+    let identity: Identity;
+    try {
+      identity = await deps.authenticate(credentials);
+    } catch (error) {
+      this.#audit?.identified(info, undefined);
+      if (isStatusError(error, "Unauthorized")) deps.rateLimiter.noteFailedAuthentication(address);
+      throw error;
+    }
+    const { user, authenticated } = identity;
     this.#user = user;
     const audit = this.#audit;
     audit?.identified(info, user);
     deps.rateLimiter.takeForIdentity(isAnonymous(authenticated) ? `address ${address}` : authenticated.username);
-    await this.#authorize(info);
+    this.#requireAllowed(info, await deps.authorizer.authorize(user, attributesOf(info)));
     const admission = audit?.admit(info);
     if (admission !== undefined) await admission;
     if (info.verb === "watch") this.#allowSilence();
@@ -152,40 +163,31 @@ class Exchange {
   /** A watch may be silent for as long as it likes; what comes after it on the same connection may not. */
   #allowSilence(): void {
     const { socket } = this.#request;
-    const idleMilliseconds = socket.timeout ?? 0;
+    this.#idleMilliseconds = socket.timeout ?? 0;
     socket.setTimeout(0);
-    this.#response.once("close", () => socket.setTimeout(idleMilliseconds));
   }
 
-  async #authenticate(remoteAddress: string, info: RequestInfo): Promise<Identity> {
-    const { headers, socket } = this.#request;
-    const impersonation = impersonationOf(this.#request);
-    const clientCertificateDer = verifiedCertificateOf(socket as TLSSocket);
-    const more = {
-      intermediatesDer: () => intermediatesOf(socket as TLSSocket),
-      headers: () => this.#request.headersDistinct,
+  #credentials(remoteAddress: string): Credentials {
+    const request = this.#request;
+    const socket = request.socket as TLSSocket;
+    return {
+      authorization: request.headers.authorization,
+      clientCertificateDer: verifiedCertificateOf(socket),
+      intermediatesDer: () => intermediatesOf(socket),
+      headers: () => request.headersDistinct,
+      impersonation: impersonationOf(request),
+      remoteAddress,
+      onAuthenticated: this.#audit?.authenticated,
     };
-    try {
-      const { authorization } = headers;
-      const onAuthenticated = this.#audit?.authenticated;
-      const shown = { authorization, clientCertificateDer, ...more, impersonation, remoteAddress, onAuthenticated };
-      return await this.#deps.authenticate(shown);
-    } catch (error) {
-      this.#audit?.identified(info, undefined);
-      if (isStatusError(error, "Unauthorized")) this.#deps.rateLimiter.noteFailedAuthentication(remoteAddress);
-      throw error;
-    }
   }
 
-  async #authorize(info: RequestInfo): Promise<void> {
-    const user = this.#user;
-    const decision = await this.#deps.authorizer.authorize(user, attributesOf(info));
+  #requireAllowed(info: RequestInfo, decision: AccessDecision): void {
     this.#audit?.authorized(decision);
     if (decision.allowed) return;
-    if (isAnonymous(user)) {
+    if (isAnonymous(this.#user)) {
       throw new StatusError("Unauthorized", "Unauthorized");
     }
-    throw forbidden(user, info);
+    throw forbidden(this.#user, info);
   }
 
   #answerError(error: unknown): void {
@@ -209,6 +211,7 @@ class Exchange {
 
   finished(): void {
     this.#audit?.finished();
+    if (this.#idleMilliseconds !== undefined) this.#request.socket.setTimeout(this.#idleMilliseconds);
     const { metrics, logger } = this.#deps;
     const seconds = (performance.now() - this.#started) / 1000;
     const verb = this.#info?.verb ?? "unknown";

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import supertest from "supertest";
 import type { Route } from "../../../services/certificate-authority/http/call.ts";
@@ -173,6 +174,22 @@ test("a body over the limit answers 413, announced or not", async () => {
   chunked.write("0123456789");
   chunked.write("abc");
   expect((await chunked).status).toBe(413);
+});
+
+test("a body is read whole, whether it was there at once or comes later in pieces", async () => {
+  const text: Route = {
+    method: "*",
+    path: "/text",
+    handler: async ({ response, readBody }) => void response.end(await readBody()),
+  };
+  const app = appOf([text]);
+  expect((await supertest(app).post("/text").send("abc")).text).toBe("abc");
+  expect((await supertest(app).delete("/text")).text).toBe("");
+  const pieces = supertest(app).post("/text").set("transfer-encoding", "chunked");
+  pieces.write("abc");
+  await setTimeout(50);
+  pieces.write("def");
+  expect((await pieces).text).toBe("abcdef");
 });
 
 test("a compressed body is refused, not misread", async () => {
