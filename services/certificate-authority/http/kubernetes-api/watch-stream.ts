@@ -19,7 +19,7 @@ export class WatchStream {
     this.#response = response;
     this.#contentType = contentType;
     this.#maxBufferBytes = maxBufferBytes;
-    response.once("close", () => this.#close());
+    response.on("close", () => this.#close());
     // Without a listener a broken connection would end the process.
     response.on("error", () => this.#close());
   }

@@ -14,7 +14,7 @@ import type { WatchStream } from "./watch-stream.ts";
 
 const BOOKMARK_MILLISECONDS = 60_000;
 /** How long before its end a watch gets its last bookmark. */
-const LAST_BOOKMARK_SECONDS = 2;
+const LAST_BOOKMARK_MILLISECONDS = 2_000;
 const MIN_DEFAULT_TIMEOUT_SECONDS = 1_800;
 /** Beyond this a timer does not reach; no client asks for a day. */
 const MAX_TIMEOUT_SECONDS = 86_400;
@@ -30,6 +30,8 @@ interface Watch {
   readonly seconds: number;
   /** Every change up to here was delivered. */
   delivered: number;
+  /** The next bookmark may go this far; undefined until changes are followed. */
+  settled: number | undefined;
 }
 
 /**
@@ -52,7 +54,7 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
   const stream = deps.watches.open(call.response, contentType);
   const events = watchEvents({ ...output, includeObject }, deps.clock);
   const seconds = options.timeoutSeconds ?? MIN_DEFAULT_TIMEOUT_SECONDS * (1 + Math.random());
-  const watch: Watch = { deps, stream, events, selection, options, seconds, delivered: 0 };
+  const watch: Watch = { deps, stream, events, selection, options, seconds, delivered: 0, settled: undefined };
   stream.onClose(() => {
     if (stream.isTooSlow) deps.logger.info({ requestId: call.requestId }, "a watch was cut: its reader fell behind");
   });
@@ -67,7 +69,7 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
 async function runWatch(watch: Watch): Promise<void> {
   const { deps, stream, options } = watch;
   const { resourceVersion = 0, sendInitialEvents } = options;
-  endAfter(stream, watch.seconds);
+  keepTime(watch);
   if (sendInitialEvents ?? resourceVersion === 0) {
     follow(watch, await sendState(watch));
     return;
@@ -76,8 +78,20 @@ async function runWatch(watch: Watch): Promise<void> {
   follow(watch, resourceVersion === 0 ? deps.requests.revision() : resourceVersion);
 }
 
-function endAfter(stream: WatchStream, seconds: number): void {
-  const timer = setTimeout(() => stream.end(), Math.min(seconds, MAX_TIMEOUT_SECONDS) * 1000);
+/** One timer for all that comes due while a watch lasts: a bookmark a minute, one shortly before the end, the end. */
+function keepTime(watch: Watch): void {
+  const { stream, options } = watch;
+  let timer: NodeJS.Timeout | undefined;
+  const waitWith = (left: number): void => {
+    const untilLast = left > LAST_BOOKMARK_MILLISECONDS ? left - LAST_BOOKMARK_MILLISECONDS : left;
+    const wait = options.allowBookmarks ? Math.min(BOOKMARK_MILLISECONDS, untilLast) : left;
+    timer = setTimeout(() => {
+      if (wait === left) stream.end();
+      else sendBookmark(watch);
+      if (!stream.isClosed) waitWith(left - wait);
+    }, wait);
+  };
+  waitWith(Math.min(watch.seconds, MAX_TIMEOUT_SECONDS) * 1000);
   stream.onClose(() => clearTimeout(timer));
 }
 
@@ -97,7 +111,7 @@ function* addedEvents(items: readonly CertificateSigningRequest[], events: Watch
 }
 
 function follow(watch: Watch, afterRevision: number): void {
-  const { deps, stream, selection, options } = watch;
+  const { deps, stream, selection } = watch;
   if (stream.isClosed) return;
   let subscription: WatchSubscription;
   try {
@@ -113,27 +127,19 @@ function follow(watch: Watch, afterRevision: number): void {
   }
   stream.onClose(() => subscription.close());
   watch.delivered = afterRevision;
-  if (options.allowBookmarks) sendBookmarks(watch);
+  watch.settled = deps.requests.revision();
 }
 
 /**
  * A bookmark names a revision up to which everything was delivered. Deliveries may trail the newest revision by a few
  * turns of the event loop, so a bookmark goes no further than the newest revision at the time of the one before it.
- * There is one a minute, and one shortly before the end, so that the next watch has little to catch up with.
  */
-function sendBookmarks(watch: Watch): void {
-  const { deps, stream, events } = watch;
-  let settled = deps.requests.revision();
-  const send = (): void => {
-    watch.delivered = Math.max(watch.delivered, settled);
-    stream.send(events.bookmark(watch.delivered, false));
-    settled = deps.requests.revision();
-  };
-  const interval = setInterval(send, BOOKMARK_MILLISECONDS);
-  stream.onClose(() => clearInterval(interval));
-  if (watch.seconds <= LAST_BOOKMARK_SECONDS) return;
-  const last = setTimeout(send, Math.min(watch.seconds - LAST_BOOKMARK_SECONDS, MAX_TIMEOUT_SECONDS) * 1000);
-  stream.onClose(() => clearTimeout(last));
+function sendBookmark(watch: Watch): void {
+  const { deps, stream, events, settled } = watch;
+  if (settled === undefined) return;
+  watch.delivered = Math.max(watch.delivered, settled);
+  stream.send(events.bookmark(watch.delivered, false));
+  watch.settled = deps.requests.revision();
 }
 
 function sendChanges(watch: Watch, changes: readonly Change[]): void {

@@ -365,6 +365,24 @@ describe("bookmarks", () => {
     expect(await watch.ended).toBe("orderly");
   });
 
+  test("one watch has those of each minute, the last one and its end", async () => {
+    holdTimers();
+    const api = csrApi({ initial: [request()] });
+    const watch = await open(api, "allowWatchBookmarks=true&resourceVersion=1&timeoutSeconds=125");
+    for (const wait of [60_000, 60_000, 3_000]) {
+      jest.advanceTimersByTime(wait - 1);
+      await relabel(api, "csr-1", { a: String(wait) });
+      expect(await nextInShort(watch, 1)).toEqual([expect.stringMatching(/^MODIFIED/)]);
+      jest.advanceTimersByTime(1);
+      expect(await nextInShort(watch, 1)).toEqual([expect.stringMatching(/^BOOKMARK/)]);
+    }
+    jest.advanceTimersByTime(1_999);
+    expect(api.watches.size).toBe(1);
+    jest.advanceTimersByTime(1);
+    expect(await watch.ended).toBe("orderly");
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   test("a watch of two seconds has none", async () => {
     holdTimers();
     const watch = await open(
