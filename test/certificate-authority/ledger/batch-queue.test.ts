@@ -7,6 +7,11 @@ import { createLogger } from "../../../services/shared/logging.ts";
 const LIMITS = { maximumBatch: 2, maximumQueuedOperations: 10, maximumQueuedBytes: 1_000 };
 const DONE: OperationOutcome = { kind: "done", answer: undefined };
 
+/** As long as a batch collects, and one more. */
+async function collected(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+}
+
 function openQueue() {
   const sent: (readonly Operation[])[] = [];
   const events: string[] = [];
@@ -30,14 +35,34 @@ test("one batch is in flight; what comes meanwhile collects, up to the largest b
   const { queue, sent, submit } = openQueue();
   void submit("a");
   expect(sent).toEqual([]);
-  await nextTurn();
+  await collected();
   for (const name of ["b", "c", "d"]) void submit(name);
-  await nextTurn();
+  await collected();
   expect(sent.map(({ length }) => length)).toEqual([1]);
   queue.receive([DONE]);
+  await collected();
   expect(sent.map(({ length }) => length)).toEqual([1, 2]);
   queue.receive([DONE, DONE]);
+  await collected();
   expect(sent.map(({ length }) => length)).toEqual([1, 2, 1]);
+});
+
+test("what comes in the turns after the first operation goes out with it", async () => {
+  const { sent, submit } = openQueue();
+  void submit("a");
+  await nextTurn();
+  await nextTurn();
+  expect(sent).toEqual([]);
+  void submit("b");
+  await collected();
+  expect(sent.map(({ length }) => length)).toEqual([2]);
+});
+
+test("a full batch goes out in the next turn", async () => {
+  const { sent, submit } = openQueue();
+  for (const name of ["a", "b"]) void submit(name);
+  await nextTurn();
+  expect(sent.map(({ length }) => length)).toEqual([2]);
 });
 
 test("all of a batch is taken in, in order, before any promise of it resolves", async () => {
