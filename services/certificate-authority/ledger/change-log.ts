@@ -12,7 +12,7 @@ export interface ChangeLog {
   compactedRevision(): number;
   /** At most `limit` changes after `revision`, oldest first, of one name or of all; undefined when some were dropped. */
   after(revision: number, name: string | undefined, limit: number): readonly Change[] | undefined;
-  /** The object that the change of that revision replaced or removed. */
+  /** The object that the change of that revision replaced or removed; it is kept for as long as that change. */
   previousOf(revision: number): CertificateSigningRequest | undefined;
 }
 
@@ -21,7 +21,7 @@ export function createChangeLog(connection: Connection): ChangeLog {
   const meta = metaTable(connection);
   const compactedRevision = () => meta.get("compacted_revision") ?? FIRST_REVISION;
   return {
-    head: () => changes.head() ?? compactedRevision(),
+    head: () => Math.max(changes.head() ?? 0, compactedRevision()),
     compactedRevision,
     // One transaction, so that no compaction comes between the question and the answer.
     after: connection.transaction((revision: number, name: string | undefined, limit: number) => {

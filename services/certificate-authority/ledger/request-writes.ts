@@ -2,7 +2,7 @@ import type { AuditWrites } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
 import type { CompactChanges, CreateRequest, RemoveRequest, Revised, UpdateRequest } from "./operations.ts";
 import { requestChanged, requestExists, requestNotFound, tooManyRequestsStored } from "./refusals.ts";
-import { changesReader, changesWriter, type NewChange } from "./tables/changes-table.ts";
+import { changesReader, changesWriter } from "./tables/changes-table.ts";
 import { metaTable } from "./tables/meta-table.ts";
 import { type RequestRow, requestsWriter } from "./tables/requests-table.ts";
 
@@ -22,12 +22,12 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
   const logReader = changesReader(connection);
   const meta = metaTable(connection);
   const compactedRevision = () => meta.get("compacted_revision") ?? FIRST_REVISION;
-  const readState = () => ({ revision: logReader.head() ?? compactedRevision(), count: requests.count() });
+  const head = () => Math.max(logReader.head() ?? 0, compactedRevision());
+  const readState = () => ({ revision: head(), count: requests.count() });
   let state = readState();
 
-  function appendChange(change: Omit<NewChange, "revision">): number {
+  function nextRevision(): number {
     const revision = state.revision + 1;
-    log.append({ ...change, revision });
     state = { ...state, revision };
     return revision;
   }
@@ -41,20 +41,20 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
     create({ name, uid, object, atMilliseconds, createdMilliseconds, state: left }: CreateRequest) {
       if (requests.byName(name) !== undefined) throw requestExists(name);
       if (state.count >= maximumRequests) throw tooManyRequestsStored(maximumRequests);
-      const change = { type: "ADDED", name, atMilliseconds, object, previousRevision: null, previous: null } as const;
-      const revision = appendChange(change);
-      requests.insert({ name, uid, state: left, createdMilliseconds, revision, object });
+      const revision = nextRevision();
+      log.append({ revision, type: "ADDED", name, atMilliseconds, object, previousRevision: null });
+      requests.insert({ name, uid, state: left, createdMilliseconds, revision });
       state = { ...state, count: state.count + 1 };
       return { revision };
     },
 
     update(operation: UpdateRequest): Revised {
       const { name, object, atMilliseconds, decision, certificate } = operation;
-      const current = requireCurrent(requests.byName(name), operation);
+      const { revision: previousRevision } = requireCurrent(requests.byName(name), operation);
       if (certificate) audited.requireNewCertificate(certificate);
-      const { revision: previousRevision, object: previous } = current;
-      const revision = appendChange({ type: "MODIFIED", name, atMilliseconds, object, previousRevision, previous });
-      requests.update(name, operation.state, revision, object);
+      const revision = nextRevision();
+      log.append({ revision, type: "MODIFIED", name, atMilliseconds, object, previousRevision });
+      requests.update(name, operation.state, revision);
       if (decision) audited.recordDecision(decision);
       if (certificate) audited.recordCertificate(certificate);
       return { revision, previousRevision };
@@ -62,10 +62,9 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
 
     remove(operation: RemoveRequest): Revised {
       const { name, atMilliseconds } = operation;
-      const current = requireCurrent(requests.byName(name), operation);
-      const { uid, revision: previousRevision, object } = current;
-      const change = { type: "DELETED", name, atMilliseconds, object, previousRevision, previous: object } as const;
-      const revision = appendChange(change);
+      const { uid, revision: previousRevision } = requireCurrent(requests.byName(name), operation);
+      const revision = nextRevision();
+      log.appendDeletion(revision, atMilliseconds, previousRevision);
       requests.remove(name);
       audited.recordRemoval(operation, uid, revision);
       state = { ...state, count: state.count - 1 };
@@ -82,7 +81,7 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
       const dropped = firstKept === -1 ? rows : rows.slice(0, firstKept);
       const last = dropped.at(-1);
       if (last === undefined) return { compactedRevision: start, isDone: true };
-      log.removeUpTo(last.revision);
+      log.compact(start, last.revision);
       meta.set("compacted_revision", last.revision);
       return { compactedRevision: last.revision, isDone: firstKept !== -1 || rows.length < COMPACTION_STEP };
     },

@@ -3,9 +3,10 @@ import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import type { CertificateSigningRequest } from "../../../services/certificate-authority/domain/certificate-signing-request.ts";
 import type { Change } from "../../../services/certificate-authority/domain/ports.ts";
+import { openForReading } from "../../../services/certificate-authority/ledger/connection.ts";
 import type { Ledger } from "../../../services/certificate-authority/ledger/ledger.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
-import { APPROVED, storedCsr } from "../../builders/stored-csr.ts";
+import { APPROVED, ISSUED, storedCsr } from "../../builders/stored-csr.ts";
 
 let opened: TestLedger;
 
@@ -40,6 +41,13 @@ const revisionsOf = (changes: readonly Change[]) => changes.map(({ revision }) =
 async function createMany({ requests }: Ledger, count: number): Promise<void> {
   const names = Array.from({ length: count }, (_, index) => `many-${index}`);
   await Promise.all(names.map((name) => requests.create(storedCsr(name))));
+}
+
+function storedRevisions(): unknown {
+  const connection = openForReading(opened.file);
+  const revisions = connection.prepare("SELECT revision FROM changes ORDER BY revision").pluck().all();
+  connection.close();
+  return revisions;
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -136,12 +144,34 @@ test("compaction drops what is older; earlier revisions are Expired, later ones 
 
 test("a log compacted to nothing keeps its revision and its bound over a restart", async () => {
   await createMany(opened.ledger, 3);
+  await opened.ledger.requests.remove("many-2", {});
   await opened.ledger.maintenance.compact(new Date(Date.now() + 1_000));
   await opened.reopen();
   const { requests } = opened.ledger;
-  expect([requests.revision(), requests.compactedRevision()]).toEqual([4, 4]);
-  expect((await requests.create(storedCsr("next"))).metadata.resourceVersion).toBe("5");
-  expect(() => watch(opened.ledger, 3)).toThrow(expect.objectContaining({ reason: "Expired" }));
+  expect([requests.revision(), requests.compactedRevision()]).toEqual([5, 5]);
+  expect((await requests.create(storedCsr("next"))).metadata.resourceVersion).toBe("6");
+  expect(() => watch(opened.ledger, 4)).toThrow(expect.objectContaining({ reason: "Expired" }));
+});
+
+test("compaction keeps the objects, and what a change that is left replaced, and nothing else", async () => {
+  const { requests, maintenance } = opened.ledger;
+  const created = await requests.create(storedCsr("a"));
+  const updated = await requests.update({ ...created, status: APPROVED });
+  const removed = await requests.create(storedCsr("b"));
+  await requests.remove("b", {});
+  const kept = await requests.create(storedCsr("c"));
+  await maintenance.compact(new Date(Date.now() + 1_000));
+  expect(storedRevisions()).toEqual([3, 6]);
+  expect((await requests.list()).items).toEqual([updated, kept]);
+  const issued = await requests.update({ ...updated, status: ISSUED });
+  expect(await requests.create(removed)).toMatchObject({ metadata: { name: "b" } });
+  await opened.reopen();
+  const { changes } = watch(opened.ledger, 6);
+  await until(() => changes.length === 2);
+  expect(changes[0]).toMatchObject({ object: issued, previous: updated });
+  await opened.ledger.maintenance.compact(new Date(Date.now() + 1_000));
+  expect(storedRevisions()).toEqual([6, 7, 8]);
+  expect((await opened.ledger.maintenance.verify()).problems).toEqual([]);
 });
 
 test("the log keeps no more entries than its bound, however young", async () => {

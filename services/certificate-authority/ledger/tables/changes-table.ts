@@ -9,23 +9,31 @@ export interface ChangeRow {
   readonly name: string;
   readonly previousRevision: number | null;
   readonly object: string;
+  /** The state that was replaced; it stays in the log for as long as this change does. */
   readonly previous: string | null;
 }
 
-const COLUMNS = "revision, type, name, previous_revision AS previousRevision, object, previous";
+const COLUMNS =
+  "c.revision AS revision, c.type AS type, c.name AS name, c.previous_revision AS previousRevision, " +
+  "c.object AS object, replaced.object AS previous";
+const WITH_REPLACED = "LEFT JOIN changes AS replaced ON replaced.revision = c.previous_revision";
 
 export const changesSql = {
   head: "SELECT max(revision) FROM changes",
-  after: `SELECT ${COLUMNS} FROM changes WHERE revision > ? ORDER BY revision LIMIT ?`,
+  after: `SELECT ${COLUMNS} FROM changes AS c ${WITH_REPLACED} WHERE c.revision > ? ORDER BY c.revision LIMIT ?`,
   ofNameAfter:
-    `SELECT ${COLUMNS} FROM changes INDEXED BY changes_by_name ` +
-    "WHERE name = ? AND revision > ? ORDER BY revision LIMIT ?",
-  byRevision: `SELECT ${COLUMNS} FROM changes WHERE revision = ?`,
-  insert:
-    "INSERT INTO changes (revision, type, name, at_ms, previous_revision, object, previous) " +
-    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+    `SELECT ${COLUMNS} FROM changes AS c INDEXED BY changes_by_name ${WITH_REPLACED} ` +
+    "WHERE c.name = ? AND c.revision > ? ORDER BY c.revision LIMIT ?",
+  byRevision: `SELECT ${COLUMNS} FROM changes AS c ${WITH_REPLACED} WHERE c.revision = ?`,
+  insert: "INSERT INTO changes (revision, type, name, at_ms, previous_revision, object) VALUES (?, ?, ?, ?, ?, ?)",
+  insertDeletion:
+    "INSERT INTO changes (revision, type, name, at_ms, previous_revision, object) " +
+    "SELECT ?, 'DELETED', name, ?, revision, object FROM changes WHERE revision = ?",
   ages: "SELECT revision, at_ms AS atMilliseconds FROM changes WHERE revision > ? ORDER BY revision LIMIT ?",
-  removeUpTo: "DELETE FROM changes WHERE revision <= ?",
+  removeReplaced:
+    "DELETE FROM changes WHERE revision IN " +
+    "(SELECT previous_revision FROM changes WHERE revision > ? AND revision <= ? AND previous_revision IS NOT NULL)",
+  removeDeletions: "DELETE FROM changes WHERE revision > ? AND revision <= ? AND type = 'DELETED'",
 } as const;
 
 /** Reads the change log. */
@@ -35,7 +43,7 @@ export function changesReader(connection: Connection) {
   const ofNameAfter = connection.prepare<[string, number, number], ChangeRow>(changesSql.ofNameAfter);
   const byRevision = connection.prepare<[number], ChangeRow>(changesSql.byRevision);
   return {
-    /** The newest revision in the log; undefined when compaction has left it empty. */
+    /** The newest revision in the log, which compaction may have passed; undefined when the log is empty. */
     head: (): number | undefined => head.get() ?? undefined,
     after: (revision: number, limit: number): readonly ChangeRow[] => after.all(revision, limit),
     ofNameAfter: (name: string, revision: number, limit: number): readonly ChangeRow[] =>
@@ -46,26 +54,35 @@ export function changesReader(connection: Connection) {
 
 export interface NewChange {
   readonly revision: number;
-  readonly type: ChangeType;
+  readonly type: Exclude<ChangeType, "DELETED">;
   readonly name: string;
   readonly atMilliseconds: number;
   readonly previousRevision: number | null;
   readonly object: string;
-  readonly previous: string | null;
 }
 
-/** Appends to the change log and drops its oldest entries. */
+/** Appends to the change log and drops what its oldest entries replaced. */
 export function changesWriter(connection: Connection) {
   const insert = connection.prepare(changesSql.insert);
   const ages = connection.prepare<[number, number], { revision: number; atMilliseconds: number }>(changesSql.ages);
-  const removeUpTo = connection.prepare<[number]>(changesSql.removeUpTo);
+  const insertDeletion = connection.prepare<[number, number, number]>(changesSql.insertDeletion);
+  const removeReplaced = connection.prepare<[number, number]>(changesSql.removeReplaced);
+  const removeDeletions = connection.prepare<[number, number]>(changesSql.removeDeletions);
   return {
     append(change: NewChange): void {
-      const { revision, type, name, atMilliseconds, previousRevision, object, previous } = change;
-      insert.run(revision, type, name, atMilliseconds, previousRevision, object, previous);
+      const { revision, type, name, atMilliseconds, previousRevision, object } = change;
+      insert.run(revision, type, name, atMilliseconds, previousRevision, object);
+    },
+    /** The object of a deletion is its last state, that of `previousRevision`. */
+    appendDeletion(revision: number, atMilliseconds: number, previousRevision: number): void {
+      insertDeletion.run(revision, atMilliseconds, previousRevision);
     },
     /** The oldest entries after `revision`, at most `limit`, oldest first. */
     oldest: (revision: number, limit: number) => ages.all(revision, limit),
-    removeUpTo: (revision: number): void => void removeUpTo.run(revision),
+    /** Drops the states that the changes in this range replaced or ended; the states that they made stay. */
+    compact(afterRevision: number, upToRevision: number): void {
+      removeReplaced.run(afterRevision, upToRevision);
+      removeDeletions.run(afterRevision, upToRevision);
+    },
   };
 }

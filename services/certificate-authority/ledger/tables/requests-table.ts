@@ -6,20 +6,27 @@ export type RequestState = "undecided" | "awaitingSignature" | "settled";
 export interface RequestRow {
   readonly name: string;
   readonly uid: string;
+  /** Of the change that holds the object. */
   readonly revision: number;
+}
+
+export interface StoredRequestRow extends RequestRow {
   /** JSON of the API object, with an empty resourceVersion. */
   readonly object: string;
 }
 
 export const requestsSql = {
-  byName: "SELECT name, uid, revision, object FROM requests WHERE name = ?",
+  byName: "SELECT name, uid, revision FROM requests WHERE name = ?",
+  objectByName:
+    "SELECT requests.name AS name, uid, requests.revision AS revision, object FROM requests " +
+    "JOIN changes ON changes.revision = requests.revision WHERE requests.name = ?",
   revisions: "SELECT name, revision FROM requests WHERE name > ? ORDER BY name",
   count: "SELECT count(*) FROM requests WHERE name > ''",
   unfinished:
     "SELECT name FROM requests INDEXED BY requests_unfinished " +
     "WHERE state IN ('undecided', 'awaitingSignature') AND created_ms >= ? ORDER BY created_ms, id",
-  insert: "INSERT INTO requests (name, uid, state, created_ms, revision, object) VALUES (?, ?, ?, ?, ?, ?)",
-  update: "UPDATE requests SET state = ?, revision = ?, object = ? WHERE name = ?",
+  insert: "INSERT INTO requests (name, uid, state, created_ms, revision) VALUES (?, ?, ?, ?, ?)",
+  update: "UPDATE requests SET state = ?, revision = ? WHERE name = ?",
   remove: "DELETE FROM requests WHERE name = ?",
 } as const;
 
@@ -28,11 +35,11 @@ const EARLIEST_MILLISECONDS = Number.MIN_SAFE_INTEGER;
 
 /** Reads the objects as they stand. */
 export function requestsReader(connection: Connection) {
-  const byName = connection.prepare<[string], RequestRow>(requestsSql.byName);
+  const objectByName = connection.prepare<[string], StoredRequestRow>(requestsSql.objectByName);
   const revisions = connection.prepare<[string], { name: string; revision: number }>(requestsSql.revisions);
   const unfinished = connection.prepare<[number], string>(requestsSql.unfinished).pluck();
   return {
-    byName: (name: string): RequestRow | undefined => byName.get(name),
+    byName: (name: string): StoredRequestRow | undefined => objectByName.get(name),
     /** Name and revision of every object, in name order. */
     revisions: () => revisions.all(""),
     /** Names of those with work left, oldest first. */
@@ -46,24 +53,23 @@ export interface NewRequest {
   readonly state: RequestState;
   readonly createdMilliseconds: number;
   readonly revision: number;
-  readonly object: string;
 }
 
-/** Writes the objects; preconditions are the caller's. */
+/** Writes which objects there are; preconditions are the caller's. */
 export function requestsWriter(connection: Connection) {
   const byName = connection.prepare<[string], RequestRow>(requestsSql.byName);
   const count = connection.prepare<[], number>(requestsSql.count).pluck();
   const insert = connection.prepare(requestsSql.insert);
-  const update = connection.prepare<[string, number, string, string]>(requestsSql.update);
+  const update = connection.prepare<[string, number, string]>(requestsSql.update);
   const remove = connection.prepare<[string]>(requestsSql.remove);
   return {
     byName: (name: string): RequestRow | undefined => byName.get(name),
     count: (): number => count.get() ?? 0,
-    insert({ name, uid, state, createdMilliseconds, revision, object }: NewRequest): void {
-      insert.run(name, uid, state, createdMilliseconds, revision, object);
+    insert({ name, uid, state, createdMilliseconds, revision }: NewRequest): void {
+      insert.run(name, uid, state, createdMilliseconds, revision);
     },
-    update(name: string, state: RequestState, revision: number, object: string): void {
-      update.run(state, revision, object, name);
+    update(name: string, state: RequestState, revision: number): void {
+      update.run(state, revision, name);
     },
     remove: (name: string): void => void remove.run(name),
   };

@@ -12,33 +12,47 @@ interface ChangeHead {
   readonly revision: number;
   readonly type: ChangeType;
   readonly name: string;
+  readonly object: string;
+}
+
+interface LoggedChange extends Omit<ChangeHead, "object"> {
+  readonly previousRevision: number | null;
+  readonly hasPrevious: 0 | 1;
 }
 
 export const requestChecksSql = {
-  requests: "SELECT name, uid, state, revision, object FROM requests WHERE name > ? ORDER BY name",
-  changes: "SELECT revision, type, name FROM changes WHERE revision > ? ORDER BY revision",
+  requests: "SELECT name, uid, state, revision FROM requests WHERE name > ? ORDER BY name",
+  changes:
+    "SELECT c.revision AS revision, c.type AS type, c.name AS name, c.previous_revision AS previousRevision, " +
+    "replaced.revision IS NOT NULL AS hasPrevious FROM changes AS c " +
+    "LEFT JOIN changes AS replaced ON replaced.revision = c.previous_revision " +
+    "WHERE c.revision > ? ORDER BY c.revision",
   lastOfName:
     "SELECT revision, type, name, object FROM changes INDEXED BY changes_by_name " +
     "WHERE name = ? ORDER BY revision DESC LIMIT 1",
   hasRequest: "SELECT 1 FROM requests WHERE name = ?",
 } as const;
 
-/** The objects against their change log, and the log against its own numbering. */
+/** The objects against the change log that holds them, and the log against its own numbering. */
 export function checkRequests(connection: Connection, problems: Problems): undefined {
   const compactedRevision = createChangeLog(connection).compactedRevision();
   checkLog(connection, compactedRevision, problems);
-  checkObjects(connection, compactedRevision, problems);
+  checkObjects(connection, problems);
 }
 
 function checkLog(connection: Connection, compactedRevision: number, problems: Problems): void {
   const lastOfName = connection.prepare<[string], ChangeHead>(requestChecksSql.lastOfName);
   const hasRequest = connection.prepare<[string]>(requestChecksSql.hasRequest);
   let expected = compactedRevision + 1;
-  for (const { revision, type, name } of connection
-    .prepare<[number], ChangeHead>(requestChecksSql.changes)
-    .iterate(0)) {
-    if (revision !== expected) problems.add(`changes: revision ${revision} stands where ${expected} belongs`);
-    expected = revision + 1;
+  for (const change of connection.prepare<[number], LoggedChange>(requestChecksSql.changes).iterate(0)) {
+    const { revision, type, name, previousRevision, hasPrevious } = change;
+    if (revision > compactedRevision) {
+      if (revision !== expected) problems.add(`changes: revision ${revision} stands where ${expected} belongs`);
+      expected = revision + 1;
+      if (previousRevision !== null && hasPrevious === 0) {
+        problems.add(`changes: revision ${revision} replaced revision ${previousRevision}, which is not there`);
+      }
+    }
     const isLast = lastOfName.get(name)?.revision === revision;
     if (isLast && type !== "DELETED" && hasRequest.get(name) === undefined) {
       problems.add(`request ${name}: revision ${revision} stored it, and it is not there`);
@@ -46,19 +60,19 @@ function checkLog(connection: Connection, compactedRevision: number, problems: P
   }
 }
 
-function checkObjects(connection: Connection, compactedRevision: number, problems: Problems): void {
-  const lastOfName = connection.prepare<[string], ChangeHead & { object: string }>(requestChecksSql.lastOfName);
+function checkObjects(connection: Connection, problems: Problems): void {
+  const lastOfName = connection.prepare<[string], ChangeHead>(requestChecksSql.lastOfName);
   for (const row of connection.prepare<[string], WholeRequestRow>(requestChecksSql.requests).iterate("")) {
     const last = lastOfName.get(row.name);
-    const isAsLogged = last
-      ? last.type !== "DELETED" && last.revision === row.revision && last.object === row.object
-      : row.revision <= compactedRevision;
-    if (!isAsLogged) problems.add(`request ${row.name}: it is not what the change log says it became`);
-    if (!isConsistent(row)) problems.add(`request ${row.name}: its columns and its object disagree`);
+    if (last === undefined || last.type === "DELETED" || last.revision !== row.revision) {
+      problems.add(`request ${row.name}: it is not what the change log says it became`);
+    } else if (!isConsistent(row, last.object)) {
+      problems.add(`request ${row.name}: its columns and its object disagree`);
+    }
   }
 }
 
-function isConsistent({ name, uid, state, object }: WholeRequestRow): boolean {
+function isConsistent({ name, uid, state }: WholeRequestRow, object: string): boolean {
   try {
     const csr = JSON.parse(object) as CertificateSigningRequest;
     return csr.metadata.name === name && csr.metadata.uid === uid && stateOf(csr) === state;
