@@ -4,6 +4,7 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.ts";
 import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
+import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
 import { KEY_ALGORITHMS } from "./domain/issuer.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 
@@ -96,6 +97,7 @@ const configurationSchema = z.strictObject({
     })
     .prefault({}),
   authentication: authenticationSchema,
+  authorization: authorizationSchema,
   rbac: z.strictObject({ files: z.array(z.string().min(1)).default([]) }).prefault({}),
   limits: z
     .strictObject({
@@ -210,6 +212,7 @@ function resolvePaths(
     issuer: { ...issuer, ...(importFiles && { import: importFiles }) },
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
+    authorization: resolveAuthorizationPaths(configuration.authorization, (path) => resolve(base, path)),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },
     ...(configuration.audit && { audit: resolveAuditPaths(configuration.audit, base) }),
   };

@@ -124,6 +124,8 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
   const access = createAccess({
     authentication: configuration.authentication,
+    authorization: configuration.authorization,
+    observeWebhook: metrics.authorizationWebhook,
     clusterCaPem: description.certificatePem,
     tokens: ledger.tokens,
     tokenHashKey: custody.deriveKey("bootstrap-token-hash"),

@@ -90,6 +90,19 @@ test("the audit record is off unless configured; paths are relative to the file"
   });
 });
 
+test("authorization is RBAC's alone unless configured; paths are relative to the file", () => {
+  expect(loadConfiguration({}).authorization).toEqual([{ type: "RBAC" }]);
+  const webhook = "{ type: Webhook, name: policy, kubeconfigFile: ../k, failurePolicy: NoOpinion }";
+  const configFile = file(`${HEAD}authorization: [${webhook}, { type: RBAC }]\n`);
+  expect(loadConfiguration({ configFile }).authorization).toEqual([
+    {
+      ...{ type: "Webhook", name: "policy", kubeconfigFile: join(directory, "../k"), failurePolicy: "NoOpinion" },
+      ...{ timeoutSeconds: 3, authorizedTtlSeconds: 300, unauthorizedTtlSeconds: 30 },
+    },
+    { type: "RBAC" },
+  ]);
+});
+
 test("the command line overrides the file", () => {
   const configFile = file(`${HEAD}server: { listen: "127.0.0.1:1" }\nlog: { level: debug }\n`);
   const { server, log } = loadConfiguration({ configFile, listen: "[::1]:0", logLevel: "error" });
@@ -131,6 +144,19 @@ test.each([
     text: `${HEAD}audit: { policyFile: p, mode: x, file: { path: a } }\n`,
     says: "audit.mode",
   },
+  { name: "an unknown authorizer", text: `${HEAD}authorization: [{ type: ABAC }]\n`, says: "authorization[0]" },
+  { name: "no authorizer", text: `${HEAD}authorization: []\n`, says: "authorization" },
+  { name: "RBAC twice", text: `${HEAD}authorization: [{ type: RBAC }, { type: RBAC }]\n`, says: "RBAC occurs twice" },
+  {
+    name: "an authorization webhook without failure policy",
+    text: `${HEAD}authorization: [{ type: Webhook, name: a, kubeconfigFile: k }]\n`,
+    says: "failurePolicy",
+  },
+  {
+    name: "an authorization webhook with conditions in CEL",
+    text: `${HEAD}authorization: [{ type: Webhook, name: a, kubeconfigFile: k, failurePolicy: Deny, matchConditions: [] }]\n`,
+    says: "CEL expressions are not supported",
+  },
   { name: "broken YAML", text: "a: [\n", says: "not valid YAML" },
   { name: "a duplicate key", text: `${HEAD}log: {}\nlog: {}\n`, says: "unique" },
   { name: "an empty file", text: "", says: "expected object" },
@@ -162,8 +188,12 @@ test("every key of the schema stands in the example", () => {
     "discoveryURL",
     "jwksFile",
   ];
+  const authorizers = ["type", "name", "kubeconfigFile", "timeoutSeconds", "failurePolicy"];
   for (const key of [
     ...authenticators,
+    ...authorizers,
+    "authorizedTtlSeconds",
+    "unauthorizedTtlSeconds",
     "bootstrapListen",
     "import",
     "keyEnvironment",

@@ -2,11 +2,14 @@ import { createSecretKey } from "node:crypto";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { UserInfo } from "../../shared/user-info.ts";
-import type { AccessAttributes, AccessDecision, Authorizer } from "../domain/authorization.ts";
+import type { Authorizer } from "../domain/authorization.ts";
 import type { BootstrapTokens } from "../domain/ports.ts";
 import { type Credentials, type IdentificationDependencies, identify } from "./authenticate.ts";
 import { createAuthenticators } from "./authenticators/create.ts";
 import type { AuthenticatorSettings } from "./authenticators/settings.ts";
+import { chainAuthorizers } from "./authorization/chain.ts";
+import { type AuthorizerParts, createAuthorizers } from "./authorization/create.ts";
+import type { AuthorizerSettings } from "./authorization/settings.ts";
 import type { ClientCertificateFields } from "./client-certificate.ts";
 import { impersonate } from "./impersonation.ts";
 import type { PolicyRule, RbacObject } from "./rbac/objects.ts";
@@ -23,6 +26,8 @@ export interface Identity {
 
 /** Lists what somebody may do; for SelfSubjectRulesReview. */
 export interface RuleLister {
+  /** False when others than RBAC have a say, who do not list what they allow. */
+  readonly isComplete: boolean;
   /** Every rule that holds for the user, cluster-wide and, when `namespace` is not empty, in that namespace. */
   rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[];
 }
@@ -30,6 +35,10 @@ export interface RuleLister {
 export interface AccessDependencies {
   /** Who may call, in the order in which they are asked; certificates and then bootstrap tokens when absent. */
   readonly authentication?: readonly AuthenticatorSettings[];
+  /** Who decides what callers may do, in the order in which they are asked; RBAC alone when absent. */
+  readonly authorization?: readonly AuthorizerSettings[];
+  /** Told about each question to an authorization webhook. */
+  readonly observeWebhook?: AuthorizerParts["observe"];
   /** PEM of the CAs whose client certificates are users; needed when there are front proxies. */
   readonly clusterCaPem?: string;
   readonly tokens: BootstrapTokens;
@@ -62,13 +71,14 @@ export interface Access {
 }
 
 const DEFAULT_AUTHENTICATION: readonly AuthenticatorSettings[] = [{ clientCertificate: {} }, { bootstrapToken: {} }];
+const DEFAULT_AUTHORIZATION: readonly AuthorizerSettings[] = [{ type: "RBAC" }];
 const MIN_HASH_KEY_BYTES = 32;
 
 /**
  * Builds the room that answers who is calling and whether they may.
  *
- * @throws {RbacObjectsError} when a binding names a role that does not exist; AuthenticationSetupError when a file that
- *   an authenticator needs cannot be used.
+ * @throws {RbacObjectsError} when a binding names a role that does not exist; AuthenticationSetupError or KubeconfigError
+ *   when a file that an authenticator or authorizer needs cannot be used.
  */
 export function createAccess(deps: AccessDependencies): Access {
   const { tokens, clock, logger } = deps;
@@ -77,7 +87,10 @@ export function createAccess(deps: AccessDependencies): Access {
   }
   const tokenHashKey = createSecretKey(deps.tokenHashKey);
   const policy = compilePolicy(withStockObjects(deps.rbacObjects));
-  const decide = (user: UserInfo, attributes: AccessAttributes): AccessDecision => policy.decide(user, attributes);
+  const authorization = deps.authorization ?? DEFAULT_AUTHORIZATION;
+  const observe = deps.observeWebhook;
+  const decide = chainAuthorizers(createAuthorizers(authorization, { rbac: policy, clock, logger, observe }));
+  const isComplete = authorization.every(({ type }) => type === "RBAC");
   const { readCertificate, isRevoked } = deps;
   const authenticators = createAuthenticators(deps.authentication ?? DEFAULT_AUTHENTICATION, {
     ...{ tokens, tokenHashKey, readCertificate, isRevoked, clock, logger },
@@ -97,10 +110,14 @@ export function createAccess(deps: AccessDependencies): Access {
       const identified = identify(credentials, identification);
       const authenticated = identified instanceof Promise ? await identified : identified;
       credentials.onAuthenticated?.(authenticated);
-      return { authenticated, user: impersonate(authenticated, credentials.impersonation, decide) };
+      const { impersonation } = credentials;
+      const user =
+        impersonation === undefined ? authenticated : await impersonate(authenticated, impersonation, decide);
+      return { authenticated, user };
     },
     authorizer: {
       authorize: async (user, attributes) => decide(user, attributes),
+      isComplete,
       rulesFor: (user, namespace) => policy.rulesFor(user, namespace),
     },
     additionalClientCaPem: authenticators.additionalCaPem,

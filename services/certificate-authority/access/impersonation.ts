@@ -14,7 +14,7 @@ export interface Impersonation {
 }
 
 type ResourceAttributes = Extract<AccessAttributes, { kind: "resource" }>;
-type Decide = (user: UserInfo, attributes: AccessAttributes) => AccessDecision;
+type Decide = (user: UserInfo, attributes: AccessAttributes) => AccessDecision | Promise<AccessDecision>;
 
 const AUTHENTICATION_GROUP = "authentication.k8s.io";
 
@@ -27,15 +27,14 @@ const AUTHENTICATION_GROUP = "authentication.k8s.io";
  * @returns the requester itself when nothing is asked for.
  * @throws {StatusError} BadRequest when groups, uid or extras are asked for without a user; Forbidden.
  */
-export function impersonate(requester: UserInfo, wanted: Impersonation | undefined, decide: Decide): UserInfo {
-  if (wanted === undefined) return requester;
+export async function impersonate(requester: UserInfo, wanted: Impersonation, decide: Decide): Promise<UserInfo> {
   const { user: username = "", uid = "", groups, extra } = wanted;
   if (username === "") {
     if (groups.length === 0 && Object.keys(extra).length === 0 && uid === "") return requester;
     throw new StatusError("BadRequest", "groups, a uid or extras can be impersonated only together with a user");
   }
   for (const attributes of requiredRights(username, wanted)) {
-    if (!decide(requester, attributes).allowed) throw forbidden(requester, attributes);
+    if (!(await decide(requester, attributes)).allowed) throw forbidden(requester, attributes);
   }
   return { username, uid, groups: groupsOf(username, groups), extra: { ...extra } };
 }

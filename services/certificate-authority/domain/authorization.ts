@@ -17,9 +17,11 @@ export type AccessAttributes =
     }
   | { readonly kind: "path"; readonly verb: string; readonly path: string };
 
-/** Access is denied unless something allows it; `reason` names the binding that did, or is empty. */
+/** Access is refused unless something allows it; `reason` names the binding that did, or says why not, or is empty. */
 export interface AccessDecision {
   readonly allowed: boolean;
+  /** Refused outright, so that nobody else was asked; otherwise nobody had an opinion. */
+  readonly denied?: boolean;
   readonly reason: string;
 }
 

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { Counts, Distributions, type Tally } from "./tallies.ts";
 
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
@@ -35,6 +35,8 @@ export interface Metrics {
   readonly rejected: (signerName: string) => void;
   readonly retried: (phase: string) => void;
   readonly issuancePhase: (phase: string, seconds: number) => void;
+  /** One question to an authorization webhook; `remembered` ones cost no time. */
+  readonly authorizationWebhook: (name: string, outcome: string, seconds: number) => void;
   /** Several audit events at once; a failure is one attempt to hand over a batch. */
   readonly auditEvents: (sink: string, outcome: "written" | "dropped" | "failed", count: number) => void;
 }
@@ -103,6 +105,19 @@ export function createMetrics(): Metrics {
     labelNames: ["sink"],
     registers,
   });
+  const webhookAnswers = new Counter({
+    name: "gatehouse_authorization_webhook_answers_total",
+    help: "Questions to authorization webhooks by outcome: allowed, denied, noOpinion, failed, or remembered",
+    labelNames: ["webhook", "outcome"],
+    registers,
+  });
+  const webhookSeconds = new Histogram({
+    name: "gatehouse_authorization_webhook_seconds",
+    help: "Time an authorization webhook takes to answer, or to fail",
+    labelNames: ["webhook"],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  });
   let sources: MetricSources | undefined;
   const collectors = sourceGauges(registers);
   return {
@@ -123,6 +138,10 @@ export function createMetrics(): Metrics {
     rejected: (signer) => rejections.inc({ signer: knownSigner(signer) }),
     retried: (phase) => retries.inc({ phase }),
     issuancePhase: (phase, seconds) => phases.observe(seconds, phase),
+    authorizationWebhook: (webhook, outcome, seconds) => {
+      webhookAnswers.inc({ webhook, outcome });
+      if (outcome !== "remembered") webhookSeconds.observe({ webhook }, seconds);
+    },
     auditEvents: (sink, outcome, count) => {
       if (outcome === "failed") auditFailures.inc({ sink }, count);
       else auditEvents.inc({ sink, outcome }, count);

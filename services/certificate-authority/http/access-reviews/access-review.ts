@@ -48,9 +48,14 @@ export async function answerAccessReview(
   const isSelf = kind === "SelfSubjectAccessReview";
   const problems = [...problemsOf(spec, isSelf), ...metadataProblems(review)];
   if (problems.length > 0) throw invalidReview(kind, problems);
-  const { allowed, reason } = await authorizer.authorize(isSelf ? caller : subjectOf(spec), attributesOf(spec));
+  const { allowed, denied, reason } = await authorizer.authorize(isSelf ? caller : subjectOf(spec), attributesOf(spec));
   const evaluationError = selectorErrors(spec.resourceAttributes ?? {}).join("; ");
-  const status = { allowed, ...(reason !== "" && { reason }), ...(evaluationError !== "" && { evaluationError }) };
+  const status = {
+    allowed,
+    ...(denied && { denied }),
+    ...(reason !== "" && { reason }),
+    ...(evaluationError !== "" && { evaluationError }),
+  };
   return { metadata: {}, spec, status };
 }
 

@@ -26,7 +26,10 @@ export function answerRulesReview(review: JsonObject, caller: UserInfo, rules: R
   const nonResourceRules = all
     .filter(({ nonResourceURLs }) => nonResourceURLs.length > 0)
     .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
-  return { metadata: {}, spec: {}, status: { resourceRules, nonResourceRules, incomplete: false } };
+  const told = rules.isComplete
+    ? { incomplete: false }
+    : { incomplete: true, evaluationError: "what authorization webhooks allow is not listed" };
+  return { metadata: {}, spec: {}, status: { resourceRules, nonResourceRules, ...told } };
 }
 
 /**

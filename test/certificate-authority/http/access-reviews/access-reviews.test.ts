@@ -17,6 +17,7 @@ const administrator = user("alice", "gatehouse:administrators");
 const policy = compilePolicy(STOCK_OBJECTS);
 const authorizer = {
   authorize: async (...[who, what]: Parameters<typeof policy.decide>) => policy.decide(who, what),
+  isComplete: true,
   rulesFor: (who: UserInfo, namespace: string) => policy.rulesFor(who, namespace),
 };
 
