@@ -27,7 +27,7 @@ export interface LoadJob {
   readonly concurrency: number;
   /** New work is taken up until this many seconds have passed; what was begun is finished. */
   readonly seconds?: number;
-  /** Exactly this much work. One of the two must be given. */
+  /** No more than this much work. One of the two must be given. */
   readonly count?: number;
   /** Which of the prepared requests is used first, so that no two rounds against a server use the same. */
   readonly firstRequest: number;
@@ -42,7 +42,7 @@ export interface LoadJob {
 export interface LoadResult {
   /** Pieces of work done, those that were finished after the time was up included. */
   readonly completed: number;
-  /** Of these, how many a second within the time, or over the whole work when a count was given. */
+  /** Of these, how many a second: over the whole work when a count was given, else within the time. */
   readonly perSecond: number;
   readonly failed: number;
   /** The first few messages. */

@@ -52,7 +52,7 @@ class Run {
   }
 
   async done(): Promise<LoadResult> {
-    const { concurrency, seconds } = this.#job;
+    const { concurrency, seconds, count } = this.#job;
     const clients = await Promise.all(Array.from({ length: concurrency }, () => this.#crowd.client()));
     const cpuBefore = process.cpuUsage();
     const started = performance.now();
@@ -63,7 +63,8 @@ class Run {
     for (const client of clients) client.close();
     return {
       completed: this.#milliseconds.length,
-      perSecond: seconds === undefined ? this.#milliseconds.length / wallSeconds : this.#inTime / seconds,
+      perSecond:
+        seconds === undefined || count !== undefined ? this.#milliseconds.length / wallSeconds : this.#inTime / seconds,
       ...{ failed: this.#failed, errors: this.#errors, wallSeconds, cpuMicroseconds: cpu.user + cpu.system },
       p50Milliseconds: percentile(this.#milliseconds, 50),
       p99Milliseconds: percentile(this.#milliseconds, 99),

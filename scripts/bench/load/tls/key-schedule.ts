@@ -37,7 +37,7 @@ class Label {
     this.#length = length;
   }
 
-  expand(secret: Buffer, context = EMPTY): Buffer {
+  expand(secret: Buffer, context: Buffer = EMPTY): Buffer {
     const info = Buffer.concat([this.#head, Buffer.from([context.length]), context, Buffer.from([1])]);
     return authenticate(secret, info).subarray(0, this.#length);
   }

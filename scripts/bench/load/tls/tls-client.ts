@@ -30,8 +30,8 @@ export class TlsClient {
   readonly #socket: Socket;
   readonly #listener: TlsListener;
   /** Octets of a record that is not complete yet. */
-  #rest = EMPTY;
-  #transcript = EMPTY;
+  #rest: Buffer = EMPTY;
+  #transcript: Buffer = EMPTY;
   #keys: KeySchedule | undefined;
   #handshake: PhaseSecrets | undefined;
   /** Where in the transcript the next of the server's messages begins. */
