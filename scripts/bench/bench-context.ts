@@ -18,6 +18,8 @@ export interface Bench {
   readonly rounds: number;
   /** How long one turn takes. */
   readonly turnSeconds: number;
+  /** How much work, and how many seconds at most, each server gets before it counts. */
+  readonly warmUp: { readonly count: number; readonly seconds: number };
   /** Tells whoever waits what is going on. */
   readonly say: (text: string) => void;
 }

@@ -39,7 +39,7 @@ export class Target {
   }
 
   /** A turn that does not count: code is compiled and pages are touched in it. */
-  async warmUp(bench: Bench, extent: Extent): Promise<Turn> {
+  async warmUp(bench: Bench, extent: Extent = bench.warmUp): Promise<Turn> {
     const before = this.process.cpuMicroseconds();
     const result = await bench.load.run({ ...this.#work, firstRequest: this.completed + this.failed, ...extent });
     const serverMicroseconds = (this.process.cpuMicroseconds() - before) / result.completed;

@@ -1,15 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Bench, measured, type PartResult, Resources } from "../bench-context.ts";
+import { SERVER_CORE } from "../generator-core.ts";
 import { type GatehouseSettings, startGatehouse } from "../servers/gatehouse.ts";
 import { median, ratios } from "../statistics.ts";
 import { Target } from "../target.ts";
 
-const SERVER_CORE = 0;
-const CLIENT_CORE = 1;
 const CONCURRENCY = 32;
-const REQUESTS = { full: 10_000, quick: 2_000 } as const;
+const REQUESTS = { full: 2_000, quick: 1_000 } as const;
 
 const VARIANTS: readonly { readonly label: string; readonly audit?: GatehouseSettings["audit"] }[] = [
   { label: "gatehouse, POST, no audit" },
@@ -22,10 +20,8 @@ export async function measureAudit(bench: Bench): Promise<PartResult> {
   const resources = new Resources();
   const count = bench.options.quick ? REQUESTS.quick : REQUESTS.full;
   try {
-    pinGenerator(bench, String(CLIENT_CORE));
-    resources.add(() => pinGenerator(bench, `0-${SERVER_CORE + CLIENT_CORE}`));
     const servers = await startServers(bench, resources);
-    for (const { target } of servers) await target.warmUp(bench, { count });
+    for (const { target } of servers) await target.warmUp(bench);
     for (let round = 1; round <= bench.rounds; round += 1) {
       bench.say(`creating ${count} requests, round ${round} of ${bench.rounds}`);
       for (const { target } of servers) await target.turn(bench, { count });
@@ -75,10 +71,4 @@ function account(log: string, { completed, failed }: Target): string {
   const lines = readFileSync(log, "utf8").split("\n");
   const events = lines.filter((line) => line.includes('"verb":"create"')).length;
   return `${completed + failed} requests, ${events} events on record`;
-}
-
-/** Where the system allows it the clients get the other core. */
-function pinGenerator({ tools, load }: Bench, cores: string): void {
-  if (tools.taskset === undefined) return;
-  execFileSync(tools.taskset, ["-a", "-c", "-p", cores, String(load.pid)], { stdio: "ignore" });
 }

@@ -1,10 +1,9 @@
 import { availableParallelism } from "node:os";
 import { type Bench, measured, type PartResult, skipped } from "../bench-context.ts";
 import { startGatehouse } from "../servers/gatehouse.ts";
-import { Target } from "../target.ts";
+import { joinTarget } from "./storm-targets.ts";
 
 const HERD = 5_000;
-const WARM_UP_SECONDS = 1;
 const MEBIBYTE = 2 ** 20;
 
 /**
@@ -19,12 +18,11 @@ export async function measureHerd(bench: Bench, joinMicroseconds: number): Promi
   }
   const gatehouse = await startGatehouse({ directory: bench.directory });
   try {
-    const { process, bootstrapUrl: url, token, caPem } = gatehouse;
-    const work = { pattern: "join", url, token, caPem, concurrency: HERD, checkEvery: 100 } as const;
-    const target = new Target(`gatehouse, a herd of ${HERD.toLocaleString("en")}`, process, work);
-    await target.warmUp(bench, { concurrency: 64, seconds: WARM_UP_SECONDS });
+    const { process, bootstrapUrl } = gatehouse;
+    const target = joinTarget(`gatehouse, a herd of ${HERD.toLocaleString("en")}`, gatehouse, bootstrapUrl);
+    await target.warmUp(bench);
     const before = target.failed;
-    const herd = await target.turn(bench, { count: HERD });
+    const herd = await target.turn(bench, { count: HERD, concurrency: HERD });
     const peak = process.peakMemoryBytes() / MEBIBYTE;
     const ideal = (HERD * joinMicroseconds) / availableParallelism() / 1_000_000;
     const note = `${herd.wallSeconds.toFixed(2)} s in all, peak memory ${peak.toFixed(0)} MiB`;

@@ -12,7 +12,7 @@ const MEBIBYTE = 2 ** 20;
 
 /** The ledger alone: what a flush costs when it is shared, and questions to a ledger of many years. */
 export async function measureSql(bench: Bench): Promise<PartResult> {
-  const seconds = bench.options.quick ? 0.3 : 0.6;
+  const seconds = bench.options.quick ? 0.3 : 0.4;
   const runs = new Map<string, InsertResult[]>();
   for (let round = 1; round <= bench.rounds; round += 1) {
     bench.say(`durable inserts, round ${round} of ${bench.rounds}`);

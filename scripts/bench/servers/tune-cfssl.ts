@@ -1,8 +1,9 @@
 import type { Bench } from "../bench-context.ts";
+import { SERVER_CORE } from "../generator-core.ts";
 import { Target } from "../target.ts";
 import { CFSSL_TUNINGS, type Cfssl, type CfsslTuning, startCfssl } from "./cfssl.ts";
 
-const PROBE_SECONDS = { full: 0.8, quick: 0.5 } as const;
+const PROBE_SECONDS = 0.5;
 
 /** cfssl as fast as it gets on this disk, and how that was. */
 export interface TunedCfssl extends CfsslTuning {
@@ -16,15 +17,16 @@ export async function startBestCfssl(
   program: string,
   flushDelayMilliseconds: number,
 ): Promise<TunedCfssl> {
-  const { authority, tools, options } = bench;
-  const seconds = options.quick ? PROBE_SECONDS.quick : PROBE_SECONDS.full;
+  const { authority, tools } = bench;
   let best: (TunedCfssl & { readonly perSecond: number }) | undefined;
   for (const processors of new Set(CFSSL_TUNINGS.map((tuning) => tuning.processors))) {
     const settings = { program, authority, processors, flushDelayMilliseconds, slowDisk: tools.slowDisk };
-    const cfssl = await startCfssl(settings);
+    // With one scheduler thread it is fastest alone on its core, with two it needs both.
+    const core = processors === 1 && tools.taskset !== undefined ? { core: SERVER_CORE } : {};
+    const cfssl = await startCfssl({ ...settings, ...core });
     for (const { concurrency } of CFSSL_TUNINGS.filter((tuning) => tuning.processors === processors)) {
       const target = cfsslTarget(bench, cfssl, { processors, concurrency }, flushDelayMilliseconds);
-      const { perSecond } = await target.warmUp(bench, { seconds });
+      const { perSecond } = await target.warmUp(bench, { seconds: PROBE_SECONDS });
       if (best !== undefined && best.perSecond >= perSecond) continue;
       if (best !== undefined && best.cfssl !== cfssl) await best.cfssl.process.stop();
       best = { cfssl, target, processors, concurrency, perSecond };
@@ -42,7 +44,8 @@ function cfsslTarget(
   delayMilliseconds: number,
 ): Target {
   const disk = delayMilliseconds === 0 ? "" : ` +${delayMilliseconds} ms`;
-  const label = `cfssl serve${disk} (GOMAXPROCS ${processors}, ${concurrency} at a time)`;
+  const place = processors === 1 && bench.tools.taskset !== undefined ? ", a core of its own" : "";
+  const label = `cfssl serve${disk} (GOMAXPROCS ${processors}${place}, ${concurrency} at a time)`;
   const { caPem } = bench.authority;
   return new Target(label, cfssl.process, {
     pattern: "cfsslSign",

@@ -1,0 +1,18 @@
+import type { Bench } from "../bench-context.ts";
+import type { Gatehouse } from "../servers/gatehouse.ts";
+import type { ServerProcess } from "../servers/server-process.ts";
+import { Target } from "../target.ts";
+
+/** Clients at a time: enough to keep every thread of the server busy, few enough to answer fast. */
+export const STORM_CONCURRENCY = 64;
+export const CHECK_EVERY = 100;
+
+export function joinTarget(label: string, { process, token, caPem }: Gatehouse, url: string): Target {
+  const work = { pattern: "join", url, token, caPem, concurrency: STORM_CONCURRENCY, checkEvery: CHECK_EVERY } as const;
+  return new Target(label, process, work);
+}
+
+export function floorTarget(label: string, process: ServerProcess, { authority }: Bench): Target {
+  const work = { pattern: "floor", url: process.announced, caPem: authority.caPem, checkEvery: 0 } as const;
+  return new Target(label, process, { ...work, concurrency: STORM_CONCURRENCY });
+}
