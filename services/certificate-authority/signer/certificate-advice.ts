@@ -63,6 +63,6 @@ export function adviseOn(intent: CertificateIntent, keyType: string | undefined)
   return advice;
 }
 
-function isNameless({ commonName, serialNumber, ...lists }: Subject): boolean {
-  return commonName === "" && serialNumber === "" && Object.values(lists).every((values) => values.length === 0);
+function isNameless(subject: Subject): boolean {
+  return Object.values(subject).every(({ length }) => length === 0);
 }

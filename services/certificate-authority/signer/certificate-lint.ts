@@ -162,7 +162,7 @@ function hasIntendedSubject({ fields, intent }: Leaf): boolean {
 }
 
 function hasIntendedKey({ fields, intent }: Leaf): boolean {
-  return isSameEncoding(fields.spki, Buffer.from(intent.spkiDer));
+  return isSameEncoding(fields.spki, intent.spkiDer);
 }
 
 function valueOfExtension(fields: CertificateFields, type: string): Buffer | undefined {

@@ -58,7 +58,8 @@ function isInstant(found: Date, instant: Date): boolean {
 
 /** `printed` has a line for each RDN and ` + ` between the attributes of one; both are escaped inside values. */
 function isSubject(printed: string | undefined, subject: Subject): boolean {
-  const expected = SHORT_NAMES.flatMap(({ name, values }) => values(subject).map((value) => `${name}=${value}`));
+  const expected: string[] = [];
+  for (const { name, values } of SHORT_NAMES) for (const value of values(subject)) expected.push(`${name}=${value}`);
   const text = printed ?? "";
   // What has nothing to escape and no attribute twice prints just like this.
   if (text === expected.join("\n")) return true;

@@ -28,7 +28,7 @@ export function decodeRequests(
   onDecoded?: (csr: DecodedCsr) => void,
 ): readonly CsrDecoding[] {
   const read = step(start(requests), readRequest);
-  const imported = step(read, (csr) => ({ csr, key: importPublicKey(Buffer.from(csr.facts.spkiDer)) }));
+  const imported = step(read, (csr) => ({ csr, key: importPublicKey(csr.facts.spkiDer) }));
   const verified = step(imported, ({ csr, key }) => {
     verifyCsr(csr, key);
     onDecoded?.({ facts: csr.facts, key });

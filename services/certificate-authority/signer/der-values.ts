@@ -122,6 +122,6 @@ function daysIn(year: number, month: number): number {
 }
 
 /** Whether two byte ranges are equal. */
-export function isSameEncoding(one: DerElement, other: Buffer): boolean {
+export function isSameEncoding(one: DerElement, other: Uint8Array): boolean {
   return one.end - one.start === other.length && one.bytes.compare(other, 0, other.length, one.start, one.end) === 0;
 }

@@ -50,7 +50,7 @@ export function createIssuingCore({ certificateDer, privateKey }: SigningIssuer)
   const builder = createCertificateBuilder(issuer);
   const keys = new LRUCache<string, KeyObject>({ max: REMEMBERED_KEYS });
 
-  function keyOf(spkiDer: Buffer): KeyObject {
+  function keyOf(spkiDer: Uint8Array): KeyObject {
     return keys.get(hash("sha256", spkiDer)) ?? importPublicKey(spkiDer);
   }
 
@@ -72,7 +72,7 @@ export function createIssuingCore({ certificateDer, privateKey }: SigningIssuer)
 
   function reread(leaf: Leaf): RereadLeaf {
     const found = new X509Certificate(leaf.der);
-    const key = keyOf(Buffer.from(leaf.intent.spkiDer));
+    const key = keyOf(leaf.intent.spkiDer);
     expectNone(findDifferences(found, leaf.intent, key, issuer));
     return { leaf, found, advice: adviseOn(leaf.intent, key.asymmetricKeyType) };
   }
