@@ -47,7 +47,12 @@ export interface SignedCertificate {
 export type CertificateState = "issued" | "revoked";
 
 /** A certificate as the ledger keeps it. */
-export interface CertificateRecord {
+export interface CertificateRecord extends CertificateSummary {
+  readonly der: Uint8Array;
+}
+
+/** A recorded certificate without its encoding, as lists show it. */
+export interface CertificateSummary {
   readonly serial: string;
   readonly fingerprint: string;
   readonly issuerId: string;
@@ -69,5 +74,4 @@ export interface CertificateRecord {
   readonly requester: string | undefined;
   /** Fingerprint of the certificate that this one replaces: same signer and node, newest before it. */
   readonly predecessor: string | undefined;
-  readonly der: Uint8Array;
 }

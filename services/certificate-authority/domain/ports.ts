@@ -1,5 +1,5 @@
 import type { BootstrapTokenRecord } from "./bootstrap-token.ts";
-import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./certificate.ts";
+import type { CertificateIntent, CertificateRecord, CertificateSummary, SignedCertificate } from "./certificate.ts";
 import type { CertificateSigningRequest } from "./certificate-signing-request.ts";
 import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
 import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
@@ -112,7 +112,7 @@ export interface CertificateQuery {
 /** Every certificate that was signed. */
 export interface Certificates {
   /** Newest first by default, soonest to expire first when `expiresBefore` is set. */
-  find(query: CertificateQuery): Promise<Page<CertificateRecord>>;
+  find(query: CertificateQuery): Promise<Page<CertificateSummary>>;
   /** By fingerprint or serial, lower-case hex. */
   get(id: string): Promise<CertificateRecord | undefined>;
   /**

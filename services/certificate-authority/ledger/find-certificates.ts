@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StatusError } from "../../shared/status-error.ts";
-import type { CertificateRecord } from "../domain/certificate.ts";
+import type { CertificateSummary } from "../domain/certificate.ts";
 import type { CertificateQuery, Page } from "../domain/ports.ts";
 import type { Connection } from "./connection.ts";
-import { toCertificateRecord } from "./tables/certificate-row.ts";
-import { certificatesReader, certificatesSql, type StoredCertificateRow } from "./tables/certificates-table.ts";
+import { toCertificateSummary } from "./tables/certificate-row.ts";
+import { certificatesReader, certificatesSql, type ListedCertificateRow } from "./tables/certificates-table.ts";
 
 const MAXIMUM_LIMIT = 1_000;
 /** Rows looked at in one turn of the event loop while most of them do not match. */
@@ -25,7 +25,7 @@ interface Narrowing {
 }
 
 /** Rows in one order; each call continues after a position and sees at most `limit`. */
-type RowSource = (after: Position | undefined, limit: number) => readonly StoredCertificateRow[];
+type RowSource = (after: Position | undefined, limit: number) => readonly ListedCertificateRow[];
 
 /**
  * Answers `Certificates.find` by the one index that narrows the question most, and checks the rest row by row, giving
@@ -34,11 +34,11 @@ type RowSource = (after: Position | undefined, limit: number) => readonly Stored
  */
 export function certificateFinder(connection: Connection, now: () => Date) {
   const sourceFor = rowSources(connection, now);
-  return async (query: CertificateQuery): Promise<Page<CertificateRecord>> => {
+  return async (query: CertificateQuery): Promise<Page<CertificateSummary>> => {
     const limit = requireLimit(query.limit);
     const source = sourceFor(query);
     const matches = matcher(query, now());
-    const found: StoredCertificateRow[] = [];
+    const found: ListedCertificateRow[] = [];
     let position = query.continueToken === undefined ? undefined : decodeToken(query.continueToken);
     for (let window = limit + 1; ; window = WINDOW) {
       const rows = source(position, window);
@@ -54,9 +54,9 @@ export function certificateFinder(connection: Connection, now: () => Date) {
   };
 }
 
-function toPage(rows: readonly StoredCertificateRow[]): Page<CertificateRecord> {
+function toPage(rows: readonly ListedCertificateRow[]): Page<CertificateSummary> {
   const last = rows.at(-1);
-  return { items: rows.map(toCertificateRecord), continueToken: last && encodeToken(last) };
+  return { items: rows.map(toCertificateSummary), continueToken: last && encodeToken(last) };
 }
 
 function requireLimit(limit: number): number {
@@ -64,10 +64,10 @@ function requireLimit(limit: number): number {
   throw new StatusError("BadRequest", `limit must be a whole number from 1 to ${MAXIMUM_LIMIT}`);
 }
 
-function matcher(query: CertificateQuery, now: Date): (row: StoredCertificateRow) => boolean {
+function matcher(query: CertificateQuery, now: Date): (row: ListedCertificateRow) => boolean {
   const { nodeName, signerName, requestName, state, expiresBefore, id } = query;
   const nowMilliseconds = now.getTime();
-  const isInState = (row: StoredCertificateRow) => {
+  const isInState = (row: ListedCertificateRow) => {
     if (state === undefined) return true;
     if (state === "revoked") return row.state === "revoked";
     // Revoked outlives expired, so that each certificate is in one state.
@@ -85,7 +85,7 @@ function matcher(query: CertificateQuery, now: Date): (row: StoredCertificateRow
 function rowSources(connection: Connection, now: () => Date) {
   const table = certificatesReader(connection);
   const newest = (sql: string) => {
-    const statement = connection.prepare<[Record<string, unknown>], StoredCertificateRow>(sql);
+    const statement = connection.prepare<[Record<string, unknown>], ListedCertificateRow>(sql);
     return (parameters: Record<string, unknown>): RowSource =>
       (after, limit) =>
         statement.all({ ...parameters, beforeId: after?.id ?? AFTER_EVERYTHING, limit });
@@ -96,7 +96,7 @@ function rowSources(connection: Connection, now: () => Date) {
   const ofSigner = newest(certificatesSql.newestOfSigner);
   const ofRequest = newest(certificatesSql.newestOfRequest);
   const ofRevoked = newest(certificatesSql.newestRevoked);
-  const expiring = connection.prepare<[Record<string, number>], StoredCertificateRow>(certificatesSql.expiring);
+  const expiring = connection.prepare<[Record<string, number>], ListedCertificateRow>(certificatesSql.expiring);
 
   function byExpiry(fromMilliseconds: number, toMilliseconds: number): RowSource {
     return (after, limit) => {

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { CertificateRecord } from "../../../services/certificate-authority/domain/certificate.ts";
+import type {
+  CertificateRecord,
+  CertificateSummary,
+} from "../../../services/certificate-authority/domain/certificate.ts";
 import type { CertificateQuery } from "../../../services/certificate-authority/domain/ports.ts";
 import type { Clock } from "../../../services/shared/clock.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
@@ -44,7 +47,7 @@ beforeAll(async () => {
 afterAll(() => opened.close());
 
 const find = (query: Partial<CertificateQuery>) => opened.ledger.certificates.find({ limit: 100, ...query });
-const label = ({ serial, issuerId }: CertificateRecord) => (issuerId.startsWith("33") ? `${serial}'` : serial);
+const label = ({ serial, issuerId }: CertificateSummary) => (issuerId.startsWith("33") ? `${serial}'` : serial);
 
 const QUERIES: readonly { name: string; query: Partial<CertificateQuery>; expected: readonly string[] }[] = [
   { name: "everything", query: {}, expected: ["09", "08'", "08", "07", "06", "05", "04", "03", "02", "01", "00"] },
@@ -93,6 +96,13 @@ test.each(QUERIES)("find: $name", async ({ query, expected }) => {
   const { items, continueToken } = await find(query);
   expect(items.map(label)).toEqual(expected);
   expect(continueToken).toBeUndefined();
+});
+
+test("find answers with all of a certificate but its encoding", async () => {
+  const [{ der: _, ...summary }] = RECORDS.slice(-1) as [CertificateRecord];
+  const { items } = await find({ id: summary.fingerprint });
+  expect((await find({ limit: 1 })).items).toEqual([summary]);
+  expect(items).toEqual([summary]);
 });
 
 test.each(QUERIES)("find in pages of any size gives the same: $name", async ({ query, expected }) => {

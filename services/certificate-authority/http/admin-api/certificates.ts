@@ -3,7 +3,7 @@ import type { Clock } from "../../../shared/clock.ts";
 import { parseDuration } from "../../../shared/duration.ts";
 import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import { StatusError } from "../../../shared/status-error.ts";
-import type { CertificateRecord } from "../../domain/certificate.ts";
+import type { CertificateSummary } from "../../domain/certificate.ts";
 import type { CertificateQuery, Certificates } from "../../domain/ports.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate, PEM_TYPE } from "../negotiation.ts";
@@ -113,7 +113,7 @@ function noSuchCertificate(id: string): StatusError {
 }
 
 /** A record as `/v1` shows it, without its PEM. */
-function describeCertificate(record: CertificateRecord, now: Date): CertificateResource {
+function describeCertificate(record: CertificateSummary, now: Date): CertificateResource {
   const { requestName, requestUid, requester } = record;
   return {
     apiVersion: API_VERSION,
@@ -142,7 +142,7 @@ function describeCertificate(record: CertificateRecord, now: Date): CertificateR
 }
 
 /** notAfter is the last valid instant (RFC 5280 section 4.1.2.5). */
-function stateOf(record: CertificateRecord, now: Date): CertificateResource["state"] {
+function stateOf(record: CertificateSummary, now: Date): CertificateResource["state"] {
   if (record.state === "revoked") return "revoked";
   return record.notAfter < now ? "expired" : "valid";
 }

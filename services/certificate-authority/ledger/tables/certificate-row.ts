@@ -1,9 +1,13 @@
-import type { CertificateRecord, CertificateState } from "../../domain/certificate.ts";
+import type { CertificateRecord, CertificateState, CertificateSummary } from "../../domain/certificate.ts";
 import type { SubjectAltNames } from "../../domain/csr-facts.ts";
 import { type ColumnValue, contentHash } from "../audit-chain.ts";
 
 /** A certificate in the shape of its columns. */
-export interface CertificateRow {
+export interface CertificateRow extends CertificateSummaryRow {
+  readonly der: Uint8Array;
+}
+
+export interface CertificateSummaryRow {
   readonly serial: string;
   readonly fingerprint: string;
   readonly issuerId: string;
@@ -23,16 +27,18 @@ export interface CertificateRow {
   readonly requestName: string | null;
   readonly requester: string | null;
   readonly predecessor: string | null;
-  readonly der: Uint8Array;
 }
 
-export const CERTIFICATE_COLUMNS =
+/** Without the encoding: each costs a buffer outside the heap, and a list is often of hundreds. */
+export const CERTIFICATE_SUMMARY_COLUMNS =
   "lower(hex(serial)) AS serial, lower(hex(fingerprint)) AS fingerprint, lower(hex(issuer_id)) AS issuerId, " +
   "signer_name AS signerName, node_name AS nodeName, common_name AS commonName, organizations, sans, " +
   "lower(hex(spki_sha256)) AS spkiSha256, " +
   "not_before_ms AS notBeforeMilliseconds, not_after_ms AS notAfterMilliseconds, issued_ms AS issuedMilliseconds, " +
   "state, request_uid AS requestUid, request_name AS requestName, requester, " +
-  "nullif(lower(hex(predecessor)), '') AS predecessor, der";
+  "nullif(lower(hex(predecessor)), '') AS predecessor";
+
+export const CERTIFICATE_COLUMNS = `${CERTIFICATE_SUMMARY_COLUMNS}, der`;
 
 /** The INSERT; its parameters are `certificateColumns` and then the audit sequence. Text that is not hex is refused. */
 export const CERTIFICATE_INSERT =
@@ -72,6 +78,10 @@ export function toCertificateRow(record: CertificateRecord): CertificateRow {
 }
 
 export function toCertificateRecord(row: CertificateRow): CertificateRecord {
+  return { ...toCertificateSummary(row), der: row.der };
+}
+
+export function toCertificateSummary(row: CertificateSummaryRow): CertificateSummary {
   const { serial, fingerprint, issuerId, signerName, commonName, spkiSha256, state } = row;
   return {
     ...{ serial, fingerprint, issuerId, signerName, commonName, spkiSha256, state },
@@ -85,6 +95,5 @@ export function toCertificateRecord(row: CertificateRow): CertificateRecord {
     requestName: row.requestName ?? undefined,
     requester: row.requester ?? undefined,
     predecessor: row.predecessor ?? undefined,
-    der: row.der,
   };
 }

@@ -1,9 +1,18 @@
 import type { Connection } from "../connection.ts";
-import { CERTIFICATE_COLUMNS, CERTIFICATE_INSERT, type CertificateRow, certificateColumns } from "./certificate-row.ts";
+import {
+  CERTIFICATE_COLUMNS,
+  CERTIFICATE_INSERT,
+  CERTIFICATE_SUMMARY_COLUMNS,
+  type CertificateRow,
+  type CertificateSummaryRow,
+  certificateColumns,
+} from "./certificate-row.ts";
 
 export type StoredCertificateRow = CertificateRow & { readonly id: number; readonly auditSequence: number };
+export type ListedCertificateRow = CertificateSummaryRow & { readonly id: number };
 
 const COLUMNS = `id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS}`;
+const LISTED = `id, ${CERTIFICATE_SUMMARY_COLUMNS}`;
 const NEWEST_FIRST = "AND id < @beforeId ORDER BY id DESC LIMIT @limit";
 const LATEST_FIRST = "ORDER BY not_before_ms DESC, id DESC LIMIT 1";
 /** A statement that compares bare parameters is planned anew, for six times its cost, whenever they change; a cast one is not. */
@@ -22,22 +31,22 @@ export const certificatesSql = {
   predecessor: `SELECT lower(hex(fingerprint)) ${OF_NODE_AND_SIGNER} AND not_before_ms <= ${INTEGER} ${LATEST_FIRST}`,
   serialTaken: "SELECT 1 FROM certificates WHERE serial = unhex(?) AND issuer_id = unhex(?)",
   fingerprintTaken: "SELECT 1 FROM certificates WHERE fingerprint = unhex(?)",
-  newest: `SELECT ${COLUMNS} FROM certificates WHERE id < @beforeId ORDER BY id DESC LIMIT @limit`,
+  newest: `SELECT ${LISTED} FROM certificates WHERE id < @beforeId ORDER BY id DESC LIMIT @limit`,
   newestOfNode:
-    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_node ` +
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_node ` +
     `WHERE node_name = @nodeName ${NEWEST_FIRST}`,
   newestOfNodeAndSigner:
-    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_node ` +
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_node ` +
     `WHERE node_name = @nodeName AND signer_name = @signerName ${NEWEST_FIRST}`,
   newestOfSigner:
-    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_signer ` +
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_signer ` +
     `WHERE signer_name = @signerName ${NEWEST_FIRST}`,
   newestOfRequest:
-    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_request ` +
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_request ` +
     `WHERE request_name = @requestName ${NEWEST_FIRST}`,
-  newestRevoked: `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_revoked WHERE state = 'revoked' ${NEWEST_FIRST}`,
+  newestRevoked: `SELECT ${LISTED} FROM certificates INDEXED BY certificates_revoked WHERE state = 'revoked' ${NEWEST_FIRST}`,
   expiring:
-    `SELECT ${COLUMNS} FROM certificates INDEXED BY certificates_by_expiry ` +
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_expiry ` +
     "WHERE (not_after_ms, id) > (@fromMilliseconds, @afterId) AND not_after_ms < @toMilliseconds " +
     "ORDER BY not_after_ms, id LIMIT @limit",
   expiringAtOffset:
