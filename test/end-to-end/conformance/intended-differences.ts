@@ -321,6 +321,22 @@ const PATHS: readonly IntendedDifference[] = [
   },
 ];
 
+/** What is signed; "certificate" or "refused" stand for an answer. */
+const SIGNING: readonly IntendedDifference[] = [
+  {
+    reason: "weak keys are not certified, whoever approves",
+    ours: "refused",
+    theirs: "certificate",
+    rows: ["key ecdsa-p224", "key rsa-1024", "an RSA key of exponent 3"].map((what) => `kubelet client: ${what}`),
+  },
+  {
+    reason: "a URI that RFC 3986 does not know is refused, not rewritten into another that was not asked for",
+    ours: "refused",
+    theirs: "certificate",
+    rows: ["a b", "a|b^c"].map((path) => `client: URI https://example.com/${path}`),
+  },
+];
+
 export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   ...CALLERS,
   ...BLAME,
@@ -328,4 +344,5 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   ...REQUESTS,
   ...FEATURES,
   ...PATHS,
+  ...SIGNING,
 ];

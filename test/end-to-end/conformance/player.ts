@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { isJsonObject } from "../../../services/shared/kubernetes/json-object.ts";
 import { decodeProtobuf, PROTOBUF_TYPE } from "../../../services/shared/kubernetes/protobuf.ts";
 import { WatchFrameDecoder } from "../../../services/shared/kubernetes/watch-frames.ts";
+import { REQUESTS_PATH } from "../support/certificate-requests-client.ts";
 import type { HttpsClient } from "../support/https-client.ts";
 import { isStatus, normalise, normaliseStatus, normaliseWarnings } from "./normalise.ts";
 import type { Body, Context, Exchange, Headers, Row, Step } from "./row.ts";
@@ -22,6 +23,10 @@ export interface Observation {
 /** RFC 9110 asks for Allow with every 405, but kube-apiserver does not send it. */
 const COMPARED_HEADERS = ["content-type", "warning", "retry-after", "cache-control"] as const;
 const FUTURE = "1000000000";
+/** A list, which kube-apiserver answers when its cache, from which it serves watches, has seen all that went before. */
+const CATCH_UP: Exchange = { method: "GET", path: `${REQUESTS_PATH}?labelSelector=none` };
+/** Longer than events need from there. */
+const SILENCE_MILLISECONDS = 3000;
 
 /** Plays rows on one server. */
 export class Player {
@@ -58,20 +63,38 @@ export class Player {
   }
 
   async #watch(step: Extract<Step, { watch: string }>, context: Context): Promise<Answer> {
-    const { as = "admin", watch, headers = {}, meanwhile = [] } = step;
+    const { as = "admin", watch, headers = {}, meanwhile = [], bookmarks = false } = step;
     const message = { headers: filledHeaders(headers, context) };
     const answer = await this.#callers[as].open("GET", filled(watch, context), message);
-    const read = buffer(answer);
     for (const exchange of meanwhile) await this.#send(exchange, context);
-    const bytes = await read;
+    if (meanwhile.length > 0) await this.#send(CATCH_UP, context);
+    const bytes = await (meanwhile.length === 0 || bookmarks ? buffer(answer) : readUntilSilent(answer));
     const isStream = answer.statusCode === 200;
     const events = isStream ? eventsIn(answer, bytes) : [];
     // How many bookmarks come in a row is a server's own business.
     const isCompared = (event: Event, index: number): boolean =>
-      !isPlainBookmark(event) || (step.bookmarks === true && events[index - 1]?.type !== "BOOKMARK");
+      !isPlainBookmark(event) || (bookmarks && events[index - 1]?.type !== "BOOKMARK");
     const body = isStream ? events.filter(isCompared) : decode(answer.headers, bytes);
     return { status: answer.statusCode ?? 0, headers: answer.headers, body };
   }
+}
+
+/** What a stream holds until nothing has come for a while; leaves it then. */
+function readUntilSilent(answer: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  return new Promise((resolve) => {
+    const leave = (): void => {
+      clearTimeout(silence);
+      answer.destroy();
+      resolve(Buffer.concat(chunks));
+    };
+    const silence = setTimeout(leave, SILENCE_MILLISECONDS);
+    answer.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      silence.refresh();
+    });
+    answer.once("error", leave).once("end", leave);
+  });
 }
 
 interface Answer {

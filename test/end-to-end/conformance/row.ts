@@ -37,17 +37,30 @@ export interface Exchange {
   readonly body?: Body;
 }
 
-/** A GET that is answered by a stream; `meanwhile` is sent when its headers are here. */
+/**
+ * A GET that is answered by a stream; `meanwhile` is sent when its headers are here. With something happening meanwhile
+ * it is left when nothing more comes, otherwise its end is awaited.
+ */
 export interface Watch {
   readonly as?: UserName;
   readonly watch: string;
   readonly headers?: Headers;
   readonly meanwhile?: readonly Exchange[];
-  /** Whether bookmarks in between, which come when a server sees fit, are compared too. */
+  /** Whether bookmarks in between, which come when a server sees fit, are compared too, and the end is awaited. */
   readonly bookmarks?: boolean;
 }
 
 export type Step = Exchange | Watch;
+
+/** Whether a row has to wait for the end of a stream. */
+export function isWatching({ asked }: Row): boolean {
+  return asked.some((step) => "watch" in step);
+}
+
+/** Whether a row watches what happens meanwhile. */
+export function isEventful({ asked }: Row): boolean {
+  return asked.some((step) => "watch" in step && step.meanwhile !== undefined && step.meanwhile.length > 0);
+}
 
 export type Options = Pick<Exchange, "as" | "headers"> & { readonly query?: string };
 
@@ -87,11 +100,12 @@ const PATCH_TYPES = {
 export const patch = (type: keyof typeof PATCH_TYPES, target: Target, body: Body, options: Options = {}) =>
   exchange("PATCH", OWN + target, body, { headers: { "content-type": PATCH_TYPES[type] }, ...options });
 
-/** Long enough for what happens meanwhile, also on a busy machine. */
-const EVENTFUL_SECONDS = 5;
-const UNEVENTFUL_SECONDS = 2;
+/** Never reached: who watches leaves when all has happened. */
+const EVENTFUL_SECONDS = 300;
+/** Long enough for what is there already, also on a busy machine. */
+const UNEVENTFUL_SECONDS = 5;
 
-/** Watches with these options for some seconds. */
+/** Watches with these options, for some seconds when nothing happens meanwhile. */
 export function watch(query: string, meanwhile: readonly Exchange[] = [], options: Options = {}): Watch {
   const { query: _, ...rest } = options;
   const seconds = meanwhile.length > 0 ? EVENTFUL_SECONDS : UNEVENTFUL_SECONDS;

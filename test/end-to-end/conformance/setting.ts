@@ -5,7 +5,7 @@ import { makeClient } from "../support/client-certificates.ts";
 import { configurationWith } from "../support/configuration.ts";
 import { startGatehouse } from "../support/gatehouse-process.ts";
 import { type Credentials, HttpsClient } from "../support/https-client.ts";
-import { makeAuthority } from "../support/openssl-authority.ts";
+import { type AuthorityFiles, makeAuthority } from "../support/openssl-authority.ts";
 import { type KubernetesPrograms, type RealApiserver, startRealApiserver } from "../support/real-apiserver.ts";
 import { type Callers, Player } from "./player.ts";
 import { KUBEADM_BINDINGS, RBAC_OBJECTS, SUBJECTS, type UserName } from "./users.ts";
@@ -14,6 +14,12 @@ import { KUBEADM_BINDINGS, RBAC_OBJECTS, SUBJECTS, type UserName } from "./users
 export interface Setting {
   readonly ours: Player;
   readonly theirs: Player;
+  /** The user `admin` of each. */
+  readonly administrators: { readonly ours: HttpsClient; readonly theirs: HttpsClient };
+  readonly authority: AuthorityFiles;
+  readonly apiserver: RealApiserver;
+  /** Holds the CA and what else is made for the setting; goes with it. */
+  readonly directory: string;
   stop(): Promise<void>;
 }
 
@@ -40,6 +46,10 @@ export async function startSetting(programs: KubernetesPrograms): Promise<Settin
   return {
     ours: new Player(ours),
     theirs: new Player(theirs),
+    administrators: { ours: ours.admin, theirs: theirs.admin },
+    authority,
+    apiserver,
+    directory,
     stop: async () => {
       for (const client of [...Object.values(ours), ...Object.values(theirs)]) client.close();
       await Promise.all([gatehouse.remove(), apiserver.stop()]);

@@ -19,7 +19,6 @@ import { REVIEWS } from "./reviews.ts";
 import { UPDATE } from "./update.ts";
 import { WATCH } from "./watch.ts";
 
-/** Watches first: they take their time, which the others use. */
 export const ALL_ROWS: readonly Row[] = [
   ...WATCH,
   ...CREATE_NAMES,

@@ -6,6 +6,11 @@ const GIVEN = [post(csr())];
 
 const METHODS: readonly Row[] = [
   ...["/apis", "/healthz"].map((path) => ({ name: `method: OPTIONS ${path}`, asked: [{ method: "OPTIONS", path }] })),
+  ...["GET", "HEAD", "POST", "PUT", "DELETE"].map((method) => ({
+    name: `method: ${method} of a subresource that is not there`,
+    given: GIVEN,
+    asked: [{ method, path: `${REQUESTS_PATH}/$name/scale` }],
+  })),
   ...["HEAD", "OPTIONS", "TRACE", "PROPFIND", "PURGE", "LOCK", "SEARCH", "M-SEARCH"].flatMap((method) =>
     [REQUESTS_PATH, `${REQUESTS_PATH}/$name`, `${REQUESTS_PATH}/$name/status`].map((path) => ({
       name: `method: ${method} ${path}`,

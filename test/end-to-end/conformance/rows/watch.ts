@@ -241,7 +241,7 @@ const OLD_PATHS: readonly Row[] = [
     given: EXISTING,
     asked: [
       {
-        watch: `/apis/certificates.k8s.io/v1/certificatesigningrequests?watch=1&${LABEL}&resourceVersion=$revision&timeoutSeconds=4&allowWatchBookmarks=true`,
+        watch: `/apis/certificates.k8s.io/v1/certificatesigningrequests?watch=1&${LABEL}&resourceVersion=$revision&timeoutSeconds=8&allowWatchBookmarks=true`,
         meanwhile: [made("new")],
         bookmarks: true,
       },
