@@ -17,10 +17,13 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       ),
     );
   }
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return Promise.reject(tooLarge(maxBytes));
+  const announced = Number(request.headers["content-length"] ?? 0);
+  if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes));
   // What has arrived whole, as small bodies do, is taken without a stream's events and the turns they take.
-  if (request.complete && request.readableLength <= maxBytes) {
-    return Promise.resolve((request.read() as Buffer | null) ?? Buffer.alloc(0));
+  if (announced > 0 && request.readableLength === announced) {
+    const body = request.read() as Buffer;
+    request.resume();
+    return Promise.resolve(body);
   }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

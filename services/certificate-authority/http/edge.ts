@@ -95,6 +95,8 @@ class Exchange {
   readonly #audit: AuditedExchange | undefined;
   #info: RequestInfo | undefined;
   #user: UserInfo = ANONYMOUS;
+  /** The body was read to its end, which Node may not have noticed yet. */
+  #hasBody = false;
   /** What the connection's idle limit was before a watch lifted it. */
   #idleMilliseconds: number | undefined;
 
@@ -146,7 +148,11 @@ class Exchange {
     const admission = audit?.admit(info);
     if (admission !== undefined) await admission;
     if (info.verb === "watch") this.#allowSilence();
-    const body = (): Promise<Buffer> => readBody(request, deps.maxBodyBytes);
+    const body = async (): Promise<Buffer> => {
+      const bytes = await readBody(request, deps.maxBodyBytes);
+      this.#hasBody = true;
+      return bytes;
+    };
     return {
       request,
       response: this.#response,
@@ -205,7 +211,7 @@ class Exchange {
     if (retryAfter !== undefined) response.setHeader("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
     if (status.code === 401) response.setHeader("www-authenticate", 'Bearer realm="gatehouse"');
     // What is left of the body is not read, so the connection cannot carry another request.
-    if (!this.#request.complete) response.setHeader("connection", "close");
+    if (!this.#request.complete && !this.#hasBody) response.setHeader("connection", "close");
     sendFailure(response, this.#request.headers.accept, status.toStatus());
   }
 

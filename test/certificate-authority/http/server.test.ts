@@ -17,6 +17,7 @@ import {
   replaceServingCertificate,
   shutDown,
 } from "../../../services/certificate-authority/http/server.ts";
+import { StatusError } from "../../../services/shared/status-error.ts";
 import { ADMINISTRATOR, edgeDependencies } from "../../builders/edge.ts";
 import { buildTlsIdentity, type TlsIdentity } from "../../builders/tls-identity.ts";
 
@@ -40,6 +41,10 @@ async function start(routes: readonly Route[], identity: TlsIdentity, overrides:
   open.push(server);
   const { port } = await listen(server, "127.0.0.1:0");
   return { server, port };
+}
+
+async function waitFor(isThere: () => boolean): Promise<void> {
+  while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function get(port: number, path: string, options: object): Promise<{ status: number | undefined; text: string }> {
@@ -167,6 +172,33 @@ test("a connection may be silent during a watch, not before or after it", async 
   await get(port, path, { ca: identity.caPem, agent });
   agent.destroy();
   expect(timeouts.slice(0, 3)).toEqual([0, 120_000, 120_000]);
+});
+
+test("a connection survives refused bodies, and bodies one behind the other", async () => {
+  const identity = await buildTlsIdentity();
+  const judge: Route = {
+    method: "POST",
+    path: "/judge",
+    handler: async ({ response, readBody }) => {
+      const text = (await readBody()).toString();
+      if (text === "bad") throw new StatusError("BadRequest", "bad");
+      response.end(text);
+    },
+  };
+  const { port } = await start([judge], identity);
+  const socket = await connected(connectTls({ port, host: "127.0.0.1", ca: identity.caPem }));
+  let received = "";
+  socket.setEncoding("latin1").on("data", (text: string) => {
+    received += text;
+  });
+  const post = (body: string): string =>
+    `POST /judge HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  socket.write(post("bad"));
+  await waitFor(() => received.includes('"code":400'));
+  socket.write(post("first") + post("second"));
+  await waitFor(() => received.includes("first") && received.includes("second"));
+  socket.destroy();
+  expect(received.toLowerCase()).not.toContain("connection: close");
 });
 
 test("shutting down lets a request in flight end", async () => {
