@@ -116,7 +116,7 @@ export function createAccess(deps: AccessDependencies): Access {
       return { authenticated, user };
     },
     authorizer: {
-      authorize: async (user, attributes) => decide(user, attributes),
+      authorize: decide,
       isComplete,
       rulesFor: (user, namespace) => policy.rulesFor(user, namespace),
     },

@@ -1,3 +1,4 @@
+import { goOn } from "../../shared/go-on.ts";
 import type { Decision, TraceEntry } from "../domain/decision.ts";
 import type { ApprovalChain, ApprovalHook, KeyPolicy, ReviewInput } from "../domain/ports.ts";
 import { arbitrate } from "./arbitration.ts";
@@ -33,16 +34,19 @@ export function createChain({ keyPolicy, hooks, monotonicNow = () => performance
   if (repeated !== undefined) throw new Error(`the approval chain has hook ${JSON.stringify(repeated)} twice`);
 
   return {
-    async review(input: ReviewInput): Promise<Decision> {
+    review(input: ReviewInput): Decision | Promise<Decision> {
       const trace: TraceEntry[] = [];
-      for (const { hook, required } of links) {
+      const askFrom = (index: number): Decision | Promise<Decision> => {
+        const link = links[index];
+        if (link === undefined) return arbitrate(trace);
         const startedAt = monotonicNow();
-        const verdict = await hook.review(input);
-        const durationMicroseconds = Math.round((monotonicNow() - startedAt) * 1000);
-        trace.push({ hook: hook.name, required, ...verdict, durationMicroseconds });
-        if (verdict.kind === "denied") break;
-      }
-      return arbitrate(trace);
+        return goOn(link.hook.review(input), (verdict) => {
+          const durationMicroseconds = Math.round((monotonicNow() - startedAt) * 1000);
+          trace.push({ hook: link.hook.name, required: link.required, ...verdict, durationMicroseconds });
+          return verdict.kind === "denied" ? arbitrate(trace) : askFrom(index + 1);
+        });
+      };
+      return askFrom(0);
     },
   };
 }

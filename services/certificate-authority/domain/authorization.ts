@@ -27,5 +27,5 @@ export interface AccessDecision {
 
 /** May this user do that? Asked by the HTTP edge, by admission and by the recognisers of `kubelet-client`. */
 export interface Authorizer {
-  authorize(user: UserInfo, attributes: AccessAttributes): Promise<AccessDecision>;
+  authorize(user: UserInfo, attributes: AccessAttributes): AccessDecision | Promise<AccessDecision>;
 }

@@ -309,10 +309,13 @@ export interface ReviewInput {
 export interface ApprovalHook {
   readonly name: string;
   /** @throws when it could not evaluate; the review is retried. */
-  review(input: ReviewInput): Promise<Verdict>;
+  review(input: ReviewInput): Verdict | Promise<Verdict>;
 }
 
 export interface ApprovalChain {
-  /** @throws when a hook could not evaluate; the review is retried with back-off. */
-  review(input: ReviewInput): Promise<Decision>;
+  /**
+   * Answers at once when every hook does.
+   * @throws when a hook could not evaluate; the review is retried with back-off.
+   */
+  review(input: ReviewInput): Decision | Promise<Decision>;
 }

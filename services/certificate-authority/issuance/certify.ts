@@ -26,7 +26,7 @@ export async function certify(
   const { signer, settings, observe } = deps;
   const limits = { maximumSeconds: settings.maximumLifetimeSeconds, issuerNotAfter: signer.issuer().notAfter };
   const intent = buildIntent(csr.spec, facts, limits, now);
-  const signed = await observed(observe, "sign", signer.sign(intent));
+  const signed = await observed(observe, "sign", () => signer.sign(intent));
   const record = recordOf(csr, facts, signed, now);
   return { certificateBase64: Buffer.from(signed.pem, "latin1").toString("base64"), record };
 }

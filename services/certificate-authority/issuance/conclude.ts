@@ -91,7 +91,7 @@ export async function commit(
   csr: CertificateSigningRequest,
   records: OutcomeRecords,
 ): Promise<void> {
-  await observed(deps.observe, "commit", deps.requests.update(csr, records));
+  await observed(deps.observe, "commit", () => deps.requests.update(csr, records));
   if (records.decision) deps.observe.decided(records.decision.outcome, "gatehouse", csr.spec.signerName);
 }
 

@@ -20,7 +20,7 @@ export interface FactsCache {
 
 export function createFactsCache(decoder: CsrDecoder, observe: IssuanceObserver): FactsCache {
   const kept = new LRUCache<string, CsrFacts>({ max: MAX_KEPT });
-  const decode = (requestBase64: string) => observed(observe, "decode", decoder.decode(requestBase64));
+  const decode = (requestBase64: string) => observed(observe, "decode", () => decoder.decode(requestBase64));
 
   async function decodeStored({ metadata, spec }: CertificateSigningRequest): Promise<CsrFacts> {
     const decoding = await decode(spec.request);

@@ -41,7 +41,9 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
     const kept = cache.of(csr);
     const facts = kept instanceof Promise ? await kept : kept;
     const now = deps.clock.now();
-    const decision = await observed(deps.observe, "review", deps.chain.review({ csr, facts, now }));
+    const reviewed = observed(deps.observe, "review", () => deps.chain.review({ csr, facts, now }));
+    // Waiting for what is there would have the signature asked for after others had their turn.
+    const decision = reviewed instanceof Promise ? await reviewed : reviewed;
     const record = recordOf(decision, csr, OURSELVES, now);
     if (decision.outcome === "pending") {
       await keepPending(csr, record);
@@ -69,7 +71,7 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
       remembered.set(metadata.uid, fingerprint);
       return;
     }
-    await observed(deps.observe, "commit", deps.requests.recordDecision(decision));
+    await observed(deps.observe, "commit", () => deps.requests.recordDecision(decision));
     remembered.set(metadata.uid, fingerprint);
     deps.observe.decided("pending", OURSELVES, spec.signerName);
   }

@@ -63,7 +63,7 @@ async function store(
   tries: number,
 ): Promise<CertificateSigningRequest> {
   try {
-    return await observed(deps.observe, "commit", deps.requests.create(csr));
+    return await observed(deps.observe, "commit", () => deps.requests.create(csr));
   } catch (error) {
     if (tries <= 1 || !isStatusError(error, "AlreadyExists")) throw error;
     const name = completeName(csr.metadata.generateName ?? "", deps.newNameSuffix());

@@ -51,6 +51,16 @@ test("the trace holds every hook in order, with what it said and how long it too
   ]);
 });
 
+test("hooks that answer at once are decided at once, in their order among those that do not", async () => {
+  const verdict: Verdict = { kind: "approved", reason: "Fine", message: "fine", evidence: {} };
+  const prompt: ApprovalHook = { name: "prompt", review: () => verdict };
+  const alone = createChain({ keyPolicy, hooks: [{ hook: prompt, required: true }] }).review(INPUT);
+  expect(alone).toMatchObject({ outcome: "approved", hook: "prompt" });
+  const links = [hook("slow", "approved"), prompt].map((each) => ({ hook: each, required: false }));
+  const mixed = await createChain({ keyPolicy, hooks: links }).review(INPUT);
+  expect(mixed.trace.map((entry) => entry.hook)).toEqual(["bootstrap-token", "key-policy", "slow", "prompt"]);
+});
+
 test("hooks are asked one after the other until one denies", async () => {
   const asked: string[] = [];
   const hooks = ["approved", "denied", "approved"].map((kind, index) => ({

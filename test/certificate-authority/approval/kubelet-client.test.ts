@@ -116,6 +116,18 @@ test("kubelet-client: the review carries everything that is known of the request
   ]);
 });
 
+test("kubelet-client: answers at once when the authorizer does, rule by rule", () => {
+  const authorize = (_user: UserInfo, { subresource }: AccessAttributes & { subresource?: string }) => ({
+    allowed: subresource === "nodeclient",
+    reason: `asked for ${subresource}`,
+  });
+  const csr = request({ spec: { username: NODE } });
+  expect(kubeletClientHook({ authorize }).review({ csr, facts: facts(), now: NOW })).toMatchObject({
+    kind: "approved",
+    evidence: { allowedBy: "nodeclient", because: "asked for nodeclient" },
+  });
+});
+
 test("kubelet-client: a review that fails stops, without a verdict", async () => {
   const authorizer = createFakeAuthorizer();
   authorizer.answer(new Error("no answer"));

@@ -1,4 +1,6 @@
 import { afterEach, expect, jest, test } from "@jest/globals";
+import { createChain } from "../../../services/certificate-authority/approval/chain.ts";
+import { kubeletClientHook } from "../../../services/certificate-authority/approval/hooks/kubelet-client.ts";
 import type { CertificateSigningRequest } from "../../../services/certificate-authority/domain/certificate-signing-request.ts";
 import { StatusError } from "../../../services/shared/status-error.ts";
 import { BOUND_NODE_EXTRA } from "../../../services/shared/user-info.ts";
@@ -6,6 +8,7 @@ import { facts } from "../../builders/facts.ts";
 import { buildIssuance, type IssuanceHarness, MAY_JOIN } from "../../builders/issuance.ts";
 import { CLIENT_KUBELET, condition, draft, draftCondition, draftOf, REQUEST, request } from "../../builders/request.ts";
 import { bootstrapper, user } from "../../builders/users.ts";
+import { createFakeKeyPolicy } from "../../fakes/key-policy.ts";
 
 const REAL = { dryRun: false };
 const ALICE = user("alice");
@@ -60,6 +63,15 @@ test("a join that may be approved costs two commits and one decoding", async () 
     "approved by gatehouse",
     `issued ${CLIENT_KUBELET} after 0`,
   ]);
+});
+
+test("what may be approved at once is with the signer before the creator is answered", async () => {
+  const hook = kubeletClientHook({ authorize: () => ({ allowed: true, reason: "" }) });
+  const chain = createChain({ keyPolicy: createFakeKeyPolicy(), hooks: [{ hook, required: false }] });
+  const { issuance, signer } = buildIssuance({ overrides: { chain } });
+  issuance.start();
+  await issuance.create(bootstrapper(), draft(), REAL);
+  expect(signer.intents).toHaveLength(1);
 });
 
 test("the decision and the certificate are stored with the object", async () => {
@@ -325,6 +337,22 @@ test("a hook that cannot evaluate is asked again, and nothing is recorded before
   harness.authorizer.answer([MAY_JOIN]);
   await retry(harness, 0.2);
   expect(conditionsOf(await harness.stored())).toEqual(["Approved AutoApproved"]);
+  expect(harness.decoder.decoded).toHaveLength(1);
+});
+
+test("a chain that throws at once is asked again, too", async () => {
+  withFakeTimers();
+  const chain = {
+    review() {
+      throw new Error("no answer");
+    },
+  };
+  const harness = buildIssuance({ overrides: { chain } });
+  harness.issuance.start();
+  await harness.issuance.create(bootstrapper(), draft(), REAL);
+  await harness.settled();
+  await retry(harness, 0.2);
+  expect(harness.observed.filter((word) => word === "review failed")).toHaveLength(2);
 });
 
 test("a stored request that does not decode is tried again without a condition", async () => {

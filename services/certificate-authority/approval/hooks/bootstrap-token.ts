@@ -12,7 +12,7 @@ const NOT_BOUND: Verdict = {
 
 /** Denies what a bootstrap token that is bound to one node asks for another name or signer. It never approves. */
 export function bootstrapTokenHook(): ApprovalHook {
-  return { name: "bootstrap-token", review: async (input) => judge(input) };
+  return { name: "bootstrap-token", review: judge };
 }
 
 function judge({ csr, facts }: ReviewInput): Verdict {

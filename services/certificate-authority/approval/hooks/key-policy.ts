@@ -23,7 +23,7 @@ const FOREIGN: Verdict = {
 export function keyPolicyHook(policy: KeyPolicy): ApprovalHook {
   return {
     name: KEY_POLICY_HOOK,
-    async review({ csr, facts }) {
+    review({ csr, facts }) {
       if (!isOurSigner(csr.spec.signerName)) return FOREIGN;
       const violation = policy.violation(facts);
       return violation === undefined ? ACCEPTABLE : { kind: "denied", ...violation };

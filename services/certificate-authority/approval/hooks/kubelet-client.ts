@@ -1,3 +1,4 @@
+import { goOn } from "../../../shared/go-on.ts";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import type { AccessAttributes, Authorizer } from "../../domain/authorization.ts";
 import { CSR_GROUP, CSR_RESOURCE, type CsrSpec } from "../../domain/certificate-signing-request.ts";
@@ -28,27 +29,28 @@ export function kubeletClientHook(authorizer: Authorizer): ApprovalHook {
   return { name: "kubelet-client", review: (input) => review(authorizer, input) };
 }
 
-async function review(authorizer: Authorizer, { csr, facts }: ReviewInput): Promise<Verdict> {
+function review(authorizer: Authorizer, { csr, facts }: ReviewInput): Verdict | Promise<Verdict> {
   const rules = recogniseKubeletClient(csr.spec, facts);
   if (rules.length === 0) return UNRECOGNISED;
   const requester = requesterOf(csr.spec);
   const evidence = { username: requester.username, commonName: facts.subject.commonName, recognisedBy: rules };
-  for (const rule of rules) {
-    const access = await authorizer.authorize(requester, accessTo(rule));
-    if (!access.allowed) continue;
-    return {
-      kind: "approved",
-      reason: "AutoApproved",
-      message: MESSAGES[rule],
-      evidence: { ...evidence, allowedBy: rule, because: access.reason },
-    };
-  }
-  return {
-    kind: "noOpinion",
-    reason: "NotAllowed",
-    message: `the requester may not create ${rules.join(" or ")}`,
-    evidence,
+  const askFrom = (index: number): Verdict | Promise<Verdict> => {
+    const rule = rules[index];
+    if (rule === undefined) return notAllowed(rules, evidence);
+    return goOn(authorizer.authorize(requester, accessTo(rule)), ({ allowed, reason: because }) =>
+      allowed ? approved(rule, { ...evidence, allowedBy: rule, because }) : askFrom(index + 1),
+    );
   };
+  return askFrom(0);
+}
+
+function approved(rule: KubeletClientRule, evidence: Verdict["evidence"]): Verdict {
+  return { kind: "approved", reason: "AutoApproved", message: MESSAGES[rule], evidence };
+}
+
+function notAllowed(rules: readonly KubeletClientRule[], evidence: Verdict["evidence"]): Verdict {
+  const message = `the requester may not create ${rules.join(" or ")}`;
+  return { kind: "noOpinion", reason: "NotAllowed", message, evidence };
 }
 
 function requesterOf({ username = "", uid = "", groups = [], extra = {} }: CsrSpec): UserInfo {

@@ -16,5 +16,5 @@ const WAITS: Verdict = {
  * opinion. Marked as required, it keeps every other hook from approving alone.
  */
 export function manualHook(): ApprovalHook {
-  return { name: MANUAL_HOOK, review: async () => WAITS };
+  return { name: MANUAL_HOOK, review: () => WAITS };
 }
