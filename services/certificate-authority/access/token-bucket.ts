@@ -33,10 +33,10 @@ export function createTokenBuckets(rate: Rate, maxKeys: number, clock: Clock): T
   }
   const buckets = new LRUCache<string, Bucket>({ max: maxKeys });
 
-  function refilled(key: string): Bucket {
-    const now = clock.now().getTime();
+  /** Undefined for a full bucket that nothing was ever taken from. */
+  function refilled(key: string, now: number): Bucket | undefined {
     const bucket = buckets.get(key);
-    if (bucket === undefined) return { tokens: burst, updatedAt: now };
+    if (bucket === undefined) return undefined;
     // A clock that was set back must not take tokens away.
     const elapsedSeconds = Math.max(0, now - bucket.updatedAt) / 1000;
     bucket.tokens = Math.min(burst, bucket.tokens + elapsedSeconds * perSecond);
@@ -49,13 +49,20 @@ export function createTokenBuckets(rate: Rate, maxKeys: number, clock: Clock): T
 
   return {
     take(key) {
-      const bucket = refilled(key);
+      const now = clock.now().getTime();
+      const bucket = refilled(key, now);
+      if (bucket === undefined) {
+        buckets.set(key, { tokens: burst - 1, updatedAt: now });
+        return 0;
+      }
       const seconds = secondsFor(bucket);
       if (seconds === 0) bucket.tokens -= 1;
-      buckets.set(key, bucket);
       return seconds;
     },
-    secondsUntilToken: (key) => secondsFor(refilled(key)),
+    secondsUntilToken(key) {
+      const bucket = refilled(key, clock.now().getTime());
+      return bucket === undefined ? 0 : secondsFor(bucket);
+    },
     get tracked() {
       return buckets.size;
     },
