@@ -132,7 +132,7 @@ async function measureSingle(bench: Bench, { gatehouses, floorServer }: Field): 
   const floor = floorTarget("floor F, a single client", floorServer, bench);
   first.targets.push(ours);
   for (let round = 0; round < bench.rounds; round += 1) {
-    for (const target of [ours, floor]) await target.turn(bench, { concurrency: 1, seconds: bench.turnSeconds / 2 });
+    for (const target of [ours, floor]) await target.turn(bench, { concurrency: 1, seconds: bench.turnSeconds / 4 });
   }
   return { ours, floor };
 }
