@@ -5,8 +5,14 @@ import { z } from "zod";
 import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.ts";
 import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
 import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
-import { KEY_ALGORITHMS } from "./domain/issuer.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
+import {
+  defaultIssuerSchema,
+  furtherIssuersSchema,
+  type IssuerSettings,
+  issuerProblems,
+  signersSchema,
+} from "./issuer-settings.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -41,7 +47,7 @@ const encryptionSchema = z.union([
   }),
 ]);
 
-const configurationSchema = z.strictObject({
+const plainSchema = z.strictObject({
   apiVersion: z.literal("gatehouse.dev/v1"),
   kind: z.literal("GatehouseConfiguration"),
   dataDirectory: z.string().min(1).default("data"),
@@ -56,14 +62,11 @@ const configurationSchema = z.strictObject({
       maxWatches: z.int().min(1).max(1_000_000).default(20_000),
     })
     .prefault({}),
-  issuer: z
-    .strictObject({
-      keyAlgorithm: z.enum(KEY_ALGORITHMS).default("ecdsa-p256"),
-      commonName: z.string().min(1).max(64).default("gatehouse-ca"),
-      lifetimeDays: z.int().min(1).max(36_500).default(3650),
-      import: z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
-    })
-    .prefault({}),
+  issuer: defaultIssuerSchema,
+  /** Further issuers: roots above the default one, or for signers that have their own. */
+  issuers: furtherIssuersSchema,
+  /** Which issuer signs for which signer; the default one where nothing is said. */
+  signers: signersSchema,
   encryption: encryptionSchema.optional(),
   signing: z
     .strictObject({
@@ -125,6 +128,11 @@ const configurationSchema = z.strictObject({
       format: z.enum(["auto", "json", "text"]).default("auto"),
     })
     .prefault({}),
+});
+
+const configurationSchema = plainSchema.superRefine((configuration, context) => {
+  for (const { path, message } of issuerProblems(configuration))
+    context.addIssue({ code: "custom", path: [...path], message });
 });
 
 export type Configuration = z.infer<typeof configurationSchema>;
@@ -195,12 +203,8 @@ function resolvePaths(
   base: string,
   { dataDirectory }: ConfigurationOverrides,
 ): Configuration {
-  const { issuer, encryption, keyPolicy, rbac } = configuration;
+  const { issuer, issuers, encryption, keyPolicy, rbac } = configuration;
   const { blockedKeysFile, weakKeysFile } = keyPolicy;
-  const importFiles = issuer.import && {
-    certificateFile: resolve(base, issuer.import.certificateFile),
-    keyFile: resolve(base, issuer.import.keyFile),
-  };
   return {
     ...configuration,
     keyPolicy: {
@@ -209,13 +213,25 @@ function resolvePaths(
       ...(weakKeysFile !== undefined && { weakKeysFile: resolve(base, weakKeysFile) }),
     },
     dataDirectory: dataDirectory === undefined ? resolve(base, configuration.dataDirectory) : resolve(dataDirectory),
-    issuer: { ...issuer, ...(importFiles && { import: importFiles }) },
+    issuer: resolveIssuer(issuer, base),
+    issuers: issuers.map((further) => resolveIssuer(further, base)),
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
     authorization: resolveAuthorizationPaths(configuration.authorization, (path) => resolve(base, path)),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },
     ...(configuration.audit && { audit: resolveAuditPaths(configuration.audit, base) }),
   };
+}
+
+function resolveIssuer<T extends Pick<IssuerSettings, "import">>(issuer: T, base: string): T {
+  if (issuer.import === undefined) return issuer;
+  const { certificateFile, keyFile, chainFile } = issuer.import;
+  const files = {
+    certificateFile: resolve(base, certificateFile),
+    keyFile: resolve(base, keyFile),
+    ...(chainFile !== undefined && { chainFile: resolve(base, chainFile) }),
+  };
+  return { ...issuer, import: files };
 }
 
 function resolveEncryption(encryption: NonNullable<Configuration["encryption"]>, base: string) {

@@ -1,71 +1,217 @@
-import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
-import type { Configuration } from "./configuration.ts";
 import { ConfigurationError } from "./configuration.ts";
-import type { Custody, LoadedIssuer } from "./custody/custody.ts";
+import { isSignedBy, readAuthorities } from "./custody/authority.ts";
+import type { ChainedIssuer, Custody, LoadedIssuer } from "./custody/custody.ts";
+import { CustodyError } from "./custody/custody-error.ts";
+import { sameNameConstraints } from "./custody/name-constraints-codec.ts";
+import { directoryNameOf } from "./domain/directory-name.ts";
 import type { IssuerRecord } from "./domain/issuer.ts";
+import type { NameConstraints, NameSubtrees } from "./domain/name-subtrees.ts";
 import type { Issuers } from "./domain/ports.ts";
+import { type IssuerSettings, issuersInOrder, pathLengthOf, type SigningSettings } from "./issuer-settings.ts";
 
 const DAY_SECONDS = 86_400;
 
-/**
- * Finds the issuer to sign with, or makes it on the first start. What the ledger has on record is never replaced: a
- * missing key or another configured CA stops the start.
- *
- * @throws {ConfigurationError} when configuration and record disagree; CustodyError when the key is not usable.
- */
-export async function selectIssuer(
-  settings: Configuration["issuer"],
-  custody: Custody,
-  issuers: Issuers,
-  clock: Clock,
-  logger: Logger,
-): Promise<LoadedIssuer> {
-  const active = (await issuers.list()).find(({ slot }) => slot === "active");
-  if (active !== undefined) return loadRecorded(active, settings, custody, clock);
-  const now = clock.now();
-  const { issuer, origin } = await firstIssuer(settings, custody, now);
-  await issuers.record({ ...issuer.description, slot: "active", origin, createdAt: now });
-  const { id, commonName, keyAlgorithm, notAfter } = issuer.description;
-  logger.info({ issuer: id, commonName, keyAlgorithm, notAfter }, `${origin} the certificate authority`);
-  return issuer;
+/** What became of one configured issuer. */
+export type Selection =
+  | {
+      readonly kind: "active";
+      readonly settings: IssuerSettings;
+      readonly chained: ChainedIssuer;
+      /** Why its files were not taken; what signed before signs on. */
+      readonly problem: string | undefined;
+    }
+  | { readonly kind: "awaited"; readonly settings: IssuerSettings; readonly reason: string; readonly message: string };
+
+export interface SelectionDependencies {
+  readonly custody: Custody;
+  readonly issuers: Issuers;
+  readonly now: Date;
+  readonly logger: Logger;
 }
 
-async function loadRecorded(
-  active: IssuerRecord,
-  settings: Configuration["issuer"],
-  custody: Custody,
-  clock: Clock,
-): Promise<LoadedIssuer> {
-  if (settings.import !== undefined) {
-    const imported = await custody.importIssuer({ ...settings.import, now: clock.now() });
-    if (imported.description.id !== active.id) {
-      throw new ConfigurationError(
-        `issuer.import names the CA ${imported.description.id}, but this data directory signs with ${active.id}; ` +
-          "remove issuer.import, or start with an empty data directory",
-      );
-    }
+interface Context extends SelectionDependencies {
+  readonly all: readonly IssuerSettings[];
+  readonly records: readonly IssuerRecord[];
+  readonly selections: ReadonlyMap<string, Selection>;
+}
+
+/**
+ * Finds every issuer that is configured, or makes it as soon as that can be done. What the ledger has on record is never
+ * replaced but by the other pair of files it was taken from: a missing key or a changed configuration stops the start.
+ *
+ * @returns by name, parents first.
+ * @throws {ConfigurationError} when configuration and record disagree; CustodyError when a key is not usable.
+ */
+export async function selectIssuers(
+  settings: Pick<SigningSettings, "issuer" | "issuers">,
+  deps: SelectionDependencies,
+): Promise<ReadonlyMap<string, Selection>> {
+  const selections = new Map<string, Selection>();
+  const all = issuersInOrder(settings);
+  for (const issuer of all) {
+    const records = await deps.issuers.list();
+    selections.set(issuer.name, await select(issuer, { ...deps, all, records, selections }));
   }
-  return custody.loadIssuer(active.id, clock.now());
+  return selections;
+}
+
+async function select(settings: IssuerSettings, context: Context): Promise<Selection> {
+  const active = context.records.find(({ name, slot }) => slot === "active" && name === settings.name);
+  if (settings.import !== undefined) return selectFiles(settings, settings.import, active, context);
+  if (active !== undefined) {
+    const chained = await loadRecorded(active, context);
+    if (active.origin === "generated" && !settings.externallySigned) checkAgreement(settings, active, chained, context);
+    return { kind: "active", settings, chained, problem: undefined };
+  }
+  if (settings.externallySigned) return awaitsCertificate(settings);
+  const parent = parentOf(settings, context);
+  if (parent?.kind === "awaited") return awaitsParent(settings, parent);
+  const chained = await firstIssuer(settings, parent, context);
+  await record(settings, chained, "generated", context);
+  return { kind: "active", settings, chained, problem: undefined };
+}
+
+function awaitsCertificate(settings: IssuerSettings): Selection {
+  const message = `the issuer ${settings.name} awaits its certificate, which is signed elsewhere`;
+  return { kind: "awaited", settings, reason: "AwaitingCertificate", message };
+}
+
+function awaitsParent(settings: IssuerSettings, { message }: Extract<Selection, { kind: "awaited" }>): Selection {
+  return { kind: "awaited", settings, reason: "AwaitingIssuer", message };
+}
+
+function parentOf({ parent }: IssuerSettings, { selections }: Context): Selection | undefined {
+  return parent === undefined ? undefined : selections.get(parent);
+}
+
+/** The pair of files as it is now; with a bad one what was taken from it before goes on, and the problem is told. */
+async function selectFiles(
+  settings: IssuerSettings,
+  files: NonNullable<IssuerSettings["import"]>,
+  active: IssuerRecord | undefined,
+  context: Context,
+): Promise<Selection> {
+  try {
+    const chained = await context.custody.importIssuer({ ...files, now: context.now });
+    const { id } = chained.issuer.description;
+    if (active?.origin === "generated" && active.id !== id) throw otherAuthority(settings, active.id, id);
+    if (active?.id !== id) await record(settings, chained, "imported", context);
+    return { kind: "active", settings, chained, problem: undefined };
+  } catch (error) {
+    if (active?.origin !== "imported" || !(error instanceof CustodyError)) throw error;
+    return { kind: "active", settings, chained: await loadRecorded(active, context), problem: error.message };
+  }
+}
+
+function otherAuthority({ name }: IssuerSettings, recorded: string, found: string): ConfigurationError {
+  const path = name === "default" ? "issuer.import" : `import of the issuer ${name}`;
+  return new ConfigurationError(
+    `${path} names the CA ${found}, but this data directory signs with ${recorded}; ` +
+      `remove ${path}, or start with an empty data directory`,
+  );
+}
+
+async function loadRecorded(active: IssuerRecord, { custody, now }: Context): Promise<ChainedIssuer> {
+  const ancestors = readAuthorities(active.ancestorsPem, `the recorded chain of issuer ${active.name}`);
+  return { issuer: await custody.loadIssuer(active.id, now), ancestors };
+}
+
+/** Records an issuer as the one that signs under its name. */
+async function record(
+  { name }: Pick<IssuerSettings, "name">,
+  { issuer, ancestors }: ChainedIssuer,
+  origin: IssuerRecord["origin"],
+  { issuers, now, logger }: SelectionDependencies,
+): Promise<void> {
+  const ancestorsPem = ancestors.map(({ certificatePem }) => certificatePem).join("");
+  await issuers.record({ ...issuer.description, name, ancestorsPem, slot: "active", origin, createdAt: now });
+  const { id, commonName, keyAlgorithm, notAfter } = issuer.description;
+  logger.info({ name, issuer: id, commonName, keyAlgorithm, notAfter }, `${origin} the certificate authority`);
+}
+
+/** A CA that was made is as it is: silently doing something else than what is configured would be worse than stopping. */
+function checkAgreement(
+  settings: IssuerSettings,
+  { id }: IssuerRecord,
+  { issuer: { authority }, ancestors }: ChainedIssuer,
+  { all, records }: Context,
+): void {
+  const [above] = ancestors;
+  const isUnderParent = records.some(
+    ({ name, certificatePem }) => name === settings.parent && certificatePem === above?.certificatePem,
+  );
+  const differs =
+    (settings.parent === undefined ? !authority.isSelfSigned && "parent" : !isUnderParent && "parent") ||
+    (pathLengthOf(settings, all) !== authority.pathLength && "pathLength") ||
+    (!sameNameConstraints(constraintsOf(settings), authority.nameConstraints) && "nameConstraints");
+  if (differs === false) return;
+  throw new ConfigurationError(
+    `the issuer ${settings.name} (${id}) was made with another ${differs} than is configured, and a CA that was made does not ` +
+      "change; restore the setting, or configure an issuer of another name for the signers",
+  );
 }
 
 async function firstIssuer(
-  settings: Configuration["issuer"],
-  custody: Custody,
-  now: Date,
-): Promise<{ issuer: LoadedIssuer; origin: IssuerRecord["origin"] }> {
-  if (settings.import !== undefined) {
-    return { issuer: await custody.importIssuer({ ...settings.import, now }), origin: "imported" };
-  }
-  const [leftOver, ...more] = await custody.issuerIds();
-  if (more.length > 0) {
+  settings: IssuerSettings,
+  parent: Extract<Selection, { kind: "active" }> | undefined,
+  context: Context,
+): Promise<ChainedIssuer> {
+  const ancestors = parent === undefined ? [] : [parent.chained.issuer.authority, ...parent.chained.ancestors];
+  const leftOver = await takeLeftOver(settings, ancestors[0]?.certificatePem, context);
+  if (leftOver !== undefined) return { issuer: leftOver, ancestors };
+  const lifetimeSeconds = settings.lifetimeDays * DAY_SECONDS;
+  requireWithin(settings, ancestors, lifetimeSeconds, context.now);
+  const { keyAlgorithm: algorithm, commonName } = settings;
+  const pathLength = pathLengthOf(settings, context.all);
+  const shape = { algorithm, commonName, lifetimeSeconds, pathLength, nameConstraints: constraintsOf(settings) };
+  const issuer = await context.custody.createIssuer({ ...shape, now: context.now, parent: parent?.chained });
+  return { issuer, ancestors };
+}
+
+/** A crash between making the key and recording it leaves exactly one: it has signed nothing yet. */
+async function takeLeftOver(
+  { commonName }: IssuerSettings,
+  issuerPem: string | undefined,
+  { custody, records, now }: Context,
+): Promise<LoadedIssuer | undefined> {
+  const known = new Set(records.map(({ id }) => id));
+  const [leftOver, ...more] = (await custody.issuerIds()).filter((id) => !known.has(id));
+  if (more.length > 0 && records.length === 0) {
     throw new ConfigurationError(
       "the keys directory holds several issuers but the ledger has none on record; restore gatehouse.db from a backup",
     );
   }
-  // A crash between making the key and recording it leaves exactly one: it has signed nothing yet.
-  if (leftOver !== undefined) return { issuer: await custody.loadIssuer(leftOver, now), origin: "generated" };
-  const { keyAlgorithm: algorithm, commonName, lifetimeDays } = settings;
-  const wish = { algorithm, commonName, lifetimeSeconds: lifetimeDays * DAY_SECONDS, now };
-  return { issuer: await custody.createIssuer(wish), origin: "generated" };
+  if (leftOver === undefined || more.length > 0) return undefined;
+  const loaded = await custody.loadIssuer(leftOver, now);
+  const isMeant =
+    loaded.description.commonName === commonName &&
+    (issuerPem === undefined ? loaded.authority.isSelfSigned : isSignedBy(loaded.authority.certificatePem, issuerPem));
+  return isMeant ? loaded : undefined;
+}
+
+function requireWithin(
+  { name, lifetimeDays }: IssuerSettings,
+  ancestors: readonly { readonly commonName: string; readonly notAfter: Date }[],
+  lifetimeSeconds: number,
+  now: Date,
+): void {
+  const notAfter = (Math.floor(now.getTime() / 1000) + lifetimeSeconds) * 1000;
+  const short = ancestors.find((ancestor) => ancestor.notAfter.getTime() < notAfter);
+  if (short === undefined) return;
+  const days = Math.floor((short.notAfter.getTime() - now.getTime()) / 1000 / DAY_SECONDS);
+  throw new ConfigurationError(
+    `the issuer ${name} would live ${lifetimeDays} days and outlive ${JSON.stringify(short.commonName)} above it, which ends at ` +
+      `${short.notAfter.toISOString()}; set its lifetimeDays to ${days} at most`,
+  );
+}
+
+/** The configured name constraints in terms of the domain. */
+function constraintsOf({ nameConstraints }: Pick<IssuerSettings, "nameConstraints">): NameConstraints | undefined {
+  if (nameConstraints === undefined) return undefined;
+  return { permitted: subtreesOf(nameConstraints.permitted), excluded: subtreesOf(nameConstraints.excluded) };
+}
+
+function subtreesOf(subtrees: NonNullable<IssuerSettings["nameConstraints"]>["permitted"]): NameSubtrees {
+  return { ...subtrees, directoryNames: subtrees.directoryNames.map(directoryNameOf) };
 }

@@ -15,7 +15,12 @@ import { kubeletClientHook } from "./approval/hooks/kubelet-client.ts";
 import { manualHook } from "./approval/hooks/manual.ts";
 import { type KeyLists, openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
-import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
+import {
+  type Configuration,
+  ConfigurationError,
+  type ConfigurationOverrides,
+  loadConfiguration,
+} from "./configuration.ts";
 import { type Custody, openCustody } from "./custody/custody.ts";
 import type { EncryptionSource } from "./custody/encryption/encryption-source.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
@@ -27,9 +32,9 @@ import { createMetrics, type Metrics } from "./http/metrics.ts";
 import { createCleaner } from "./issuance/cleaner.ts";
 import { guardedSigner } from "./issuance/guarded-signer.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
-import { selectIssuer } from "./issuer-selection.ts";
 import { type Job, startJobs } from "./jobs.ts";
 import { type Ledger, openLedger } from "./ledger/ledger.ts";
+import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG, leaveKubeconfigs } from "./own-kubeconfigs.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
@@ -90,8 +95,7 @@ function sayWhatNext(directory: string): void {
 interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock" | "logger"> {
   readonly keyLists: KeyLists;
   readonly signer: Signer;
-  /** What clients trust. */
-  readonly caPem: string;
+  readonly issuers: LiveIssuers;
   close(): Promise<void>;
 }
 
@@ -111,22 +115,16 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     limits: { maximumRequests: configuration.limits.maxStoredRequests },
   });
   const custody = await openConfiguredCustody(configuration, logger);
-  const issuer = await selectIssuer(configuration.issuer, custody, ledger.issuers, clock, logger);
+  const issuers = await LiveIssuers.open({ settings: configuration, custody, issuers: ledger.issuers, clock, logger });
   const workers = configuration.signing.workers ?? Math.max(1, availableParallelism() - 1);
-  const { description, privateKey } = issuer;
-  const unguarded = createSigner({
-    issuer: { certificateDer: description.certificateDer, privateKey },
-    workers,
-    clock,
-    logger,
-  });
+  const unguarded = createSigner({ issuers: issuers.directory.signing, workers, clock, logger });
   const signer = audit?.guard ? { ...unguarded, signer: guardedSigner(unguarded.signer, audit.guard) } : unguarded;
   const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
   const access = createAccess({
     authentication: configuration.authentication,
     authorization: configuration.authorization,
     observeWebhook: metrics.authorizationWebhook,
-    clusterCaPem: description.certificatePem,
+    clusterCa: () => issuers.directory,
     tokens: ledger.tokens,
     tokenHashKey: custody.deriveKey("bootstrap-token-hash"),
     readCertificate: signer.readCertificate,
@@ -138,17 +136,17 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   });
   const { certificates } = ledger;
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
-  const issuance = composeIssuance(configuration, { ledger, signer, access, keyPolicy, metrics, logger });
+  const issuance = composeIssuance(configuration, { ledger, issuers, signer, access, keyPolicy, metrics, logger });
   const identity = ownIdentity({
+    issuers,
     signer: signer.signer,
     certificates,
     generateKeyPair: () => generateKeyPair("ecdsa-p256"),
     clock,
   });
   return {
-    ...{ ledger, signer, access, issuance, keyLists, metrics, identity, rateLimiter, audit },
-    caPem: description.certificatePem,
-    clientCaPem: description.certificatePem + access.additionalClientCaPem,
+    ...{ ledger, issuers, signer, access, issuance, keyLists, metrics, identity, rateLimiter, audit },
+    clientCaPem: issuers.directory.tlsCaPem + access.additionalClientCaPem,
     encryption: encryptionAtRest(custody),
     keyServices: () => custody.checkKeyServices(),
     close: async () => {
@@ -188,6 +186,7 @@ function rateLimits(limits: Configuration["limits"]) {
 
 interface IssuanceParts {
   readonly ledger: Ledger;
+  readonly issuers: LiveIssuers;
   readonly signer: Signer;
   readonly access: Access;
   readonly keyPolicy: KeyPolicy;
@@ -197,7 +196,7 @@ interface IssuanceParts {
 
 function composeIssuance(
   configuration: Configuration,
-  { ledger, signer, access, keyPolicy, metrics, logger }: IssuanceParts,
+  { ledger, issuers, signer, access, keyPolicy, metrics, logger }: IssuanceParts,
 ): Issuance {
   return createIssuance({
     requests: ledger.requests,
@@ -205,6 +204,7 @@ function composeIssuance(
     decisions: ledger.decisions,
     decoder: signer.decoder,
     inspector: signer.inspector,
+    issuers,
     signer: signer.signer,
     chain: createChain({ keyPolicy, hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)) }),
     keyPolicy,
@@ -251,13 +251,17 @@ async function leaveFiles(
   door: FrontDoor,
   logger: Logger,
 ): Promise<void> {
-  const { identity, access, caPem } = authority;
+  const { identity, access, issuers } = authority;
   const directory = configuration.dataDirectory;
+  const caPem = issuers.directory.trustedPem;
+  const administrators = issuers.issuerFor("gatehouse.dev/administrator");
+  if (administrators.kind === "awaited") throw new ConfigurationError(administrators.message);
   await writeFileDurably(join(directory, "ca.crt"), caPem, { mode: 0o644, existing: "replaced" });
   await leaveKubeconfigs({
     directory,
     serverUrl: door.url,
     caPem,
+    administratorIssuerPem: administrators.issuer.description.certificatePem,
     clock,
     logger,
     newAdministratorCertificate: identity.administrator,

@@ -1,20 +1,28 @@
 import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
+import { ConfigurationError } from "./configuration.ts";
 import { ADMINISTRATORS_GROUP } from "./domain/authorization.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
 import { NO_ALTERNATIVE_NAMES, type Subject, type SubjectAltNames } from "./domain/csr-facts.ts";
-import type { CertificateSigner, Certificates } from "./domain/ports.ts";
+import type { ActiveIssuer } from "./domain/issuer.ts";
+import { nameViolation } from "./domain/name-constraints.ts";
+import type { CertificateSigner, Certificates, SigningIssuers } from "./domain/ports.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
 const BACKDATE_MILLISECONDS = 300_000;
 const LIFETIME_DAYS = 365;
 const DIGITAL_SIGNATURE = 1;
+const SERVING = "gatehouse.dev/serving";
+const ADMINISTRATOR = "gatehouse.dev/administrator";
 
 const ADMINISTRATOR_NAME = "gatehouse-admin";
 
-/** A new key pair, the certificate for it and its issuer's, as PEM. */
+/** A new key pair and the certificate for it, as PEM. */
 export interface OwnCertificate {
   readonly certificatePem: string;
+  /** The CAs between it and the root; empty when a root signed it. */
+  readonly chainPem: string;
+  /** The CA that signed it and what else is between that and the root. */
   readonly issuerPem: string;
   readonly privateKeyPem: string;
   readonly notAfter: Date;
@@ -28,6 +36,7 @@ interface KeyPair {
 }
 
 export interface OwnIdentityDependencies {
+  readonly issuers: SigningIssuers;
   readonly signer: CertificateSigner;
   readonly certificates: Pick<Certificates, "record">;
   generateKeyPair(): Promise<KeyPair>;
@@ -42,12 +51,12 @@ export function ownIdentity(deps: OwnIdentityDependencies) {
   return {
     /** A serving certificate for the given DNS names and addresses. */
     serving: (sans: SubjectAltNames): Promise<OwnCertificate> =>
-      issue(deps, "gatehouse.dev/serving", subjectOf("gatehouse", []), sans, "serverAuth"),
+      issue(deps, SERVING, subjectOf("gatehouse", []), sans, "serverAuth"),
     /** A client certificate with every right. */
     administrator: (): Promise<OwnCertificate> =>
       issue(
         deps,
-        "gatehouse.dev/administrator",
+        ADMINISTRATOR,
         subjectOf(ADMINISTRATOR_NAME, [ADMINISTRATORS_GROUP]),
         NO_ALTERNATIVE_NAMES,
         "clientAuth",
@@ -76,6 +85,7 @@ async function issue(
   sans: SubjectAltNames,
   usage: "serverAuth" | "clientAuth",
 ): Promise<OwnCertificate> {
+  const issuer = readyIssuer(deps.issuers, signerName, { subject, sans });
   const keys = await deps.generateKeyPair();
   const now = deps.clock.now();
   const wanted = now.getTime() + LIFETIME_DAYS * DAY_MILLISECONDS;
@@ -86,16 +96,31 @@ async function issue(
     keyUsage: DIGITAL_SIGNATURE,
     extendedKeyUsages: [usage],
     notBefore: wholeSeconds(now.getTime() - BACKDATE_MILLISECONDS),
-    notAfter: wholeSeconds(Math.min(wanted, deps.signer.issuer().notAfter.getTime())),
+    notAfter: wholeSeconds(Math.min(wanted, issuer.notAfter.getTime())),
   };
-  const signed = await deps.signer.sign(intent);
+  const signed = await deps.signer.sign(intent, issuer.description.id);
   await deps.certificates.record(recordOf(signed, intent, keys, signerName, now));
   return {
     certificatePem: signed.pem,
-    issuerPem: deps.signer.issuer().certificatePem,
+    chainPem: issuer.chainPem,
+    issuerPem: issuer.chainPem === "" ? issuer.description.certificatePem : issuer.chainPem,
     privateKeyPem: keys.pkcs8Pem(),
     notAfter: signed.notAfter,
   };
+}
+
+/** Without these certificates nobody could reach us, not even to bring the issuer's: they need one that is there. */
+function readyIssuer(
+  issuers: SigningIssuers,
+  signerName: string,
+  names: Pick<CertificateIntent, "subject" | "sans">,
+): ActiveIssuer {
+  const availability = issuers.issuerFor(signerName);
+  const wayOut = `name another issuer for ${signerName} under signers`;
+  if (availability.kind === "awaited") throw new ConfigurationError(`${availability.message}; until then ${wayOut}`);
+  const violation = nameViolation(names, availability.issuer.constraints);
+  if (violation !== undefined) throw new ConfigurationError(`${signerName}: ${violation}; ${wayOut}`);
+  return availability.issuer;
 }
 
 function wholeSeconds(epochMilliseconds: number): Date {

@@ -18,7 +18,10 @@ type KubeconfigUser =
 export interface KubeconfigDependencies {
   readonly directory: string;
   readonly serverUrl: string;
+  /** What clients trust. */
   readonly caPem: string;
+  /** PEM of the CA that signs administrators' certificates now. */
+  readonly administratorIssuerPem: string;
   readonly clock: Clock;
   readonly logger: Logger;
   newAdministratorCertificate(): Promise<OwnCertificate>;
@@ -74,21 +77,21 @@ function readUser(path: string): KubeconfigUser | undefined {
   }
 }
 
-/** Whether a kept client certificate was issued by today's CA and has more than a third of its life left. */
-function servesOn(user: KubeconfigUser, { caPem, clock }: KubeconfigDependencies): boolean {
+/** Whether a kept client certificate was issued by today's issuer and has more than a third of its life left. */
+function servesOn(user: KubeconfigUser, { administratorIssuerPem, clock }: KubeconfigDependencies): boolean {
   if (!("client-certificate-data" in user)) return false;
   try {
     const certificate = new X509Certificate(Buffer.from(user["client-certificate-data"], "base64"));
     const life = certificate.validToDate.getTime() - certificate.validFromDate.getTime();
     const left = certificate.validToDate.getTime() - clock.now().getTime();
-    return certificate.verify(new X509Certificate(caPem).publicKey) && left > life / 3;
+    return certificate.verify(new X509Certificate(administratorIssuerPem).publicKey) && left > life / 3;
   } catch {
     return false;
   }
 }
 
-function certificateUser({ certificatePem, privateKeyPem }: OwnCertificate): KubeconfigUser {
-  return { "client-certificate-data": base64(certificatePem), "client-key-data": base64(privateKeyPem) };
+function certificateUser({ certificatePem, chainPem, privateKeyPem }: OwnCertificate): KubeconfigUser {
+  return { "client-certificate-data": base64(certificatePem + chainPem), "client-key-data": base64(privateKeyPem) };
 }
 
 async function write(

@@ -63,6 +63,7 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
       inspectPem: (text) =>
         text.startsWith("bad") ? { kind: "invalid", message: "no block" } : { kind: "ok", certificates: [] },
     },
+    issuers: signer.issuers,
     signer,
     chain: createChain({ keyPolicy, hooks }),
     keyPolicy,

@@ -81,6 +81,8 @@ export function issuerRecord(overrides: Partial<IssuerRecord> = {}): IssuerRecor
     slot: "active",
     origin: "generated",
     createdAt: new Date("2026-01-01T00:00:00Z"),
+    name: "default",
+    ancestorsPem: "",
     ...overrides,
   };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { type Configuration, loadConfiguration } from "../../services/certificate-authority/configuration.ts";
 import { openCustody } from "../../services/certificate-authority/custody/custody.ts";
-import { selectIssuer } from "../../services/certificate-authority/issuer-selection.ts";
+import { selectIssuers } from "../../services/certificate-authority/issuer-selection.ts";
 import { createLogger } from "../../services/shared/logging.ts";
 import { buildIssuer } from "../builders/issuer.ts";
 import { openTestLedger } from "../builders/ledger.ts";
@@ -26,7 +26,11 @@ afterEach(() => opened.close());
 
 async function select(settings: Partial<Configuration["issuer"]> = {}) {
   const custody = await openCustody({ directory: join(directory, "keys"), encryption: {}, logger });
-  return selectIssuer({ ...defaults, ...settings }, custody, opened.ledger.issuers, clock, logger);
+  const issuer = { ...defaults, ...settings };
+  const deps = { custody, issuers: opened.ledger.issuers, now: clock.now(), logger };
+  const selection = (await selectIssuers({ issuer, issuers: [] }, deps)).get("default");
+  if (selection?.kind !== "active") throw new Error("the default issuer is not active");
+  return selection.chained.issuer;
 }
 
 function importable(commonName: string) {

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { generateKeyPair } from "../../services/certificate-authority/custody/key-pair.ts";
+import type { ActiveIssuer } from "../../services/certificate-authority/domain/issuer.ts";
 import { ownIdentity, servingNames } from "../../services/certificate-authority/own-identity.ts";
 import { leaveKubeconfigs } from "../../services/certificate-authority/own-kubeconfigs.ts";
+import { loadIssuerCertificate } from "../../services/certificate-authority/signer/issuer-certificate.ts";
 import { createSigner, type Signer } from "../../services/certificate-authority/signer/signer.ts";
 import { createLogger } from "../../services/shared/logging.ts";
 import { buildIssuer } from "../builders/issuer.ts";
@@ -17,6 +19,8 @@ import { SettableClock } from "../fakes/settable-clock.ts";
 const DAY_SECONDS = 86_400;
 const logger = createLogger({ level: "silent" });
 const issuer = buildIssuer("ecdsa-p256");
+const { description } = loadIssuerCertificate(issuer.certificateDer);
+const active: ActiveIssuer = { description, chainPem: "", notAfter: description.notAfter, constraints: [] };
 let opened: Awaited<ReturnType<typeof openTestLedger>>;
 let signer: Signer;
 let clock: SettableClock;
@@ -28,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => opened.close());
 beforeEach(() => {
   clock = new SettableClock(new Date());
-  signer = createSigner({ issuer, workers: 1, clock, logger });
+  signer = createSigner({ issuers: [issuer], workers: 1, clock, logger });
   directory = temporaryDirectory();
 });
 afterEach(() => signer.close());
@@ -36,6 +40,7 @@ afterEach(() => signer.close());
 function identity() {
   const { certificates } = opened.ledger;
   return ownIdentity({
+    issuers: { issuerFor: () => ({ kind: "ready", issuer: active }) },
     signer: signer.signer,
     certificates,
     generateKeyPair: () => generateKeyPair("ecdsa-p256"),
@@ -92,11 +97,12 @@ test.each([
   expect(ipAddresses).toEqual(addresses);
 });
 
-function leave(overrides: { serverUrl?: string; caPem?: string } = {}) {
+function leave(overrides: { serverUrl?: string; administratorIssuerPem?: string } = {}) {
   return leaveKubeconfigs({
     directory,
     serverUrl: "https://127.0.0.1:9443",
     caPem: issuer.certificatePem,
+    administratorIssuerPem: issuer.certificatePem,
     clock,
     logger,
     newAdministratorCertificate: identity().administrator,
@@ -140,7 +146,7 @@ test("an administrator's certificate is replaced with a third of its life left, 
 test("an administrator's certificate of another CA, or a damaged file, is replaced", async () => {
   await leave();
   const first = userOf("admin.kubeconfig");
-  await leave({ caPem: buildIssuer("ecdsa-p256").certificatePem });
+  await leave({ administratorIssuerPem: buildIssuer("ecdsa-p256").certificatePem });
   expect(userOf("admin.kubeconfig")).not.toEqual(first);
   writeFileSync(join(directory, "admin.kubeconfig"), "garbage: [");
   await leave();

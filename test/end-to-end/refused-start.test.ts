@@ -94,7 +94,7 @@ function joined(...files: readonly string[]): string {
 }
 
 test.each([
-  { name: "an unknown setting", settings: { issuers: {} }, message: /Unrecognized key: "issuers"/ },
+  { name: "an unknown setting", settings: { isuers: {} }, message: /Unrecognized key: "isuers"/ },
   { name: "an unknown algorithm", settings: { issuer: { keyAlgorithm: "dsa" } }, message: /→ at issuer\.keyAlgorithm/ },
   { name: "a missing RBAC file", settings: { rbac: { files: ["nowhere.yaml"] } }, message: /nowhere\.yaml/ },
 ])("refuses $name in the configuration", ({ settings, message }) => {

@@ -1,7 +1,15 @@
 import type { CertificateIntent, SignedCertificate } from "../../services/certificate-authority/domain/certificate.ts";
 import type { CsrDecoding, CsrFacts } from "../../services/certificate-authority/domain/csr-facts.ts";
-import type { IssuerDescription } from "../../services/certificate-authority/domain/issuer.ts";
-import type { CertificateSigner, CsrDecoder } from "../../services/certificate-authority/domain/ports.ts";
+import type {
+  ActiveIssuer,
+  IssuerAvailability,
+  IssuerDescription,
+} from "../../services/certificate-authority/domain/issuer.ts";
+import type {
+  CertificateSigner,
+  CsrDecoder,
+  SigningIssuers,
+} from "../../services/certificate-authority/domain/ports.ts";
 
 export interface FakeDecoder extends CsrDecoder {
   /** What was asked to be decoded, in order. */
@@ -26,6 +34,9 @@ export function createFakeDecoder(usual: CsrFacts): FakeDecoder {
 }
 
 export interface FakeSigner extends CertificateSigner {
+  /** One issuer signs for everybody, until another answer is set. */
+  readonly issuers: SigningIssuers & { availability: IssuerAvailability };
+  readonly issuer: ActiveIssuer;
   /** What was asked to be signed, in order; failed attempts included. */
   readonly intents: readonly CertificateIntent[];
   /** The next signature fails, or has this serial. */
@@ -37,7 +48,7 @@ export function createFakeSigner(issuerNotAfter: Date): FakeSigner {
   const intents: CertificateIntent[] = [];
   const outcomes: (Error | { readonly serial: string })[] = [];
   let serials = 0;
-  const issuer: IssuerDescription = {
+  const description: IssuerDescription = {
     id: "cc".repeat(32),
     commonName: "test CA",
     keyAlgorithm: "ecdsa-p256",
@@ -47,11 +58,17 @@ export function createFakeSigner(issuerNotAfter: Date): FakeSigner {
     notBefore: new Date(0),
     notAfter: issuerNotAfter,
   };
+  const issuer: ActiveIssuer = { description, chainPem: "", notAfter: issuerNotAfter, constraints: [] };
+  const issuers = {
+    availability: { kind: "ready", issuer } as IssuerAvailability,
+    issuerFor: (): IssuerAvailability => issuers.availability,
+  };
   return {
     intents,
     next: (outcome) => outcomes.push(outcome),
-    issuer: () => issuer,
-    async sign(intent): Promise<SignedCertificate> {
+    issuers,
+    issuer,
+    async sign(intent, issuerId): Promise<SignedCertificate> {
       intents.push(intent);
       const outcome = outcomes.shift();
       if (outcome instanceof Error) throw outcome;
@@ -64,7 +81,7 @@ export function createFakeSigner(issuerNotAfter: Date): FakeSigner {
         der: Buffer.from(pem),
         serial,
         fingerprint: `f${serial}`,
-        issuerId: issuer.id,
+        issuerId,
         notBefore,
         notAfter,
       };

@@ -5,7 +5,7 @@ import type { UserInfo } from "../../shared/user-info.ts";
 import type { Authorizer } from "../domain/authorization.ts";
 import type { BootstrapTokens } from "../domain/ports.ts";
 import { type Credentials, type IdentificationDependencies, identify } from "./authenticate.ts";
-import { createAuthenticators } from "./authenticators/create.ts";
+import { type ClusterCa, createAuthenticators } from "./authenticators/create.ts";
 import type { AuthenticatorSettings } from "./authenticators/settings.ts";
 import { chainAuthorizers } from "./authorization/chain.ts";
 import { type AuthorizerParts, createAuthorizers } from "./authorization/create.ts";
@@ -39,8 +39,8 @@ export interface AccessDependencies {
   readonly authorization?: readonly AuthorizerSettings[];
   /** Told about each question to an authorization webhook. */
   readonly observeWebhook?: AuthorizerParts["observe"];
-  /** PEM of the CAs whose client certificates are users; needed when there are front proxies. */
-  readonly clusterCaPem?: string;
+  /** The CAs of clients now; without it whoever passes the TLS layer is one. */
+  readonly clusterCa?: () => ClusterCa;
   readonly tokens: BootstrapTokens;
   /** 32 bytes or more, derived for this purpose alone. */
   readonly tokenHashKey: Uint8Array;
@@ -94,7 +94,7 @@ export function createAccess(deps: AccessDependencies): Access {
   const { readCertificate, isRevoked } = deps;
   const authenticators = createAuthenticators(deps.authentication ?? DEFAULT_AUTHENTICATION, {
     ...{ tokens, tokenHashKey, readCertificate, isRevoked, clock, logger },
-    clusterCaPem: deps.clusterCaPem,
+    clusterCa: deps.clusterCa,
   });
   const identification: IdentificationDependencies = {
     authenticators: authenticators.list,

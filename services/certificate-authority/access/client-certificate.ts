@@ -34,8 +34,8 @@ export interface CertificateAuthenticatorOptions {
   readonly clock: Clock;
   /** By fingerprint, lower-case hex. Asked at every request, so that a revocation holds from the next one on. */
   readonly isRevoked?: ((fingerprint: string) => boolean) | undefined;
-  /** The CAs that count; without them every certificate that passed the TLS layer does. */
-  readonly anchors?: TrustAnchors | undefined;
+  /** The CAs that count now; without them every certificate that passed the TLS layer does. */
+  readonly anchors?: (() => TrustAnchors | undefined) | undefined;
 }
 
 /** The certificates between the client's and a CA are looked at only when `anchors` are set. */
@@ -58,10 +58,14 @@ const noIntermediates = (): readonly Uint8Array[] => [];
 export function createCertificateAuthenticator(options: CertificateAuthenticatorOptions): ReadCertificateIdentity {
   const { clock, isRevoked } = options;
   const remembered = new LRUCache<string, Read>({ max: REMEMBERED_CERTIFICATES });
+  let anchors: TrustAnchors | undefined;
   return (der, intermediatesDer = noIntermediates) => {
+    const current = options.anchors?.();
+    if (current !== anchors) remembered.clear();
+    anchors = current;
     const fingerprint = hash("sha256", der, "hex");
     const known = remembered.get(fingerprint);
-    const read = known ?? readIdentity(options, der, intermediatesDer, fingerprint);
+    const read = known ?? readIdentity(options, anchors, der, intermediatesDer, fingerprint);
     if (known === undefined) remembered.set(fingerprint, read);
     const now = clock.now();
     if (read.kind !== "user") return read;
@@ -73,7 +77,8 @@ export function createCertificateAuthenticator(options: CertificateAuthenticator
 }
 
 function readIdentity(
-  { readCertificate, anchors }: CertificateAuthenticatorOptions,
+  { readCertificate }: CertificateAuthenticatorOptions,
+  anchors: TrustAnchors | undefined,
   der: Uint8Array,
   intermediatesDer: () => readonly Uint8Array[],
   fingerprint: string,

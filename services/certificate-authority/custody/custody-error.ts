@@ -18,6 +18,8 @@ export type CustodyErrorCode =
   | "KeyTooWeak"
   | "KeyMismatch"
   | "NotACertificateAuthority"
+  | "InvalidChain"
+  | "NoRequest"
   | "IssuerExpired"
   | "IssuerNotYetValid";
 

@@ -1,23 +1,42 @@
-import { createHash, createPrivateKey, type KeyObject } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { writeFileDurably } from "../../shared/durable-file.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { ReencryptionOutcome } from "../domain/encryption.ts";
-import type { IssuerDescription } from "../domain/issuer.ts";
+import type { Authority, IssuerDescription, KeyAlgorithm } from "../domain/issuer.ts";
+import { orderChain, readAuthorities } from "./authority.ts";
 import { CustodyError } from "./custody-error.ts";
 import { type EncryptionSource, EncryptionSourceReader } from "./encryption/encryption-source.ts";
 import { checkIssuer, readCertificatePem } from "./issuer-certificate.ts";
+import { generateKeyPair } from "./key-pair.ts";
+import { describeKey } from "./key-strength.ts";
 import { waitForKeyServices } from "./kms/wait.ts";
+import {
+  type AuthorityWish,
+  type IssuerWish,
+  makeIssuer,
+  makeIssuerRequest,
+  type SigningParent,
+} from "./make-issuer.ts";
 import { encodePem } from "./pem.ts";
 import { exposureOf, PRIVATE, preparePrivateDirectory, readOptionalFile } from "./private-files.ts";
 import { readPrivateKeyPem } from "./private-key-pem.ts";
 import { Reencryption } from "./reencryption.ts";
 import { RootSecret } from "./root-secret.ts";
-import { issuerLabel, SealedFiles } from "./sealed-files.ts";
-import { type IssuerWish, makeSelfSignedIssuer } from "./self-signed-issuer.ts";
+import { issuerLabel, requestLabel, SealedFiles } from "./sealed-files.ts";
 
 const TEN_YEARS_SECONDS = 3650 * 86_400;
+const USUAL = { algorithm: "ecdsa-p256", commonName: "gatehouse-ca", lifetimeSeconds: TEN_YEARS_SECONDS } as const;
+const GIVEN_CHAIN = "the chain that was given";
+const NEW_CHAIN = "the chain of the new issuer";
+
+/** PEM files of a CA. */
+export interface IssuerFiles {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  readonly chainFile?: string | undefined;
+}
 
 export interface CustodyOptions {
   /** Where the keys lie; made with mode 0700 when it is not there. Nobody else writes in it. */
@@ -29,7 +48,21 @@ export interface CustodyOptions {
 /** An issuer that passed every check and can sign now. */
 export interface LoadedIssuer {
   readonly description: IssuerDescription;
+  readonly authority: Authority;
   readonly privateKey: KeyObject;
+}
+
+/** An issuer that came with the certificates above it. */
+export interface ChainedIssuer {
+  readonly issuer: LoadedIssuer;
+  /** Its own issuer's first, the root last; empty for a root, and when nobody told them. */
+  readonly ancestors: readonly Authority[];
+}
+
+/** A new CA; without a parent it signs itself. */
+export interface IssuerCreation extends Partial<Omit<IssuerWish, "parent" | "now">> {
+  readonly now: Date;
+  readonly parent?: ChainedIssuer | undefined;
 }
 
 /** Where private keys live: encrypted files. Failures are CustodyErrors that name the file and the way out. */
@@ -52,16 +85,30 @@ export interface Custody {
    */
   issuerIds(): Promise<readonly string[]>;
   /**
-   * Makes a self-signed CA. Its key is durable before its certificate is known to anyone.
+   * Makes a CA, self-signed or signed by another. Its key is durable before its certificate is known to anyone.
    * Defaults: ECDSA P-256, common name `gatehouse-ca`, ten years.
    */
-  createIssuer(wish: Partial<IssuerWish> & Pick<IssuerWish, "now">): Promise<LoadedIssuer>;
-  /** Takes over an existing CA from PEM files, which are left as they are. The same CA may be imported again. */
-  importIssuer(files: {
-    readonly certificateFile: string;
-    readonly keyFile: string;
-    readonly now: Date;
-  }): Promise<LoadedIssuer>;
+  createIssuer(wish: IssuerCreation): Promise<LoadedIssuer>;
+  /**
+   * Takes over an existing CA from PEM files, which are left as they are. The same CA may be imported again.
+   * @param files - `chainFile` holds the certificates above it, the root among them, in any order.
+   */
+  importIssuer(files: IssuerFiles & { readonly now: Date }): Promise<ChainedIssuer>;
+  /**
+   * Asks for a certificate that is signed elsewhere. The key is made on the first call, kept under the issuer's name and
+   * used again until `installIssuer`; it never leaves.
+   * @returns a PKCS#10 request as PEM.
+   */
+  requestIssuer(name: string, wish: AuthorityWish & { readonly algorithm: KeyAlgorithm }): Promise<string>;
+  /**
+   * Takes the certificate that was asked for. Checks that it is about the key that waits, and the chain to its root.
+   * @param chainPem - the certificate and all above it, in any order.
+   * @throws {CustodyError} NoRequest when none waits under the name; KeyMismatch when no certificate is about its key;
+   *   InvalidChain and those of `loadIssuer`. Then the request waits on.
+   */
+  installIssuer(name: string, chainPem: string, now: Date): Promise<ChainedIssuer>;
+  /** Forgets the key of a request, whose certificate is on record now. */
+  forgetRequest(name: string): Promise<void>;
   /** @param id - lower-case hex SHA-256 of the certificate's DER. */
   loadIssuer(id: string, now: Date): Promise<LoadedIssuer>;
 }
@@ -133,23 +180,63 @@ class EncryptedFileCustody implements Custody {
     return ids.filter((id) => files.has(basename(this.#certificatePath(id))));
   }
 
-  async createIssuer(wish: Partial<IssuerWish> & Pick<IssuerWish, "now">): Promise<LoadedIssuer> {
-    const { algorithm = "ecdsa-p256", commonName = "gatehouse-ca", lifetimeSeconds = TEN_YEARS_SECONDS, now } = wish;
-    const made = await makeSelfSignedIssuer({ algorithm, commonName, lifetimeSeconds, now });
+  async createIssuer({ parent, ...wish }: IssuerCreation): Promise<LoadedIssuer> {
+    const { now } = wish;
+    const made = await makeIssuer({ ...USUAL, ...wish, parent: parent && signingParent(parent) });
     const privateKey = createPrivateKey({ key: made.pkcs8Der, format: "der", type: "pkcs8" });
-    const description = checkIssuer(made.certificateDer, privateKey, now, "the new issuer");
+    const { description, authority } = checkIssuer(made.certificateDer, privateKey, now, "the new issuer");
+    if (parent !== undefined) orderChain(authority, readAuthorities(pemOf(parent), NEW_CHAIN), now, NEW_CHAIN);
     await this.#storeIssuer(description, made.pkcs8Der);
     return this.loadIssuer(description.id, now);
   }
 
-  async importIssuer(source: { certificateFile: string; keyFile: string; now: Date }): Promise<LoadedIssuer> {
+  async importIssuer(source: IssuerFiles & { now: Date }): Promise<ChainedIssuer> {
     const certificateDer = readCertificatePem(await readSource(source.certificateFile), source.certificateFile);
     const privateKey = readPrivateKeyPem(await this.#readSourceKey(source.keyFile), source.keyFile);
-    const description = checkIssuer(certificateDer, privateKey, source.now, source.certificateFile);
+    const { description, authority } = checkIssuer(certificateDer, privateKey, source.now, source.certificateFile);
+    const { chainFile } = source;
+    const others = chainFile === undefined ? [] : readAuthorities(await readSource(chainFile), chainFile);
+    const ancestors = chainFile === undefined ? [] : orderChain(authority, others, source.now, chainFile);
     if (!(await this.issuerIds()).includes(description.id)) {
       await this.#storeIssuer(description, privateKey.export({ format: "der", type: "pkcs8" }));
     }
-    return this.loadIssuer(description.id, source.now);
+    return { issuer: await this.loadIssuer(description.id, source.now), ancestors };
+  }
+
+  async requestIssuer(name: string, wish: AuthorityWish & { algorithm: KeyAlgorithm }): Promise<string> {
+    const label = requestLabel(name);
+    const waiting = await this.#files.read(label);
+    const pkcs8Der = waiting ?? (await generateKeyPair(wish.algorithm)).pkcs8Der();
+    const privateKey = createPrivateKey({ key: pkcs8Der, format: "der", type: "pkcs8" });
+    const { requestDer } = await makeIssuerRequest(wish, privateKey, describeKey(privateKey, `the request of ${name}`));
+    if (waiting === undefined) {
+      await this.#files.write(label, pkcs8Der);
+      this.#logger.info({ issuer: name }, "key of a new issuer stored, encrypted; it awaits its certificate");
+    }
+    return encodePem("CERTIFICATE REQUEST", requestDer);
+  }
+
+  async installIssuer(name: string, chainPem: string, now: Date): Promise<ChainedIssuer> {
+    const pkcs8Der = await this.#files.read(requestLabel(name));
+    if (pkcs8Der === undefined) throw noRequest(name);
+    const privateKey = createPrivateKey({ key: pkcs8Der, format: "der", type: "pkcs8" });
+    const publicKey = createPublicKey(privateKey);
+    const authorities = readAuthorities(chainPem, GIVEN_CHAIN);
+    const own = authorities.find(({ native }) => native.publicKey.equals(publicKey));
+    if (own === undefined) {
+      throw new CustodyError(
+        "KeyMismatch",
+        `${GIVEN_CHAIN} holds no certificate for the key of the request of issuer ${name}`,
+      );
+    }
+    const { description, authority } = checkIssuer(own.native.raw, privateKey, now, GIVEN_CHAIN);
+    const ancestors = orderChain(authority, authorities, now, GIVEN_CHAIN);
+    await this.#storeIssuer(description, pkcs8Der);
+    return { issuer: await this.loadIssuer(description.id, now), ancestors };
+  }
+
+  forgetRequest(name: string): Promise<void> {
+    return this.#files.remove(requestLabel(name));
   }
 
   async loadIssuer(id: string, now: Date): Promise<LoadedIssuer> {
@@ -167,7 +254,7 @@ class EncryptedFileCustody implements Custody {
       );
     }
     const privateKey = createPrivateKey({ key: pkcs8Der, format: "der", type: "pkcs8" });
-    return { description: checkIssuer(certificateDer, privateKey, now, certificatePath), privateKey };
+    return { ...checkIssuer(certificateDer, privateKey, now, certificatePath), privateKey };
   }
 
   /** Key first: a crash in between leaves a key without certificate, which nobody ever heard of. */
@@ -189,6 +276,23 @@ class EncryptedFileCustody implements Custody {
     if (exposure !== undefined) this.#logger.warn({ keyFile: path }, exposure);
     return content;
   }
+}
+
+function signingParent({ issuer: { description, privateKey } }: ChainedIssuer): SigningParent {
+  const { certificateDer, keyAlgorithm } = description;
+  return { certificateDer, keyAlgorithm, privateKey };
+}
+
+/** An issuer and everything above it. */
+function pemOf({ issuer, ancestors }: ChainedIssuer): string {
+  return [issuer.authority, ...ancestors].map(({ certificatePem }) => certificatePem).join("");
+}
+
+function noRequest(name: string): CustodyError {
+  return new CustodyError(
+    "NoRequest",
+    `issuer ${name} has asked for no certificate; run: gatehouse issuer request ${name}`,
+  );
 }
 
 async function readSource(path: string): Promise<string> {

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { Crypto } from "@peculiar/webcrypto";
 import type { KeyAlgorithm } from "../domain/issuer.ts";
 
@@ -29,6 +29,8 @@ interface KeyPair {
   readonly spkiDer: Buffer;
   /** Lower-case hex SHA-256 of `spkiDer`. */
   readonly spkiSha256: string;
+  /** PKCS#8, DER. */
+  pkcs8Der(): Buffer;
   /** PKCS#8 in one PEM `PRIVATE KEY` block. */
   pkcs8Pem(): string;
 }
@@ -41,6 +43,7 @@ export async function generateKeyPair(algorithm: KeyAlgorithm): Promise<KeyPair>
   return {
     spkiDer,
     spkiSha256: createHash("sha256").update(spkiDer).digest("hex"),
+    pkcs8Der: () => privateKey.export({ format: "der", type: "pkcs8" }),
     pkcs8Pem: () => privateKey.export({ format: "pem", type: "pkcs8" }) as string,
   };
 }
@@ -52,6 +55,32 @@ export async function generateWebCryptoKeys(
   const signingAlgorithm = ALGORITHMS[algorithm];
   const keys = await webCrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"]);
   return { keys: keys as CryptoKeyPair, signingAlgorithm };
+}
+
+/**
+ * A CA's key for @peculiar/x509.
+ *
+ * @param keyAlgorithm - as `describeKey` names it: also of imported CAs, whose keys may be of kinds that we do not make.
+ */
+export async function importWebCryptoKeys(
+  privateKey: KeyObject,
+  keyAlgorithm: string,
+): Promise<{ readonly keys: CryptoKeyPair; readonly signingAlgorithm: WebCryptoAlgorithm }> {
+  const signingAlgorithm = signingAlgorithmOf(keyAlgorithm);
+  const { subtle } = webCrypto;
+  const pkcs8 = privateKey.export({ format: "der", type: "pkcs8" });
+  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  const keys = {
+    privateKey: await subtle.importKey("pkcs8", new Uint8Array(pkcs8), signingAlgorithm, true, ["sign"]),
+    publicKey: await subtle.importKey("spki", new Uint8Array(spki), signingAlgorithm, true, ["verify"]),
+  };
+  return { keys, signingAlgorithm };
+}
+
+function signingAlgorithmOf(keyAlgorithm: string): WebCryptoAlgorithm {
+  if (keyAlgorithm in ALGORITHMS) return ALGORITHMS[keyAlgorithm as KeyAlgorithm];
+  if (keyAlgorithm === "ecdsa-p521") return { name: "ECDSA", namedCurve: "P-521", hash: "SHA-512" };
+  return rsa(Number(keyAlgorithm.slice("rsa-".length)));
 }
 
 /** @returns PKCS#8, DER. */

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileDurably } from "../../shared/durable-file.ts";
 import { CustodyError } from "./custody-error.ts";
@@ -8,12 +8,23 @@ import { PRIVATE, readPrivateFile } from "./private-files.ts";
 
 const SUFFIX = ".sealed";
 /** Names by purpose. A file of any other name is not ours. */
-const NAMES: Readonly<Record<string, RegExp>> = { issuer: /^[0-9a-f]{64}$/, derivation: /^root$/ };
+const NAMES: Readonly<Record<string, RegExp>> = {
+  issuer: /^[0-9a-f]{64}$/,
+  request: /^[a-z0-9][a-z0-9-]{0,62}$/,
+  derivation: /^root$/,
+};
 
 /** The label of an issuer's private key, PKCS#8 in DER. @throws {CustodyError} InvalidArgument. */
 export function issuerLabel(id: string): Label {
   if (!NAMES["issuer"]?.test(id)) throw new CustodyError("InvalidArgument", `"${id}" is not the id of an issuer`);
   return { purpose: "issuer", name: id };
+}
+
+/** The label of the key of an issuer that awaits its certificate, PKCS#8 in DER. @throws {CustodyError} InvalidArgument. */
+export function requestLabel(issuerName: string): Label {
+  if (!NAMES["request"]?.test(issuerName))
+    throw new CustodyError("InvalidArgument", `"${issuerName}" is not the name of an issuer`);
+  return { purpose: "request", name: issuerName };
 }
 
 /** The label of the secret that other keys are derived from. */
@@ -69,6 +80,11 @@ export class SealedFiles {
    */
   async read(label: Label): Promise<Buffer | undefined> {
     return (await this.exclusively(() => this.#open(label, this.#ring)))?.secret;
+  }
+
+  /** Removes the file, if there is one. */
+  remove(label: Label): Promise<void> {
+    return this.exclusively(() => rm(this.path(label), { force: true }));
   }
 
   /** The file as it lies there. */

@@ -1,3 +1,8 @@
+import type { ImposedConstraints, NameConstraints } from "./name-subtrees.ts";
+
+/** The name of the issuer that signs what no other is named for. */
+export const DEFAULT_ISSUER = "default";
+
 export const KEY_ALGORITHMS = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519"] as const;
 export type KeyAlgorithm = (typeof KEY_ALGORITHMS)[number];
 
@@ -14,9 +19,42 @@ export interface IssuerDescription {
   readonly notAfter: Date;
 }
 
+/** What a CA certificate says of what may be under it. */
+export interface Authority {
+  readonly commonName: string;
+  readonly certificatePem: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly isSelfSigned: boolean;
+  /** How many CA certificates may be between it and a leaf; undefined for any number. */
+  readonly pathLength: number | undefined;
+  readonly nameConstraints: NameConstraints | undefined;
+}
+
+/** An issuer that signs, and what follows from those above it. */
+export interface ActiveIssuer {
+  readonly description: IssuerDescription;
+  /** What goes with a certificate besides itself, PEM: this issuer and those above it, without the root. Empty for a root. */
+  readonly chainPem: string;
+  /** The last instant at which the issuer and everything above it are valid: no certificate ends later. */
+  readonly notAfter: Date;
+  /** Its own name constraints and those of everything above it. */
+  readonly constraints: readonly ImposedConstraints[];
+}
+
+/** Whether there is something to sign with now. */
+export type IssuerAvailability =
+  | { readonly kind: "ready"; readonly issuer: ActiveIssuer }
+  /** Not yet, for a reason that may be shown to requesters: to be asked again. */
+  | { readonly kind: "awaited"; readonly reason: string; readonly message: string };
+
 export type IssuerSlot = "prepared" | "active" | "old";
 
 export interface IssuerRecord extends IssuerDescription {
+  /** What the configuration calls it; one issuer of a name is active. */
+  readonly name: string;
+  /** The certificates above it, PEM: its own issuer's first, the root last. Empty for a root, and when they are not known. */
+  readonly ancestorsPem: string;
   readonly slot: IssuerSlot;
   /** Where the key came from. */
   readonly origin: "generated" | "imported";

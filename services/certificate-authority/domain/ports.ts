@@ -3,7 +3,7 @@ import type { CertificateIntent, CertificateRecord, CertificateSummary, SignedCe
 import type { CertificateSigningRequest } from "./certificate-signing-request.ts";
 import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
 import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
-import type { IssuerDescription, IssuerRecord } from "./issuer.ts";
+import type { IssuerAvailability, IssuerRecord } from "./issuer.ts";
 import type { KeyViolation } from "./key-policy.ts";
 
 /** One entry of the append-only change log. */
@@ -144,7 +144,7 @@ export interface Decisions {
 
 export interface Issuers {
   list(): Promise<readonly IssuerRecord[]>;
-  /** Idempotent by id. */
+  /** Idempotent by id. What becomes active takes the place of the active one of its name, which is old from then on. */
   record(issuer: IssuerRecord): Promise<void>;
 }
 
@@ -282,15 +282,21 @@ export interface KeyPolicy {
   reserve(facts: CsrFacts): () => void;
 }
 
-/** Builds, signs, lints and re-reads certificates with the active issuer's key. */
+/** Which issuer signs for whom. */
+export interface SigningIssuers {
+  /** The issuer that signs now for a signer; synchronous, since every request passes it. */
+  issuerFor(signerName: string): IssuerAvailability;
+}
+
+/** Builds, signs, lints and re-reads certificates with the keys of the issuers. */
 export interface CertificateSigner {
-  /** The issuer that signs now. */
-  issuer(): IssuerDescription;
   /**
+   * @param issuerId - the id of an issuer that `SigningIssuers` named.
    * @throws {StatusError} InternalError when the issuer has expired, or when the signed result differs from the intent;
-   *   then no certificate left the signing room. Both are retried, never recorded as Failed.
+   *   then no certificate left the signing room. ServiceUnavailable when the issuer was replaced meanwhile. All are
+   *   retried, never recorded as Failed.
    */
-  sign(intent: CertificateIntent): Promise<SignedCertificate>;
+  sign(intent: CertificateIntent, issuerId: string): Promise<SignedCertificate>;
 }
 
 /** Whether what is done can be put on the audit record now. Asked before each signature. */

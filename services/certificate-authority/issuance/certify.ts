@@ -2,6 +2,7 @@ import type { CertificateRecord, SignedCertificate } from "../domain/certificate
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { CsrFacts } from "../domain/csr-facts.ts";
 import { buildIntent } from "../domain/intent.ts";
+import type { ActiveIssuer } from "../domain/issuer.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
 import type { IssuanceDependencies } from "./contract.ts";
 import { observed } from "./phases.ts";
@@ -13,7 +14,7 @@ export interface Certified {
 }
 
 /**
- * Signs a certificate for a request that was judged fit for it. Nothing is stored yet, and nothing may be released.
+ * Signs a certificate under an issuer for a request that was judged fit for it. Nothing is stored yet, and nothing may be released.
  *
  * @throws whatever keeps the issuer from signing: to be tried again, never recorded as Failed.
  */
@@ -21,14 +22,15 @@ export async function certify(
   deps: IssuanceDependencies,
   csr: CertificateSigningRequest,
   facts: CsrFacts,
+  issuer: ActiveIssuer,
   now: Date,
 ): Promise<Certified> {
   const { signer, settings, observe } = deps;
-  const limits = { maximumSeconds: settings.maximumLifetimeSeconds, issuerNotAfter: signer.issuer().notAfter };
+  const limits = { maximumSeconds: settings.maximumLifetimeSeconds, issuerNotAfter: issuer.notAfter };
   const intent = buildIntent(csr.spec, facts, limits, now);
-  const signed = await observed(observe, "sign", () => signer.sign(intent));
+  const signed = await observed(observe, "sign", () => signer.sign(intent, issuer.description.id));
   const record = recordOf(csr, facts, signed, now);
-  return { certificateBase64: Buffer.from(signed.pem, "latin1").toString("base64"), record };
+  return { certificateBase64: Buffer.from(signed.pem + issuer.chainPem, "latin1").toString("base64"), record };
 }
 
 function recordOf(

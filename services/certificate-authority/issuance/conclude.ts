@@ -1,13 +1,31 @@
 import { toKubernetesTime } from "../../shared/kubernetes/object-meta.ts";
-import type { CertificateSigningRequest, CsrCondition } from "../domain/certificate-signing-request.ts";
+import {
+  type CertificateSigningRequest,
+  type CsrCondition,
+  conditionOf,
+} from "../domain/certificate-signing-request.ts";
 import type { CsrFacts } from "../domain/csr-facts.ts";
 import type { DecisionRecord } from "../domain/decision.ts";
 import { judgeSigning } from "../domain/intent.ts";
+import type { ActiveIssuer, IssuerAvailability } from "../domain/issuer.ts";
+import { nameViolation } from "../domain/name-constraints.ts";
 import type { OutcomeRecords } from "../domain/ports.ts";
 import { type Certified, certify } from "./certify.ts";
 import type { IssuanceDependencies } from "./contract.ts";
-import { decisionOf, keyRefusal, OURSELVES, profileRefusal, type Refusal, recordOf } from "./decision-records.ts";
+import {
+  decisionOf,
+  keyRefusal,
+  nameRefusal,
+  OURSELVES,
+  profileRefusal,
+  type Refusal,
+  recordOf,
+} from "./decision-records.ts";
 import { observed } from "./phases.ts";
+import type { WorkResult } from "./work-queue.ts";
+
+/** False while an approved request waits for an issuer that cannot sign yet; gone once it is signed. */
+const ISSUER_READY = "IssuerReady";
 
 /** What a signature follows from: the approved object, not yet stored when the chain approved it just now. */
 export interface Approval {
@@ -18,51 +36,87 @@ export interface Approval {
 }
 
 /**
- * Brings an approved request to its end in one commit: a certificate, or Failed when its profile or its key does not allow one.
+ * Brings an approved request to its end in one commit: a certificate, or Failed when its profile, its key or
+ * the name constraints of its issuer do not allow one.
  *
+ * @returns `waiting` when its issuer cannot sign yet; the request says so in a condition.
  * @throws when the issuer could not sign. An approval of the chain is stored by then, so that people see it.
  */
-export async function conclude(deps: IssuanceDependencies, { csr, facts, decision }: Approval): Promise<void> {
+export async function conclude(deps: IssuanceDependencies, { csr, facts, decision }: Approval): Promise<WorkResult> {
   const judgement = judgeSigning(csr.spec, facts);
   switch (judgement.kind) {
     case "foreign":
       if (decision) await commit(deps, csr, { decision });
-      return;
+      return "done";
     case "violates":
       await fail(deps, csr, profileRefusal(judgement.message), decision);
-      return;
+      return "done";
     case "conforms":
-      await issueForKey(deps, { csr, facts, decision });
-      return;
+      return issueForKey(deps, { csr, facts, decision });
     default:
-      judgement satisfies never;
+      return judgement satisfies never;
   }
 }
 
 /** The key is judged again: lists and the record may have changed, and a person may have approved what nobody reviewed. */
-async function issueForKey(deps: IssuanceDependencies, approval: Approval): Promise<void> {
+async function issueForKey(deps: IssuanceDependencies, approval: Approval): Promise<WorkResult> {
   const { csr, facts, decision } = approval;
   const release = deps.keyPolicy.reserve(facts);
   try {
     const violation = deps.keyPolicy.violation(facts);
-    if (violation === undefined) await issue(deps, approval);
-    else await fail(deps, csr, keyRefusal(violation), decision);
+    if (violation === undefined) return await issueWhenReady(deps, approval);
+    await fail(deps, csr, keyRefusal(violation), decision);
+    return "done";
   } finally {
     release();
   }
 }
 
-async function issue(deps: IssuanceDependencies, { csr, facts, decision }: Approval): Promise<void> {
+async function issueWhenReady(deps: IssuanceDependencies, approval: Approval): Promise<WorkResult> {
+  const availability = deps.issuers.issuerFor(approval.csr.spec.signerName);
+  if (availability.kind === "awaited") {
+    await awaitIssuer(deps, approval, availability);
+    return "waiting";
+  }
+  const { issuer } = availability;
+  const violation = nameViolation(approval.facts, issuer.constraints);
+  if (violation === undefined) await issue(deps, approval, issuer);
+  else await fail(deps, approval.csr, nameRefusal(violation), approval.decision);
+  return "done";
+}
+
+/** Says once what the request waits for. */
+async function awaitIssuer(
+  deps: IssuanceDependencies,
+  { csr, decision }: Approval,
+  { reason, message }: Extract<IssuerAvailability, { kind: "awaited" }>,
+): Promise<void> {
+  const said = conditionOf(csr, ISSUER_READY);
+  if (decision === undefined && said?.reason === reason && said.message === message) return;
+  const waiting = withCondition(without(csr, ISSUER_READY), ISSUER_READY, reason, message, deps.clock.now(), "False");
+  await commit(deps, waiting, { ...(decision && { decision }) });
+  deps.logger.warn(
+    { request: csr.metadata.name, signer: csr.spec.signerName, reason, message },
+    "a request waits for its issuer",
+  );
+}
+
+async function issue(
+  deps: IssuanceDependencies,
+  { csr, facts, decision }: Approval,
+  issuer: ActiveIssuer,
+): Promise<void> {
   const now = deps.clock.now();
   let certified: Certified;
   try {
-    certified = await certify(deps, csr, facts, now);
+    certified = await certify(deps, csr, facts, issuer, now);
   } catch (error) {
     if (decision) await commit(deps, csr, { decision });
     throw error;
   }
   const { certificateBase64: certificate, record } = certified;
-  const next = { ...csr, status: { ...csr.status, certificate } };
+  const { status } = without(csr, ISSUER_READY);
+  const next = { ...csr, status: { ...status, certificate } };
   await commit(deps, next, { ...(decision && { decision }), certificate: record });
   const createdAt = Date.parse(csr.metadata.creationTimestamp);
   deps.observe.issued(csr.spec.signerName, Math.max(0, deps.clock.now().getTime() - createdAt) / 1000);
@@ -95,18 +149,26 @@ export async function commit(
   if (records.decision) deps.observe.decided(records.decision.outcome, "gatehouse", csr.spec.signerName);
 }
 
+/** The object without its condition of that type; the same object when there is none. */
+function without(csr: CertificateSigningRequest, type: string): CertificateSigningRequest {
+  if (conditionOf(csr, type) === undefined) return csr;
+  const conditions = csr.status.conditions?.filter((condition) => condition.type !== type) ?? [];
+  return { ...csr, status: { ...csr.status, conditions } };
+}
+
 /** The object with one more condition of ours. */
 export function withCondition(
   csr: CertificateSigningRequest,
-  type: "Approved" | "Denied" | "Failed",
+  type: "Approved" | "Denied" | "Failed" | typeof ISSUER_READY,
   reason: string,
   message: string,
   now: Date,
+  status: "True" | "False" = "True",
 ): CertificateSigningRequest {
   const time = toKubernetesTime(now);
   const condition: CsrCondition = {
     type,
-    status: "True",
+    status,
     reason,
     message,
     lastUpdateTime: time,

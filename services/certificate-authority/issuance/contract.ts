@@ -14,6 +14,7 @@ import type {
   CsrDecoder,
   Decisions,
   KeyPolicy,
+  SigningIssuers,
 } from "../domain/ports.ts";
 
 export interface WriteOptions {
@@ -108,6 +109,7 @@ export interface IssuanceDependencies {
   readonly decisions: Pick<Decisions, "ofRequest">;
   readonly decoder: CsrDecoder;
   readonly inspector: CertificateInspector;
+  readonly issuers: SigningIssuers;
   readonly signer: CertificateSigner;
   readonly chain: ApprovalChain;
   readonly keyPolicy: KeyPolicy;

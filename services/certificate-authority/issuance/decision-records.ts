@@ -11,6 +11,10 @@ export const OURSELVES = "gatehouse";
 /** The last word before a signature; shown like a hook's. */
 const PROFILE_HOOK = "signer-profile";
 
+/** Shown like a hook's as well. */
+const NAMES_HOOK = "name-constraints";
+const NAMES_FAILURE = "NameConstraintViolation";
+
 /** The reason of the Failed condition. Source: kubernetes pkg/controller/certificates/signer/signer.go. */
 const PROFILE_FAILURE = "SignerValidationFailure";
 
@@ -67,6 +71,11 @@ export function profileRefusal(message: string): Refusal {
 /** The refusal of a key, found right before signing. */
 export function keyRefusal(violation: KeyViolation): Refusal {
   return { hook: KEY_POLICY_HOOK, ...violation };
+}
+
+/** The refusal of a name that the issuer, or a CA above it, may not certify. */
+export function nameRefusal(message: string): Refusal {
+  return { hook: NAMES_HOOK, reason: NAMES_FAILURE, message, evidence: {} };
 }
 
 /** A refusal as a decision; its trace is that of the approval it overrules, and itself. */

@@ -31,7 +31,9 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
     if (csr === undefined) return "done";
     if (isUndecided(csr)) return review(csr);
     if (awaitsSignature(csr) && isOurSigner(csr.spec.signerName)) {
-      await conclude(deps, { csr, facts: await cache.of(csr), decision: undefined });
+      const result = await conclude(deps, { csr, facts: await cache.of(csr), decision: undefined });
+      settle(csr);
+      return result;
     }
     settle(csr);
     return "done";
@@ -49,17 +51,22 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
       await keepPending(csr, record);
       return "waiting";
     }
-    await decide(csr, facts, record);
+    const result = await decide(csr, facts, record);
     settle(csr);
-    return "done";
+    return result;
   }
 
-  async function decide(csr: CertificateSigningRequest, facts: CsrFacts, decision: DecisionRecord): Promise<void> {
+  async function decide(
+    csr: CertificateSigningRequest,
+    facts: CsrFacts,
+    decision: DecisionRecord,
+  ): Promise<WorkResult> {
     const type = decision.outcome === "approved" ? "Approved" : "Denied";
     const decided = withCondition(csr, type, decision.reason, decision.message, decision.decidedAt);
     if (type === "Approved") return conclude(deps, { csr: decided, facts, decision });
     await commit(deps, decided, { decision });
     deps.logger.info({ request: csr.metadata.name, hook: decision.hook, reason: decision.reason }, "denied a request");
+    return "done";
   }
 
   /** Records that the request waits, unless that is on record in the same words already. */

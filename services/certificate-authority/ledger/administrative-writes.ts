@@ -1,10 +1,17 @@
 import { StatusError } from "../../shared/status-error.ts";
+import type { IssuerSlot } from "../domain/issuer.ts";
 import { auditPayload } from "./audit-chain.ts";
 import { type AuditWrites, OURSELVES } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
 import type { CreateToken, RecordIssuer, RemoveExpiredTokens, RemoveToken } from "./operations.ts";
 import { bootstrapTokenContent, bootstrapTokensWriter } from "./tables/bootstrap-tokens-table.ts";
-import { issuerContent, issuersReader, issuersWriter } from "./tables/issuers-table.ts";
+import { type IssuerRow, issuerContent, issuersReader, issuersWriter } from "./tables/issuers-table.ts";
+
+function issuerPayload(kind: string, row: IssuerRow, at: Date): string {
+  const { commonName, origin, slot, name } = row;
+  const details = { commonName, content: issuerContent(row), name, origin, slot };
+  return auditPayload({ at, actor: OURSELVES, kind, subject: row.id, details });
+}
 
 /** Issuers and bootstrap tokens, each change with its audit entry, inside the caller's transaction. */
 export function administrativeWrites(connection: Connection, audit: AuditWrites) {
@@ -12,22 +19,20 @@ export function administrativeWrites(connection: Connection, audit: AuditWrites)
   const storedIssuers = issuersReader(connection);
   const tokens = bootstrapTokensWriter(connection);
 
+  function moveIssuer(stored: IssuerRow, slot: IssuerSlot, at: Date): void {
+    const sequence = audit.append(issuerPayload("issuer.moved", { ...stored, slot }, at));
+    issuers.moveToSlot(stored.id, slot, sequence);
+  }
+
   return {
     recordIssuer({ issuer, atMilliseconds }: RecordIssuer): undefined {
       const stored = storedIssuers.byId(issuer.id);
       if (stored?.slot === issuer.slot) return;
-      const row = stored ? { ...stored, slot: issuer.slot } : issuer;
-      const sequence = audit.append(
-        auditPayload({
-          at: new Date(atMilliseconds),
-          actor: OURSELVES,
-          kind: stored ? "issuer.moved" : "issuer.recorded",
-          subject: issuer.id,
-          details: { commonName: row.commonName, content: issuerContent(row), origin: row.origin, slot: row.slot },
-        }),
-      );
-      if (stored) issuers.moveToSlot(issuer.id, issuer.slot, sequence);
-      else issuers.insert(issuer, sequence);
+      const at = new Date(atMilliseconds);
+      const former = issuer.slot === "active" ? storedIssuers.activeOf(stored?.name ?? issuer.name) : undefined;
+      if (former) moveIssuer(former, "old", at);
+      if (stored) moveIssuer(stored, issuer.slot, at);
+      else issuers.insert(issuer, audit.append(issuerPayload("issuer.recorded", issuer, at)));
     },
 
     createToken({ token }: CreateToken): undefined {

@@ -1,7 +1,7 @@
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
+import { formatIpAddress } from "../domain/ip-address.ts";
 import { contentOf, type DerElement, DerError, type DerReader, TAG } from "./der-reader.ts";
 import { isSevenBit } from "./directory-strings.ts";
-import { formatIpAddress } from "./ip-address.ts";
 import { normalizeUri } from "./uri.ts";
 
 /** More names than any node has; a bound on what one request can make us hold. */

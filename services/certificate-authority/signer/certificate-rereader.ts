@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from "node:crypto";
 import type { CertificateIntent } from "../domain/certificate.ts";
 import type { Subject, SubjectAltNames } from "../domain/csr-facts.ts";
-import { parseIpAddress } from "./ip-address.ts";
+import { parseIpAddress } from "../domain/ip-address.ts";
 import type { IssuerCertificate } from "./issuer-certificate.ts";
 import { EXTENDED_KEY_USAGE_OIDS, toDotted } from "./object-identifiers.ts";
 

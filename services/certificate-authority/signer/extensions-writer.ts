@@ -1,9 +1,9 @@
 import type { CertificateIntent, ExtendedKeyUsage } from "../domain/certificate.ts";
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
+import { parseIpAddress } from "../domain/ip-address.ts";
 import { GENERAL_NAME } from "./alternative-names-reader.ts";
 import { TAG } from "./der-reader.ts";
 import { type DerWriter, encodeWith } from "./der-writer.ts";
-import { parseIpAddress } from "./ip-address.ts";
 import { EXTENDED_KEY_USAGE_OIDS, OID } from "./object-identifiers.ts";
 
 const TRUE = Buffer.from("0101ff", "hex");

@@ -45,10 +45,20 @@ export interface IssuingCore {
   sign(intents: readonly CertificateIntent[]): readonly SigningOutcome[];
 }
 
-export function createIssuingCore({ certificateDer, privateKey }: SigningIssuer): IssuingCore {
+/** Public keys by the SHA-256 of their SPKI. */
+type KeyMemory = LRUCache<string, KeyObject>;
+
+/** A memory of keys, to be shared by the cores of one thread: what one of them decoded any may be asked to sign. */
+export function createKeyMemory(): KeyMemory {
+  return new LRUCache({ max: REMEMBERED_KEYS });
+}
+
+export function createIssuingCore(
+  { certificateDer, privateKey }: SigningIssuer,
+  keys = createKeyMemory(),
+): IssuingCore {
   const issuer = loadIssuerCertificate(certificateDer);
   const builder = createCertificateBuilder(issuer);
-  const keys = new LRUCache<string, KeyObject>({ max: REMEMBERED_KEYS });
 
   function keyOf(spkiDer: Uint8Array): KeyObject {
     return keys.get(hash("sha256", spkiDer)) ?? importPublicKey(spkiDer);

@@ -1,11 +1,15 @@
 import type { StatusReason } from "../../shared/status-error.ts";
 import type { CertificateIntent, SignedCertificate } from "../domain/certificate.ts";
 import type { CsrDecoding } from "../domain/csr-facts.ts";
+import type { SigningIssuer } from "./issuing-core.ts";
 
 /** What crosses into a worker. Everything here survives a structured clone. */
 export type IssuingJob =
   | { readonly kind: "decode"; readonly requestBase64: string }
-  | { readonly kind: "sign"; readonly intent: CertificateIntent };
+  | { readonly kind: "sign"; readonly intent: CertificateIntent; readonly issuerId: string };
+
+/** A batch of jobs, to be answered; or the issuers that sign from then on, which is not answered. */
+export type IssuingMessage = readonly IssuingJob[] | { readonly issuers: readonly SigningIssuer[] };
 
 /** What comes back. Errors lose their class on the way, so that they travel as data. */
 export type IssuingResult =

@@ -2,13 +2,13 @@ import { Worker } from "node:worker_threads";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
 import type { SigningIssuer } from "./issuing-core.ts";
-import type { IssuingJob, IssuingResult } from "./issuing-jobs.ts";
+import type { IssuingJob, IssuingMessage, IssuingResult } from "./issuing-jobs.ts";
 
 export interface IssuingPoolOptions {
   /** The worker's module: what `issuing-worker.ts` is. */
   readonly worker: URL;
   readonly workers: number;
-  readonly issuer: SigningIssuer;
+  readonly issuers: readonly SigningIssuer[];
   readonly logger: Logger;
 }
 
@@ -18,6 +18,8 @@ export interface IssuingPool {
    * @throws {StatusError} ServiceUnavailable when the worker died; another takes its place.
    */
   readonly run: (jobs: readonly IssuingJob[]) => Promise<readonly IssuingResult[]>;
+  /** Goes on with these issuers: batches that are handed to `run` from now on know them and no others. */
+  readonly changeIssuers: (issuers: readonly SigningIssuer[]) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -36,12 +38,11 @@ interface Lane {
 }
 
 /**
- * The threads that issue. Each holds the issuer's key object, cloned: the key's bytes never pass through JavaScript.
+ * The threads that issue. Each holds the issuers' key objects, cloned: the keys' bytes never pass through JavaScript.
  * A batch is one message there and one back.
  */
-export function createIssuingPool({ worker: file, workers, issuer, logger }: IssuingPoolOptions): IssuingPool {
-  const { certificateDer, privateKey } = issuer;
-  const workerData = { certificateDer, privateKey } satisfies SigningIssuer;
+export function createIssuingPool({ worker: file, workers, issuers, logger }: IssuingPoolOptions): IssuingPool {
+  let workerData = plainIssuers(issuers);
   const idle: Lane[] = [];
   const waiting: Batch[] = [];
   let isClosed = false;
@@ -80,7 +81,7 @@ export function createIssuingPool({ worker: file, workers, issuer, logger }: Iss
 
   function give(lane: Lane, batch: Batch): void {
     lane.batch = batch;
-    lane.worker.postMessage(batch.jobs);
+    lane.worker.postMessage(batch.jobs satisfies IssuingMessage);
   }
 
   const lanes = Array.from(
@@ -99,11 +100,20 @@ export function createIssuingPool({ worker: file, workers, issuer, logger }: Iss
         if (lane === undefined) waiting.push({ jobs, resolve, reject });
         else give(lane, { jobs, resolve, reject });
       }),
+    changeIssuers(next) {
+      workerData = plainIssuers(next);
+      for (const { worker } of lanes) worker.postMessage({ issuers: workerData } satisfies IssuingMessage);
+    },
     async close() {
       isClosed = true;
       await Promise.all(lanes.map(({ worker }) => worker.terminate()));
     },
   };
+}
+
+/** Nothing but what a worker needs, whatever else the objects have. */
+function plainIssuers(issuers: readonly SigningIssuer[]): readonly SigningIssuer[] {
+  return issuers.map(({ certificateDer, privateKey }) => ({ certificateDer, privateKey }));
 }
 
 /** Jobs themselves never throw in there, so this is the worker's end. Its work left no trace and may be repeated. */

@@ -1,21 +1,58 @@
+import { hash } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
-import { createIssuingCore, type SigningIssuer } from "./issuing-core.ts";
-import type { IssuingJob, IssuingResult } from "./issuing-jobs.ts";
+import { StatusError } from "../../shared/status-error.ts";
+import { createIssuingCore, createKeyMemory, type IssuingCore, type SigningIssuer } from "./issuing-core.ts";
+import type { IssuingJob, IssuingMessage, IssuingResult } from "./issuing-jobs.ts";
 
-const core = createIssuingCore(workerData as SigningIssuer);
+type SignJob = Extract<IssuingJob, { kind: "sign" }>;
 
-parentPort?.on("message", (jobs: readonly IssuingJob[]) => parentPort?.postMessage(work(jobs)));
+const keys = createKeyMemory();
+let cores = coresOf(workerData as readonly SigningIssuer[]);
+
+parentPort?.on("message", (message: IssuingMessage) => {
+  if ("issuers" in message) cores = coresOf(message.issuers);
+  else parentPort?.postMessage(work(message));
+});
+
+/** A core for each issuer, by the issuer's id. */
+function coresOf(issuers: readonly SigningIssuer[]): ReadonlyMap<string, IssuingCore> {
+  return new Map(
+    issuers.map((issuer) => {
+      const id = hash("sha256", issuer.certificateDer);
+      return [id, createIssuingCore(issuer, keys)];
+    }),
+  );
+}
 
 /** Does a batch of jobs and answers in their order. A job that fails does not fail its neighbours. */
 function work(jobs: readonly IssuingJob[]): readonly IssuingResult[] {
-  const decodings = core.decode(jobs.flatMap((job) => (job.kind === "decode" ? job.requestBase64 : [])));
-  const outcomes = core.sign(jobs.flatMap((job) => (job.kind === "sign" ? job.intent : [])));
-  const decoded = decodings.map((decoding): IssuingResult => ({ kind: "decoded", decoding }));
-  const signed = outcomes.map((outcome): IssuingResult => {
-    if (outcome.kind === "signed") return outcome;
-    const { reason, message, cause } = outcome.error;
-    return { kind: "failed", reason, message, cause: String(cause) };
-  });
-  const [nextDecoded, nextSigned] = [decoded.values(), signed.values()];
-  return jobs.flatMap(({ kind }) => (kind === "decode" ? nextDecoded : nextSigned).next().value ?? []);
+  const decoded = decode(jobs.flatMap((job) => (job.kind === "decode" ? job.requestBase64 : []))).values();
+  const signed = sign(jobs.filter((job) => job.kind === "sign")).values();
+  return jobs.flatMap(({ kind }) => (kind === "decode" ? decoded : signed).next().value ?? []);
 }
+
+/** Whichever core does it: what a request says is the same under every issuer. */
+function decode(requests: readonly string[]): readonly IssuingResult[] {
+  const [core] = cores.values();
+  return core?.decode(requests).map((decoding): IssuingResult => ({ kind: "decoded", decoding })) ?? [];
+}
+
+/** Jobs of one issuer are signed together; batches seldom have more than one. */
+function sign(jobs: readonly SignJob[]): readonly IssuingResult[] {
+  const results = new Map<SignJob, IssuingResult>();
+  for (const issuerId of new Set(jobs.map((job) => job.issuerId))) {
+    const group = jobs.filter((job) => job.issuerId === issuerId);
+    const outcomes = cores.get(issuerId)?.sign(group.map(({ intent }) => intent));
+    for (const [index, job] of group.entries()) results.set(job, resultOf(outcomes?.[index]));
+  }
+  return jobs.map((job) => results.get(job) ?? resultOf(undefined));
+}
+
+function resultOf(outcome: ReturnType<IssuingCore["sign"]>[number] | undefined): IssuingResult {
+  if (outcome?.kind === "signed") return outcome;
+  const { reason, message, cause } = outcome?.error ?? REPLACED;
+  return { kind: "failed", reason, message, cause: String(cause) };
+}
+
+/** Only what was asked for right before a change of issuers; the next attempt names the new one. */
+const REPLACED = new StatusError("ServiceUnavailable", "the issuer was replaced meanwhile; try again");

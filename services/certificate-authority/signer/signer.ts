@@ -3,13 +3,13 @@ import { extname } from "node:path";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
-import type { CertificateIntent } from "../domain/certificate.ts";
 import type { CertificateFacts } from "../domain/certificate-facts.ts";
+import type { IssuerDescription } from "../domain/issuer.ts";
 import type { CertificateInspector, CertificateSigner, CsrDecoder } from "../domain/ports.ts";
 import { type BatchQueue, createBatchQueue } from "./batch-queue.ts";
 import { inspectPem } from "./certificate-inspector.ts";
 import { readCertificate } from "./certificate-reader.ts";
-import { type IssuerCertificate, loadIssuerCertificate } from "./issuer-certificate.ts";
+import { loadIssuerCertificate } from "./issuer-certificate.ts";
 import type { SigningIssuer } from "./issuing-core.ts";
 import type { IssuingJob, IssuingResult } from "./issuing-jobs.ts";
 import { createIssuingPool } from "./issuing-pool.ts";
@@ -19,7 +19,8 @@ const MAX_BATCH = 32;
 const DEFAULT_MAX_WAITING = 8192;
 
 export interface SignerOptions {
-  readonly issuer: SigningIssuer;
+  /** Everything that may sign; at least one. */
+  readonly issuers: readonly SigningIssuer[];
   /** Threads that decode and sign; at least 1. */
   readonly workers: number;
   readonly clock: Clock;
@@ -37,21 +38,24 @@ export interface Signer {
    * @throws {DerError} when it is malformed.
    */
   readonly readCertificate: (der: Uint8Array) => CertificateFacts;
+  /**
+   * Goes on with these issuers. What was accepted before is signed by the one it names, or refused when its turn comes
+   * after the change.
+   * @throws {TypeError} as `createSigner`; then nothing has changed.
+   */
+  changeIssuers(issuers: readonly SigningIssuer[]): void;
   /** Answers what was accepted, then ends the workers. */
   close(): Promise<void>;
 }
 
 /**
- * Starts the signing room: worker threads that decode CSRs and issue certificates under one issuer.
+ * Starts the signing room: worker threads that decode CSRs and issue certificates under any of several issuers.
  *
- * @throws {TypeError} when the key is not the certificate's, or the certificate is no CA's.
+ * @throws {TypeError} when a key is not its certificate's, or a certificate is no CA's.
  */
 export function createSigner(options: SignerOptions): Signer {
   const { clock, logger } = options;
-  const issuer = loadIssuerCertificate(options.issuer.certificateDer);
-  if (!createPublicKey(options.issuer.privateKey).equals(issuer.publicKey)) {
-    throw new TypeError("the issuer's key does not belong to its certificate");
-  }
+  let descriptions = describeIssuers(options.issuers);
   const worker = new URL(`./issuing-worker${extname(import.meta.filename)}`, import.meta.url);
   const pool = createIssuingPool({ ...options, worker });
   const queue = createBatchQueue<IssuingJob, IssuingResult>({
@@ -62,14 +66,27 @@ export function createSigner(options: SignerOptions): Signer {
   });
   return {
     decoder: decoderOver(queue, logger),
-    signer: signerOver(queue, issuer, clock, logger),
+    signer: signerOver(queue, (id) => descriptions.get(id), clock, logger),
     inspector: { inspectPem },
     readCertificate,
+    changeIssuers(issuers) {
+      descriptions = describeIssuers(issuers);
+      pool.changeIssuers(issuers);
+    },
     async close() {
       await queue.drain();
       await pool.close();
     },
   };
+}
+
+function describeIssuers(issuers: readonly SigningIssuer[]): ReadonlyMap<string, IssuerDescription> {
+  const descriptions = issuers.map(({ certificateDer, privateKey }) => {
+    const { description, publicKey } = loadIssuerCertificate(certificateDer);
+    if (createPublicKey(privateKey).equals(publicKey)) return [description.id, description] as const;
+    throw new TypeError("the issuer's key does not belong to its certificate");
+  });
+  return new Map(descriptions);
 }
 
 function decoderOver(queue: BatchQueue<IssuingJob, IssuingResult>, logger: Logger): CsrDecoder {
@@ -84,15 +101,16 @@ function decoderOver(queue: BatchQueue<IssuingJob, IssuingResult>, logger: Logge
 
 function signerOver(
   queue: BatchQueue<IssuingJob, IssuingResult>,
-  { description }: IssuerCertificate,
+  issuerOf: (id: string) => IssuerDescription | undefined,
   clock: Clock,
   logger: Logger,
 ): CertificateSigner {
   return {
-    issuer: () => description,
-    async sign(intent: CertificateIntent) {
-      if (clock.now() >= description.notAfter) throw new StatusError("InternalError", "the issuer has expired");
-      const result = await queue.submit({ kind: "sign", intent });
+    async sign(intent, issuerId) {
+      const issuer = issuerOf(issuerId);
+      if (issuer === undefined) throw new StatusError("ServiceUnavailable", "the issuer does not sign any more");
+      if (clock.now() >= issuer.notAfter) throw new StatusError("InternalError", "the issuer has expired");
+      const result = await queue.submit({ kind: "sign", intent, issuerId });
       if (result.kind === "signed") {
         const { certificate, advice } = result;
         if (advice.length > 0) logger.info({ serial: certificate.serial, advice }, "issued against the RFC's advice");

@@ -142,7 +142,7 @@ test("a key whose certificate a crash prevented counts as no issuer, until it is
   writeFileSync(files.keyFile, privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
   rmSync(join(home, "keys", `issuer-${description.id}.crt`));
   expect(await custody.issuerIds()).not.toContain(description.id);
-  expect((await custody.importIssuer({ ...files, now: NOW })).description).toEqual(description);
+  expect((await custody.importIssuer({ ...files, now: NOW })).issuer.description).toEqual(description);
   expect(await custody.issuerIds()).toContain(description.id);
 });
 

@@ -25,7 +25,7 @@ beforeEach(async () => {
 
 const at = (name: string): string => join(home, `${counter}-${name}`);
 const importNow = (certificateFile: string, keyFile: string, now = new Date()) =>
-  custody.importIssuer({ certificateFile, keyFile, now });
+  custody.importIssuer({ certificateFile, keyFile, now }).then(({ issuer }) => issuer);
 
 /** A self-signed certificate for the key in `keyFile`, made by openssl. */
 function certify(keyFile: string, extensions: readonly string[] = CA_EXTENSIONS, days = 30): string {

@@ -3,7 +3,7 @@ import type {
   CertificateIntent,
   ExtendedKeyUsage,
 } from "../../../services/certificate-authority/domain/certificate.ts";
-import { formatIpAddress } from "../../../services/certificate-authority/signer/ip-address.ts";
+import { formatIpAddress } from "../../../services/certificate-authority/domain/ip-address.ts";
 import { EXTENDED_KEY_USAGE_OIDS } from "../../../services/certificate-authority/signer/object-identifiers.ts";
 import { normalizeUri } from "../../../services/certificate-authority/signer/uri.ts";
 import { generateKey, type TestKeyAlgorithm } from "../../builders/keys.ts";

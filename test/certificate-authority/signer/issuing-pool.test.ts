@@ -16,7 +16,7 @@ function decode(requestBase64: string): IssuingJob {
 const echo = (message: string) => ({ kind: "decoded", decoding: { kind: "invalid", message } });
 
 test.each([1, 2])("of %d workers one that dies fails its batch, may be retried and is replaced", async (workers) => {
-  pool = createIssuingPool({ worker, workers, issuer: buildIssuer(), logger: createLogger({ level: "silent" }) });
+  pool = createIssuingPool({ worker, workers, issuers: [buildIssuer()], logger: createLogger({ level: "silent" }) });
   for (let round = 0; round < 3; round += 1) {
     await expect(pool.run([decode("a"), decode("die"), decode("b")])).rejects.toMatchObject({
       name: "StatusError",
@@ -28,7 +28,7 @@ test.each([1, 2])("of %d workers one that dies fails its batch, may be retried a
 });
 
 test("a batch beside the dying one is answered", async () => {
-  pool = createIssuingPool({ worker, workers: 2, issuer: buildIssuer(), logger: createLogger({ level: "silent" }) });
+  pool = createIssuingPool({ worker, workers: 2, issuers: [buildIssuer()], logger: createLogger({ level: "silent" }) });
   const [dying, living] = await Promise.allSettled([pool.run([decode("die")]), pool.run([decode("a")])]);
   expect([dying.status, living.status]).toEqual(["rejected", "fulfilled"]);
 });

@@ -1,8 +1,13 @@
 import { createHash, createPublicKey, X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "@jest/globals";
-import type { CertificateIntent } from "../../../services/certificate-authority/domain/certificate.ts";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import type {
+  CertificateIntent,
+  SignedCertificate,
+} from "../../../services/certificate-authority/domain/certificate.ts";
+import type { IssuerDescription } from "../../../services/certificate-authority/domain/issuer.ts";
+import { loadIssuerCertificate } from "../../../services/certificate-authority/signer/issuer-certificate.ts";
 import { createIssuingCore } from "../../../services/certificate-authority/signer/issuing-core.ts";
 import { createSigner, type Signer } from "../../../services/certificate-authority/signer/signer.ts";
 import { createLogger } from "../../../services/shared/logging.ts";
@@ -16,16 +21,32 @@ import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 const directory = temporaryDirectory();
 const open: Signer[] = [];
 
+/** A signer under one issuer. */
+interface StartedSigner extends Signer {
+  readonly issuer: IssuerDescription;
+  readonly sign: (intent: CertificateIntent) => Promise<SignedCertificate>;
+}
+
 afterEach(async () => {
   await Promise.all(open.splice(0).map((signer) => signer.close()));
 });
 
-function start(issuer: BuiltIssuer, options: { workers?: number; now?: Date; maxWaiting?: number } = {}): Signer {
+function start(
+  issuer: BuiltIssuer,
+  options: { workers?: number; now?: Date; maxWaiting?: number } = {},
+): StartedSigner {
   const { now, ...rest } = options;
   const clock = { now: () => now ?? new Date() };
-  const signer = createSigner({ issuer, workers: 1, clock, logger: createLogger({ level: "silent" }), ...rest });
+  const signer = createSigner({
+    issuers: [issuer],
+    workers: 1,
+    clock,
+    logger: createLogger({ level: "silent" }),
+    ...rest,
+  });
   open.push(signer);
-  return signer;
+  const { description } = loadIssuerCertificate(issuer.certificateDer);
+  return { ...signer, issuer: description, sign: (intent) => signer.signer.sign(intent, description.id) };
 }
 
 async function intentOf(signer: Signer, requestBase64: string): Promise<CertificateIntent> {
@@ -55,9 +76,9 @@ test.each(Object.entries(SIGNATURES))(
   async (algorithm, signature) => {
     const issuer = buildIssuer(algorithm as TestKeyAlgorithm);
     const signer = start(issuer);
-    expect(signer.signer.issuer()).toMatchObject({ keyAlgorithm: algorithm, commonName: "Gatehouse test CA" });
+    expect(signer.issuer).toMatchObject({ keyAlgorithm: algorithm, commonName: "Gatehouse test CA" });
     const csr = buildCsr({ dnsNames: ["worker-1"], ipAddresses: ["10.0.0.1", "fd00::1"] });
-    const signed = await signer.signer.sign(await intentOf(signer, csr.requestBase64));
+    const signed = await signer.sign(await intentOf(signer, csr.requestBase64));
     const authority = file(`${algorithm}.ca.pem`, issuer.certificatePem);
     const leaf = file(`${algorithm}.pem`, signed.pem);
     expect(openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", authority, leaf)).toContain(": OK");
@@ -77,10 +98,10 @@ test("a signed certificate comes with what the ledger indexes of it", async () =
   const issuer = buildIssuer();
   const signer = start(issuer);
   const intent = buildIntent();
-  const signed = await signer.signer.sign(intent);
+  const signed = await signer.sign(intent);
   expect(signed.fingerprint).toBe(createHash("sha256").update(signed.der).digest("hex"));
   expect(signed.issuerId).toBe(createHash("sha256").update(issuer.certificateDer).digest("hex"));
-  expect(signed.issuerId).toBe(signer.signer.issuer().id);
+  expect(signed.issuerId).toBe(signer.issuer.id);
   expect(new X509Certificate(signed.pem).raw).toEqual(Buffer.from(signed.der));
   expect([signed.notBefore, signed.notAfter]).toEqual([intent.notBefore, intent.notAfter]);
   expect(signer.readCertificate(signed.der)).toMatchObject({ serial: signed.serial, fingerprint: signed.fingerprint });
@@ -115,7 +136,7 @@ test.each<TestKeyAlgorithm>(["ecdsa-p224", "ecdsa-p256", "ecdsa-p384", "ecdsa-p5
         uris: ["spiffe://a/b"],
       },
     });
-    const signed = await signer.signer.sign(intent);
+    const signed = await signer.sign(intent);
     expect(new X509Certificate(signed.pem).publicKey.equals(createPublicKey(privateKey))).toBe(true);
   },
 );
@@ -153,7 +174,7 @@ test("many at once are answered each with their own, from two workers", async ()
   const signer = start(buildIssuer(), { workers: 2 });
   const csrs = Array.from({ length: 100 }, (_, index) => buildCsr({ commonName: `system:node:n${index}` }));
   const signed = await Promise.all(
-    csrs.map(async ({ requestBase64 }) => signer.signer.sign(await intentOf(signer, requestBase64))),
+    csrs.map(async ({ requestBase64 }) => signer.sign(await intentOf(signer, requestBase64))),
   );
   const found = signed.map(({ pem }) => new X509Certificate(pem));
   expect(found.map(({ subject }) => subject.split("=").at(-1))).toEqual(
@@ -168,14 +189,12 @@ test("an intent that cannot be certified as it stands is not released", async ()
   const signer = start(issuer);
   const refused = { reason: "InternalError", message: "the certificate failed its checks and was not released" };
   const beyond = buildIntent({ notAfter: new Date("2036-01-01T00:00:01Z") });
-  await expect(signer.signer.sign(beyond)).rejects.toMatchObject(refused);
-  await expect(signer.signer.sign(buildIntent({ keyUsage: 0x200 }))).rejects.toMatchObject(refused);
-  await expect(signer.signer.sign(buildIntent({ spkiDer: Buffer.from("no key") }))).rejects.toMatchObject(refused);
-  await expect(signer.signer.sign(buildIntent({ sans: { ipAddresses: ["no address"] } }))).rejects.toMatchObject(
-    refused,
-  );
-  await expect(signer.signer.sign(buildIntent({ sans: { dnsNames: ["ü"] } }))).rejects.toMatchObject(refused);
-  expect((await signer.signer.sign(buildIntent())).pem).toContain("BEGIN CERTIFICATE");
+  await expect(signer.sign(beyond)).rejects.toMatchObject(refused);
+  await expect(signer.sign(buildIntent({ keyUsage: 0x200 }))).rejects.toMatchObject(refused);
+  await expect(signer.sign(buildIntent({ spkiDer: Buffer.from("no key") }))).rejects.toMatchObject(refused);
+  await expect(signer.sign(buildIntent({ sans: { ipAddresses: ["no address"] } }))).rejects.toMatchObject(refused);
+  await expect(signer.sign(buildIntent({ sans: { dnsNames: ["ü"] } }))).rejects.toMatchObject(refused);
+  expect((await signer.sign(buildIntent())).pem).toContain("BEGIN CERTIFICATE");
 });
 
 test("the cause of a refusal names the rules and fields, for the log; neighbours are signed", () => {
@@ -222,12 +241,12 @@ test("an expired issuer signs nothing; a second before it does", async () => {
   const notAfter = new Date("2036-01-01T00:00:00Z");
   const issuer = buildIssuer("ecdsa-p256", { notAfter });
   const expired = start(issuer, { now: notAfter });
-  await expect(expired.signer.sign(buildIntent())).rejects.toMatchObject({
+  await expect(expired.sign(buildIntent())).rejects.toMatchObject({
     reason: "InternalError",
     message: "the issuer has expired",
   });
   const alive = start(issuer, { now: new Date(notAfter.getTime() - 1000) });
-  expect((await alive.signer.sign(buildIntent())).issuerId).toBe(alive.signer.issuer().id);
+  expect((await alive.sign(buildIntent())).issuerId).toBe(alive.issuer.id);
 });
 
 test("impossible wiring is refused at the start", () => {
@@ -265,7 +284,61 @@ test("the queue is bounded", async () => {
 
 test("close answers what was accepted", async () => {
   const signer = start(buildIssuer());
-  const accepted = Promise.all(Array.from({ length: 50 }, () => signer.signer.sign(buildIntent())));
+  const accepted = Promise.all(Array.from({ length: 50 }, () => signer.sign(buildIntent())));
   await signer.close();
   expect(await accepted).toHaveLength(50);
+});
+
+describe("several issuers", () => {
+  const [one, other] = [
+    buildIssuer("ecdsa-p256", { commonName: "one" }),
+    buildIssuer("ed25519", { commonName: "other" }),
+  ];
+  const idOf = ({ certificateDer }: BuiltIssuer): string => createHash("sha256").update(certificateDer).digest("hex");
+
+  function startWith(issuers: readonly BuiltIssuer[]): Signer {
+    const clock = { now: () => new Date() };
+    const signer = createSigner({ issuers, workers: 2, clock, logger: createLogger({ level: "silent" }) });
+    open.push(signer);
+    return signer;
+  }
+
+  test("each certificate is signed by the issuer it was asked of, in batches that mix them", async () => {
+    const signer = startWith([one, other]);
+    const asked = Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? one : other));
+    const signed = await Promise.all(asked.map((issuer) => signer.signer.sign(buildIntent(), idOf(issuer))));
+    for (const [index, issuer] of asked.entries()) {
+      expect(signed[index]?.issuerId).toBe(idOf(issuer));
+      expect(new X509Certificate(signed[index]?.pem ?? "").verify(createPublicKey(issuer.privateKey))).toBe(true);
+    }
+  });
+
+  test("an issuer that is not among them signs nothing, and the others go on", async () => {
+    const signer = startWith([one]);
+    await expect(signer.signer.sign(buildIntent(), idOf(other))).rejects.toMatchObject({
+      reason: "ServiceUnavailable",
+    });
+    expect((await signer.signer.sign(buildIntent(), idOf(one))).issuerId).toBe(idOf(one));
+  });
+
+  test("a change of issuers holds for what is asked from then on", async () => {
+    const signer = startWith([one]);
+    const before = Array.from({ length: 40 }, () => signer.signer.sign(buildIntent(), idOf(one)));
+    await before[0];
+    signer.changeIssuers([other]);
+    const after = await signer.signer.sign(buildIntent(), idOf(other));
+    expect(after.issuerId).toBe(idOf(other));
+    for (const outcome of await Promise.allSettled(before)) {
+      // What had no turn before the change is refused, to be asked again of the new issuer; nothing is mixed up.
+      if (outcome.status === "fulfilled") expect(outcome.value.issuerId).toBe(idOf(one));
+      else expect(outcome.reason).toMatchObject({ reason: "ServiceUnavailable" });
+    }
+    await expect(signer.signer.sign(buildIntent(), idOf(one))).rejects.toMatchObject({ reason: "ServiceUnavailable" });
+  });
+
+  test("a key that is another certificate's is refused and changes nothing", async () => {
+    const signer = startWith([one]);
+    expect(() => signer.changeIssuers([{ ...other, privateKey: one.privateKey }])).toThrow(TypeError);
+    expect((await signer.signer.sign(buildIntent(), idOf(one))).issuerId).toBe(idOf(one));
+  });
 });

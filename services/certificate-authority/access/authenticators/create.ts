@@ -25,8 +25,8 @@ export interface AuthenticatorParts {
   /** @throws when the DER is no certificate. */
   readonly readCertificate: (der: Uint8Array) => ClientCertificateFields;
   readonly isRevoked: ((fingerprint: string) => boolean) | undefined;
-  /** The CAs whose client certificates are users; needed to tell them from front proxies. */
-  readonly clusterCaPem: string | undefined;
+  /** Needed to tell users from front proxies, and from what else is below the same root. */
+  readonly clusterCa: (() => ClusterCa) | undefined;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
 }
@@ -51,11 +51,11 @@ export function createAuthenticators(
   const upkeep: (() => void)[] = [];
   const { clock, logger } = parts;
   const common: CommonParts = { clock, logger, everyFewSeconds: (work) => void upkeep.push(work) };
-  const clients = clientsOf(settings, parts.clusterCaPem);
+  const clients = clientsOf(settings, parts.clusterCa);
   warnOfMissing(settings, logger);
   return {
     list: settings.map((entry) => create(entry, clients, parts, common)),
-    additionalCaPem: clients?.proxyCaPem ?? "",
+    additionalCaPem: clients.proxyCaPem,
     maintain: () => {
       for (const work of upkeep) work();
     },
@@ -64,7 +64,7 @@ export function createAuthenticators(
 
 function create(
   { tokenFile, jwt, serviceAccount, tokenReview, frontProxy, bootstrapToken }: AuthenticatorSettings,
-  clients: Clients | undefined,
+  clients: Clients,
   parts: AuthenticatorParts,
   common: CommonParts,
 ): Authenticator {
@@ -75,15 +75,15 @@ function create(
   if (bootstrapToken) return bootstrapTokenAuthenticator(parts);
   if (frontProxy === undefined) return clientCertificateAuthenticator(parts, clients);
   const { readCertificate, clock } = parts;
-  const read = createCertificateAuthenticator({ readCertificate, clock, anchors: clients?.proxies });
+  const read = createCertificateAuthenticator({ readCertificate, clock, anchors: clients.proxies });
   return frontProxyAuthenticator(frontProxy, read);
 }
 
 function clientCertificateAuthenticator(
   { readCertificate, clock, isRevoked }: AuthenticatorParts,
-  clients: Clients | undefined,
+  clients: Clients,
 ): RequestAuthenticator {
-  const read = createCertificateAuthenticator({ readCertificate, clock, isRevoked, anchors: clients?.cluster });
+  const read = createCertificateAuthenticator({ readCertificate, clock, isRevoked, anchors: clients.cluster });
   return {
     name: "clientCertificate",
     judges: "request",
@@ -107,27 +107,46 @@ function bootstrapTokenAuthenticator({ tokens, tokenHashKey, clock }: Authentica
   };
 }
 
-/** Told apart only where there are front proxies; else there is one kind of client certificate. */
+/** The CAs of clients now, PEM. */
+export interface ClusterCa {
+  /** Those whose certificates are users. */
+  readonly clientCaPem: string;
+  /** Those and the CAs above them: what the TLS layer verifies against, which does not stop at an intermediate. */
+  readonly tlsCaPem: string;
+}
+
+/** Told apart only where TLS lets others through as well: front proxies, and what else is below an intermediate's root. */
 interface Clients {
-  readonly cluster: TrustAnchors;
-  readonly proxies: TrustAnchors;
+  readonly cluster: (() => TrustAnchors | undefined) | undefined;
+  readonly proxies: (() => TrustAnchors) | undefined;
   readonly proxyCaPem: string;
 }
 
 /** A CA that issued both kinds of certificate would let clients speak for each other. */
-function clientsOf(settings: readonly AuthenticatorSettings[], clusterCaPem = ""): Clients | undefined {
+function clientsOf(settings: readonly AuthenticatorSettings[], clusterCa: (() => ClusterCa) | undefined): Clients {
   const frontProxy = settings.find((entry) => entry.frontProxy !== undefined)?.frontProxy;
-  if (frontProxy === undefined) return undefined;
+  const cluster = clusterCa && clusterAnchors(clusterCa, frontProxy !== undefined);
+  if (frontProxy === undefined) return { cluster, proxies: undefined, proxyCaPem: "" };
   const { certificateAuthorityFile: file } = frontProxy;
   const proxyCaPem = readText(file);
   const proxies = trustAnchorsOf(proxyCaPem, file);
-  const cluster = trustAnchorsOf(clusterCaPem, "the cluster's CA");
-  if (proxies.sharesKeyWith(cluster)) {
+  if (proxies.sharesKeyWith(trustAnchorsOf(clusterCa?.().tlsCaPem ?? "", "the cluster's CA"))) {
     throw new AuthenticationSetupError(
       `${file} holds the cluster's own CA, whose clients could then speak for everybody; give front proxies another`,
     );
   }
-  return { cluster, proxies, proxyCaPem };
+  return { cluster, proxies: () => proxies, proxyCaPem };
+}
+
+/** The anchors of users, read once for each state of the CAs; undefined while TLS lets nobody else through. */
+function clusterAnchors(clusterCa: () => ClusterCa, hasFrontProxy: boolean): () => TrustAnchors | undefined {
+  let known: { readonly pem: string; readonly anchors: TrustAnchors } | undefined;
+  return () => {
+    const { clientCaPem: pem, tlsCaPem } = clusterCa();
+    if (pem === tlsCaPem && !hasFrontProxy) return undefined;
+    if (known?.pem !== pem) known = { pem, anchors: trustAnchorsOf(pem, "the cluster's CA") };
+    return known.anchors;
+  };
 }
 
 function warnOfMissing(settings: readonly AuthenticatorSettings[], logger: Pick<Logger, "warn">): void {

@@ -5,6 +5,7 @@ import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { IssuerRecord } from "../../domain/issuer.ts";
 import type { Issuers } from "../../domain/ports.ts";
+import { trustAnchors } from "../../domain/trust.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate, PEM_TYPE } from "../negotiation.ts";
 import { API_VERSION, type IssuerResource, listBody } from "./resources.ts";
@@ -57,13 +58,11 @@ export function issuerHandlers({ issuers, clock }: IssuerDependencies): {
 }
 
 /**
- * What clients should trust now: every issuer that has not expired, in all slots, so that a prepared issuer is trusted
- * before it signs and an old one for as long as its certificates live. Sorted, so that equal bundles have equal bytes.
+ * What clients should trust now, in all slots, so that a prepared issuer is trusted before it signs and an old one for as
+ * long as its certificates live.
  */
 function bundleOf(issuers: readonly IssuerRecord[], now: Date): Buffer {
-  const trusted = issuers.filter((issuer) => issuer.notAfter >= now);
-  const ordered = [...trusted].sort((a, b) => (a.id < b.id ? -1 : 1));
-  return Buffer.from(ordered.map(trimmedPem).join(""));
+  return Buffer.from(trustAnchors(issuers, now).join(""));
 }
 
 function trimmedPem(issuer: IssuerRecord): string {

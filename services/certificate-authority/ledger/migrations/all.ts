@@ -5,6 +5,7 @@ import { certificatesMigration } from "./0004-certificates.ts";
 import { bootstrapTokensMigration } from "./0005-bootstrap-tokens.ts";
 import { certificatesByKeyMigration } from "./0006-certificates-by-key.ts";
 import { objectsOnceMigration } from "./0007-objects-once.ts";
+import { issuerNamesMigration } from "./0008-issuer-names.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   bootstrapTokensMigration,
   certificatesByKeyMigration,
   objectsOnceMigration,
+  issuerNamesMigration,
 ];

@@ -1,4 +1,4 @@
-import type { IssuerRecord, IssuerSlot } from "../../domain/issuer.ts";
+import { DEFAULT_ISSUER, type IssuerRecord, type IssuerSlot } from "../../domain/issuer.ts";
 import { type ColumnValue, contentHash } from "../audit-chain.ts";
 import type { Connection } from "../connection.ts";
 
@@ -15,19 +15,24 @@ export interface IssuerRow {
   readonly createdMilliseconds: number;
   readonly certificatePem: string;
   readonly certificateDer: Uint8Array;
+  readonly name: string;
+  readonly ancestorsPem: string;
 }
 
 const COLUMNS =
   "id, common_name AS commonName, key_algorithm AS keyAlgorithm, serial, not_before_ms AS notBeforeMilliseconds, " +
   "not_after_ms AS notAfterMilliseconds, slot, origin, created_ms AS createdMilliseconds, " +
-  "certificate_pem AS certificatePem, certificate_der AS certificateDer, audit_sequence AS auditSequence";
+  "certificate_pem AS certificatePem, certificate_der AS certificateDer, " +
+  "name, ancestors_pem AS ancestorsPem, audit_sequence AS auditSequence";
 
 export const issuersSql = {
   all: `SELECT ${COLUMNS} FROM issuers WHERE id > ?`,
   byId: `SELECT ${COLUMNS} FROM issuers WHERE id = ?`,
+  active: `SELECT ${COLUMNS} FROM issuers WHERE name = ? AND slot = 'active'`,
   insert:
     "INSERT INTO issuers (id, common_name, key_algorithm, serial, not_before_ms, not_after_ms, slot, origin, " +
-    "created_ms, certificate_pem, certificate_der, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "created_ms, certificate_pem, certificate_der, name, ancestors_pem, audit_sequence) " +
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   moveToSlot: "UPDATE issuers SET slot = ?, audit_sequence = ? WHERE id = ?",
 } as const;
 
@@ -35,17 +40,21 @@ function columnsOf(row: IssuerRow): ColumnValue[] {
   return [
     ...[row.id, row.commonName, row.keyAlgorithm, row.serial, row.notBeforeMilliseconds, row.notAfterMilliseconds],
     ...[row.slot, row.origin, row.createdMilliseconds, row.certificatePem, row.certificateDer],
+    ...[row.name, row.ancestorsPem],
   ];
 }
 
+/** The first issuer was recorded before there were names; a row that says no more than it did is hashed as it was. */
 export function issuerContent(row: IssuerRow): string {
-  return contentHash(columnsOf(row));
+  const columns = columnsOf(row);
+  return contentHash(row.name === DEFAULT_ISSUER && row.ancestorsPem === "" ? columns.slice(0, -2) : columns);
 }
 
 export function toIssuerRow(issuer: IssuerRecord): IssuerRow {
   const { id, commonName, keyAlgorithm, serial, slot, origin, certificatePem, certificateDer } = issuer;
+  const { name, ancestorsPem } = issuer;
   return {
-    ...{ id, commonName, keyAlgorithm, serial, slot, origin, certificatePem, certificateDer },
+    ...{ id, commonName, keyAlgorithm, serial, slot, origin, certificatePem, certificateDer, name, ancestorsPem },
     notBeforeMilliseconds: issuer.notBefore.getTime(),
     notAfterMilliseconds: issuer.notAfter.getTime(),
     createdMilliseconds: issuer.createdAt.getTime(),
@@ -54,8 +63,9 @@ export function toIssuerRow(issuer: IssuerRecord): IssuerRow {
 
 export function toIssuerRecord(row: IssuerRow): IssuerRecord {
   const { id, commonName, keyAlgorithm, serial, slot, origin, certificatePem, certificateDer } = row;
+  const { name, ancestorsPem } = row;
   return {
-    ...{ id, commonName, keyAlgorithm, serial, slot, origin, certificatePem, certificateDer },
+    ...{ id, commonName, keyAlgorithm, serial, slot, origin, certificatePem, certificateDer, name, ancestorsPem },
     notBefore: new Date(row.notBeforeMilliseconds),
     notAfter: new Date(row.notAfterMilliseconds),
     createdAt: new Date(row.createdMilliseconds),
@@ -68,9 +78,11 @@ export type StoredIssuerRow = IssuerRow & { readonly auditSequence: number };
 export function issuersReader(connection: Connection) {
   const all = connection.prepare<[string], StoredIssuerRow>(issuersSql.all);
   const byId = connection.prepare<[string], StoredIssuerRow>(issuersSql.byId);
+  const active = connection.prepare<[string], StoredIssuerRow>(issuersSql.active);
   return {
     all: (): readonly StoredIssuerRow[] => all.all(""),
     byId: (id: string): StoredIssuerRow | undefined => byId.get(id),
+    activeOf: (name: string): StoredIssuerRow | undefined => active.get(name),
   };
 }
 

@@ -66,12 +66,13 @@ function setUp(settings: object = {}, order: readonly AuthenticatorSettings[] = 
     allowedNames: ["front-proxy-client"],
     ...settings,
   };
+  const clientCaPem = readFileSync(cluster.certificateFile, "utf8");
   const dependencies: AccessDependencies = {
     authentication: authenticationSchema.parse([
       { frontProxy },
       ...(order.length > 0 ? order : [{ clientCertificate: {} }]),
     ]),
-    clusterCaPem: readFileSync(cluster.certificateFile, "utf8"),
+    clusterCa: () => ({ clientCaPem, tlsCaPem: clientCaPem }),
     tokens: new FakeBootstrapTokens(),
     tokenHashKey: Buffer.alloc(32, 7),
     readCertificate,

@@ -1,0 +1,83 @@
+import { imposedBy } from "./custody/authority.ts";
+import type { ChainedIssuer } from "./custody/custody.ts";
+import type { ActiveIssuer, IssuerAvailability, IssuerRecord } from "./domain/issuer.ts";
+import { OUR_SIGNERS } from "./domain/signer-profile.ts";
+import { ancestorsOf, trustAnchors } from "./domain/trust.ts";
+import type { Selection } from "./issuer-selection.ts";
+import { issuerNameOf, OWN_SIGNERS, type SigningSettings } from "./issuer-settings.ts";
+import type { SigningIssuer } from "./signer/issuing-core.ts";
+
+/** The issuers of one moment: who signs for whom, and who is trusted. Another moment has another directory. */
+export interface IssuerDirectory {
+  /** What signs now for a signer. */
+  issuerFor(signerName: string): IssuerAvailability;
+  /** Everything that signs now. */
+  readonly signing: readonly SigningIssuer[];
+  /** PEM of the CAs that clients trust. */
+  readonly trustedPem: string;
+  /** PEM of the CAs whose client certificates are users here. */
+  readonly clientCaPem: string;
+  /** Those and everything above them, PEM. */
+  readonly tlsCaPem: string;
+}
+
+/** @param records - everything on record, the selected issuers among it. */
+export function issuerDirectory(
+  settings: Pick<SigningSettings, "issuer" | "issuers" | "signers">,
+  selections: ReadonlyMap<string, Selection>,
+  records: readonly IssuerRecord[],
+  now: Date,
+): IssuerDirectory {
+  const availability = new Map<string, IssuerAvailability>();
+  for (const [name, selection] of selections) availability.set(name, availabilityOf(selection));
+  const bySigner = new Map(
+    settings.signers.map(({ signerName, issuer }) => [signerName as string, availability.get(issuer)]),
+  );
+  const usual = availability.get("default") ?? UNKNOWN;
+  const clients = records.filter((record) => record.notAfter >= now && isForClients(record, settings));
+  const active = [...selections.values()].filter((selection) => selection.kind === "active");
+  return {
+    issuerFor: (signerName) => bySigner.get(signerName) ?? usual,
+    signing: active.map(({ chained: { issuer } }) => {
+      return { certificateDer: issuer.description.certificateDer, privateKey: issuer.privateKey };
+    }),
+    trustedPem: trustAnchors(records, now).join(""),
+    clientCaPem: clients.map(pemOf).join(""),
+    tlsCaPem: [...new Set(clients.flatMap((record) => [pemOf(record), ...ancestorsOf(record)]))].join(""),
+  };
+}
+
+const UNKNOWN: IssuerAvailability = { kind: "awaited", reason: "NoIssuer", message: "there is no issuer" };
+
+function availabilityOf(selection: Selection): IssuerAvailability {
+  if (selection.kind === "active") return { kind: "ready", issuer: activeIssuerOf(selection.chained) };
+  return { kind: "awaited", reason: selection.reason, message: selection.message };
+}
+
+function activeIssuerOf({ issuer: { description, authority }, ancestors }: ChainedIssuer): ActiveIssuer {
+  const line = [authority, ...ancestors];
+  const intermediates = ancestors.length === 0 ? [] : line.filter(({ isSelfSigned }) => !isSelfSigned);
+  return {
+    description,
+    chainPem: intermediates.map(({ certificatePem }) => certificatePem).join(""),
+    notAfter: new Date(Math.min(...line.map(({ notAfter }) => notAfter.getTime()))),
+    constraints: imposedBy(line),
+  };
+}
+
+/**
+ * A CA that only signs CAs is no client's, or everything below it would be; nor is one that signs only for signers whose
+ * certificates are not meant for us. One that signed for clients in the past still is.
+ */
+function isForClients(
+  { name }: IssuerRecord,
+  { issuer, issuers, signers }: Pick<SigningSettings, "issuer" | "issuers" | "signers">,
+): boolean {
+  if ([...OUR_SIGNERS, ...OWN_SIGNERS].some((signerName) => issuerNameOf(signerName, signers) === name)) return true;
+  const isParent = [issuer, ...issuers].some(({ parent }) => parent === name);
+  return !isParent && !signers.some((entry) => entry.issuer === name);
+}
+
+function pemOf({ certificatePem }: IssuerRecord): string {
+  return `${certificatePem.trim()}\n`;
+}

@@ -1,0 +1,239 @@
+import { z } from "zod";
+import { parseIpAddress } from "./domain/ip-address.ts";
+import { DEFAULT_ISSUER, KEY_ALGORITHMS } from "./domain/issuer.ts";
+import { OUR_SIGNERS } from "./domain/signer-profile.ts";
+
+const DAY_SECONDS = 86_400;
+const MAXIMUM_ISSUERS = 32;
+/** Issuers one below the other, the root included. */
+const MAXIMUM_DEPTH = 4;
+/** Signers of certificates for Gatehouse itself. */
+export const OWN_SIGNERS = ["gatehouse.dev/serving", "gatehouse.dev/administrator"] as const;
+
+const texts = z.array(z.string().min(1).max(255)).max(100).default([]);
+
+const cidr = z.string().refine(isRange, "must be an address and a prefix length, for example 10.0.0.0/8 or fd00::/8");
+
+/** In the order in which a subject is written; lists are attributes that may have several values. */
+const directoryName = z
+  .strictObject({
+    country: texts,
+    province: texts,
+    locality: texts,
+    streetAddress: texts,
+    postalCode: texts,
+    organization: texts,
+    organizationalUnit: texts,
+    commonName: z.string().default(""),
+    serialNumber: z.string().default(""),
+  })
+  .refine((name) => Object.values(name).some((value) => value.length > 0), "must name an attribute");
+
+const subtrees = z
+  .strictObject({
+    /** Empty text is every name. */
+    dnsNames: z
+      .array(
+        z
+          .string()
+          .max(253)
+          .regex(/^[\x21-\x7e]*$/),
+      )
+      .max(1000)
+      .default([]),
+    emailAddresses: z
+      .array(z.string().regex(/^[\x21-\x7e]+$/))
+      .max(1000)
+      .default([]),
+    ipRanges: z.array(cidr).max(1000).default([]),
+    uriHosts: z
+      .array(z.string().regex(/^[\x21-\x7e]+$/))
+      .max(1000)
+      .default([]),
+    directoryNames: z.array(directoryName).max(100).default([]),
+  })
+  .prefault({});
+
+const filesSchema = z.strictObject({
+  certificateFile: z.string().min(1),
+  keyFile: z.string().min(1),
+  /** The certificates above an intermediate, the root among them. */
+  chainFile: z.string().min(1).optional(),
+});
+
+const issuerShape = {
+  keyAlgorithm: z.enum(KEY_ALGORITHMS).default("ecdsa-p256"),
+  lifetimeDays: z.int().min(1).max(36_500).default(3650),
+  /** The name of the issuer that signs this one; without it this one signs itself. */
+  parent: z.string().optional(),
+  /** Somebody else signs it: `gatehouse issuer request` and `gatehouse issuer install`. */
+  externallySigned: z.boolean().default(false),
+  /** How many CAs may be below it, one below the other. */
+  pathLength: z.int().min(0).max(MAXIMUM_DEPTH).optional(),
+  nameConstraints: z.strictObject({ permitted: subtrees, excluded: subtrees }).optional(),
+  /** A CA in files, read again when they change. */
+  import: filesSchema.optional(),
+};
+
+/** The issuer that signs whatever no other is named for. */
+export const defaultIssuerSchema = z
+  .strictObject({ ...issuerShape, commonName: z.string().min(1).max(64).default("gatehouse-ca") })
+  .prefault({});
+
+export const furtherIssuersSchema = z
+  .array(
+    z.strictObject({
+      name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be lower-case letters, digits and dashes"),
+      ...issuerShape,
+      commonName: z.string().min(1).max(64),
+    }),
+  )
+  .max(MAXIMUM_ISSUERS)
+  .default([]);
+
+export const signersSchema = z
+  .array(z.strictObject({ signerName: z.enum([...OUR_SIGNERS, ...OWN_SIGNERS]), issuer: z.string().min(1) }))
+  .default([]);
+
+export type IssuerSettings = z.infer<typeof furtherIssuersSchema>[number];
+
+/** The parts of the configuration that say who signs. */
+export interface SigningSettings {
+  readonly issuer: z.infer<typeof defaultIssuerSchema>;
+  readonly issuers: readonly IssuerSettings[];
+  readonly signers: z.infer<typeof signersSchema>;
+  readonly signing: { readonly maxDurationSeconds: number };
+}
+
+/** Every issuer under its name, parents before those they sign. The configuration must have been checked. */
+export function issuersInOrder({
+  issuer,
+  issuers,
+}: Pick<SigningSettings, "issuer" | "issuers">): readonly IssuerSettings[] {
+  const all = [{ name: DEFAULT_ISSUER, ...issuer }, ...issuers];
+  const depth = (settings: IssuerSettings): number => lineOf(settings, all).length;
+  return all.toSorted((one, other) => depth(one) - depth(other));
+}
+
+/** The path length that an issuer's certificate gets: one less than its parent's when it has none of its own. */
+export function pathLengthOf(settings: IssuerSettings, all: readonly IssuerSettings[]): number | undefined {
+  if (settings.pathLength !== undefined) return settings.pathLength;
+  const parent = all.find(({ name }) => name === settings.parent);
+  const above = parent && pathLengthOf(parent, all);
+  return above === undefined ? undefined : above - 1;
+}
+
+/** The name of the issuer that signs for a signer. */
+export function issuerNameOf(signerName: string, signers: SigningSettings["signers"]): string {
+  return signers.find((entry) => entry.signerName === signerName)?.issuer ?? DEFAULT_ISSUER;
+}
+
+/** An issuer and those above it, as far as they are configured; cut off where it would go round in circles. */
+function lineOf(settings: IssuerSettings, all: readonly IssuerSettings[]): readonly IssuerSettings[] {
+  const line = [settings];
+  for (;;) {
+    const parent = all.find(({ name }) => name === line.at(-1)?.parent);
+    if (parent === undefined || line.includes(parent)) return line;
+    line.push(parent);
+  }
+}
+
+interface Problem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** What is wrong between the issuers, each by its path; one by one their schemas have judged them. */
+export function issuerProblems(settings: SigningSettings): readonly Problem[] {
+  const all = [{ name: DEFAULT_ISSUER, ...settings.issuer }, ...settings.issuers];
+  const pathOf = (index: number): readonly (string | number)[] => (index === 0 ? ["issuer"] : ["issuers", index - 1]);
+  return [
+    ...all.flatMap((issuer, index) => {
+      const found = [...kindProblems(issuer), ...nameProblems(issuer, index, all), ...parentProblems(issuer, all)];
+      return found.map(({ path, message }) => ({ path: [...pathOf(index), ...path], message }));
+    }),
+    ...signerProblems(settings, all),
+    ...lifetimeProblems(settings, all),
+  ];
+}
+
+function kindProblems(issuer: IssuerSettings): readonly Problem[] {
+  const kinds = [issuer.import && "import", issuer.parent && "parent", issuer.externallySigned && "externallySigned"];
+  const chosen = kinds.filter((kind) => typeof kind === "string");
+  const both = `${chosen.join(" and ")} exclude each other: a CA comes from one place`;
+  if (chosen.length > 1) return [{ path: [], message: both }];
+  const isShaped = issuer.pathLength !== undefined || issuer.nameConstraints !== undefined;
+  if (issuer.import === undefined || !isShaped) return [];
+  return [{ path: ["import"], message: "an imported CA has its path length and name constraints already" }];
+}
+
+function nameProblems(
+  { name, commonName }: IssuerSettings,
+  index: number,
+  all: readonly IssuerSettings[],
+): readonly Problem[] {
+  const before = all.slice(0, index);
+  const problems: Problem[] = [];
+  if (before.some((other) => other.name === name))
+    problems.push({ path: ["name"], message: `there is another issuer called ${name}` });
+  if (before.some((other) => other.commonName === commonName))
+    problems.push({ path: ["commonName"], message: `another issuer has the common name ${commonName}` });
+  return problems;
+}
+
+function parentProblems(issuer: IssuerSettings, all: readonly IssuerSettings[]): readonly Problem[] {
+  if (issuer.parent === undefined) return [];
+  const path = ["parent"];
+  const line = lineOf(issuer, all);
+  const [, parent] = line;
+  const top = line.at(-1);
+  if (parent === undefined) return [{ path, message: `there is no issuer called ${issuer.parent}` }];
+  if (top?.parent !== undefined && all.some(({ name }) => name === top.parent))
+    return [{ path, message: `${issuer.name} would be above itself` }];
+  if (line.length > MAXIMUM_DEPTH) return [{ path, message: `more than ${MAXIMUM_DEPTH} issuers one below the other` }];
+  const above = pathLengthOf(parent, all);
+  if (above !== undefined && above < 1) return [{ path, message: `${parent.name} has path length 0 and signs no CA` }];
+  const own = pathLengthOf(issuer, all);
+  if (above !== undefined && (own === undefined || own >= above))
+    return [{ path: ["pathLength"], message: `must be less than ${above}, the path length of ${parent.name}` }];
+  const isOurs = parent.import === undefined && !parent.externallySigned;
+  if (isOurs && issuer.lifetimeDays > parent.lifetimeDays)
+    return [
+      { path: ["lifetimeDays"], message: `must not outlive ${parent.name}, which lives ${parent.lifetimeDays} days` },
+    ];
+  return [];
+}
+
+function signerProblems({ signers }: SigningSettings, all: readonly IssuerSettings[]): readonly Problem[] {
+  return signers.flatMap(({ signerName, issuer }, index): readonly Problem[] => {
+    const path = ["signers", index];
+    if (signers.slice(0, index).some((other) => other.signerName === signerName))
+      return [{ path: [...path, "signerName"], message: `${signerName} has an issuer already` }];
+    if (all.some(({ name }) => name === issuer)) return [];
+    return [{ path: [...path, "issuer"], message: `there is no issuer called ${issuer}` }];
+  });
+}
+
+/** No certificate is made to outlive its issuer; of CAs that come from elsewhere this shows only when they are there. */
+function lifetimeProblems(
+  { signers, signing: { maxDurationSeconds } }: SigningSettings,
+  all: readonly IssuerSettings[],
+): readonly Problem[] {
+  const used = new Set(OUR_SIGNERS.map((signerName) => issuerNameOf(signerName, signers)));
+  const short = all.find(
+    (issuer) =>
+      used.has(issuer.name) &&
+      issuer.import === undefined &&
+      !issuer.externallySigned &&
+      issuer.lifetimeDays * DAY_SECONDS < maxDurationSeconds,
+  );
+  if (short === undefined) return [];
+  const message = `certificates of ${maxDurationSeconds} seconds outlive the issuer ${short.name}, which lives ${short.lifetimeDays} days`;
+  return [{ path: ["signing", "maxDurationSeconds"], message }];
+}
+
+function isRange(text: string): boolean {
+  const [address = "", bits = "", ...rest] = text.split("/");
+  const octets = parseIpAddress(address);
+  return octets !== undefined && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= octets.length * 8;
+}
