@@ -10,6 +10,7 @@ import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { Configuration } from "./configuration.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
 import type { EncryptionAtRest } from "./domain/encryption.ts";
+import type { ConfiguredIssuers } from "./domain/issuer.ts";
 import * as accessReviews from "./http/access-reviews/routes.ts";
 import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open-api.ts";
 import * as adminApi from "./http/admin-api/routes.ts";
@@ -46,7 +47,8 @@ export interface FrontDoorDependencies {
   /** Undefined when requests are not audited. */
   readonly audit: Audit | undefined;
   /** The CAs whose client certificates TLS lets through to authentication. */
-  readonly clientCaPem: string;
+  readonly clientCaPem: () => string;
+  readonly configuredIssuers: ConfiguredIssuers;
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
@@ -60,6 +62,8 @@ export interface FrontDoor {
   readonly url: string;
   /** Makes a new serving certificate when less than a third of the old one's life is left. */
   renewServingCertificate(): Promise<void>;
+  /** Trusts the CAs of clients as they are now, and makes a serving certificate under the issuer of now. */
+  followIssuers(): Promise<void>;
   /** Stops accepting, ends watches and lets what is in flight finish. */
   close(): Promise<void>;
 }
@@ -77,7 +81,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     const { maxConnections } = settings;
     const options = {
       serving: await serving.current(),
-      clientCaPem: deps.clientCaPem,
+      clientCaPem: deps.clientCaPem(),
       requestClientCertificate,
       maxConnections,
     };
@@ -88,14 +92,21 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
   };
   const main = await open(settings.listen, true);
   const bootstrap = settings.bootstrapListen === undefined ? undefined : await open(settings.bootstrapListen, false);
+  const replace = (certificate: OwnCertificate): void => {
+    const clientCaPem = deps.clientCaPem();
+    for (const server of servers) replaceServingCertificate(server, { serving: certificate, clientCaPem });
+  };
   const servers = [main, ...(bootstrap === undefined ? [] : [bootstrap])].map(({ server }) => server);
   return {
     url: urlOf(settings, main.bound),
     renewServingCertificate: async () => {
       const renewed = await serving.renewWhenDue();
-      if (renewed === undefined) return;
-      for (const server of servers)
-        replaceServingCertificate(server, { serving: renewed, clientCaPem: deps.clientCaPem });
+      if (renewed !== undefined) replace(renewed);
+    },
+    followIssuers: async () => {
+      // Clients of a new issuer are let in even if no serving certificate can be had from it.
+      replace(await serving.current());
+      replace(await serving.renew());
     },
     close: async () => {
       watches.closeAll();
@@ -131,6 +142,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       maintenance: ledger.maintenance,
       tokens: access.tokenAdministration,
       encryption: deps.encryption,
+      configuredIssuers: deps.configuredIssuers,
       backupDirectory: join(configuration.dataDirectory, "backups"),
       clock,
     }),
@@ -162,7 +174,10 @@ function isForCsrs({ url = "" }: IncomingMessage): boolean {
   return next === undefined || next === "?" || next === "/";
 }
 
-function attachMetricSources({ metrics, ledger, issuance, clock }: FrontDoorDependencies, watches: () => number): void {
+function attachMetricSources(
+  { metrics, ledger, issuance, configuredIssuers, clock }: FrontDoorDependencies,
+  watches: () => number,
+): void {
   const { requests, certificates, issuers } = ledger;
   metrics.attach({
     pending: async () => {
@@ -172,6 +187,7 @@ function attachMetricSources({ metrics, ledger, issuance, clock }: FrontDoorDepe
     },
     certificatesExpiringBefore: (bounds) => certificates.countByExpiry(clock.now(), bounds),
     issuers: () => issuers.list(),
+    configuredIssuers: () => configuredIssuers.list(),
     queueDepth: () => issuance.depth,
     watches,
     revision: () => requests.revision(),
@@ -189,16 +205,16 @@ class ServingCertificates {
   }
 
   async current(): Promise<OwnCertificate> {
-    return this.#current ?? this.#renew();
+    return this.#current ?? this.renew();
   }
 
   /** @returns the new pair, or undefined when more than a third of the old one's life is left. */
   async renewWhenDue(): Promise<OwnCertificate | undefined> {
     const isDue = this.#current === undefined || this.#deps.clock.now().getTime() >= this.#current.renewAt;
-    return isDue ? this.#renew() : undefined;
+    return isDue ? this.renew() : undefined;
   }
 
-  async #renew(): Promise<OwnCertificate> {
+  async renew(): Promise<OwnCertificate> {
     const { identity, configuration, clock, logger } = this.#deps;
     const { listen: address, names } = configuration.server;
     const made = await identity.serving(servingNames(hostOf(address), names));

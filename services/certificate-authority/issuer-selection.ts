@@ -117,6 +117,17 @@ async function loadRecorded(active: IssuerRecord, { custody, now }: Context): Pr
   return { issuer: await custody.loadIssuer(active.id, now), ancestors };
 }
 
+/** An issuer as the one that signs under its name. */
+export function recordOf(
+  { name }: Pick<IssuerSettings, "name">,
+  { issuer, ancestors }: ChainedIssuer,
+  origin: IssuerRecord["origin"],
+  createdAt: Date,
+): IssuerRecord {
+  const ancestorsPem = ancestors.map(({ certificatePem }) => certificatePem).join("");
+  return { ...issuer.description, name, ancestorsPem, slot: "active", origin, createdAt };
+}
+
 /** Records an issuer as the one that signs under its name. */
 async function record(
   { name }: Pick<IssuerSettings, "name">,
@@ -124,8 +135,7 @@ async function record(
   origin: IssuerRecord["origin"],
   { issuers, now, logger }: SelectionDependencies,
 ): Promise<void> {
-  const ancestorsPem = ancestors.map(({ certificatePem }) => certificatePem).join("");
-  await issuers.record({ ...issuer.description, name, ancestorsPem, slot: "active", origin, createdAt: now });
+  await issuers.record(recordOf({ name }, { issuer, ancestors }, origin, now));
   const { id, commonName, keyAlgorithm, notAfter } = issuer.description;
   logger.info({ name, issuer: id, commonName, keyAlgorithm, notAfter }, `${origin} the certificate authority`);
 }
@@ -207,7 +217,9 @@ function requireWithin(
 }
 
 /** The configured name constraints in terms of the domain. */
-function constraintsOf({ nameConstraints }: Pick<IssuerSettings, "nameConstraints">): NameConstraints | undefined {
+export function constraintsOf({
+  nameConstraints,
+}: Pick<IssuerSettings, "nameConstraints">): NameConstraints | undefined {
   if (nameConstraints === undefined) return undefined;
   return { permitted: subtreesOf(nameConstraints.permitted), excluded: subtreesOf(nameConstraints.excluded) };
 }

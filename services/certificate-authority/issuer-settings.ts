@@ -232,6 +232,18 @@ function lifetimeProblems(
   return [{ path: ["signing", "maxDurationSeconds"], message }];
 }
 
+/** What is configured and will surprise somebody, for the log. */
+export function issuerWarnings({ issuer, issuers }: Pick<SigningSettings, "issuer" | "issuers">): readonly string[] {
+  return [{ name: DEFAULT_ISSUER, ...issuer }, ...issuers].flatMap(({ name, nameConstraints }) => {
+    const all = [nameConstraints?.permitted, nameConstraints?.excluded];
+    if (all.every((subtrees) => (subtrees?.directoryNames.length ?? 0) === 0)) return [];
+    return [
+      `the issuer ${name} has name constraints on directory names: programs in Go, Kubernetes among them, refuse every ` +
+        "certificate below it",
+    ];
+  });
+}
+
 function isRange(text: string): boolean {
   const [address = "", bits = "", ...rest] = text.split("/");
   const octets = parseIpAddress(address);

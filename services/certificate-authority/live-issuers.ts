@@ -4,6 +4,7 @@ import type { Custody } from "./custody/custody.ts";
 import type { IssuerAvailability } from "./domain/issuer.ts";
 import type { Issuers, SigningIssuers } from "./domain/ports.ts";
 import { type IssuerDirectory, issuerDirectory } from "./issuer-directory.ts";
+import { contentOfFiles } from "./issuer-files.ts";
 import { type Selection, selectIssuers } from "./issuer-selection.ts";
 import type { SigningSettings } from "./issuer-settings.ts";
 
@@ -15,13 +16,20 @@ export interface LiveIssuersDependencies {
   readonly logger: Logger;
 }
 
+const RETRY_MILLISECONDS = 60_000;
+
 /** The issuers as they are now, while files and certificates come and go. */
 export class LiveIssuers implements SigningIssuers {
   readonly #deps: LiveIssuersDependencies;
   readonly #listeners: (() => Promise<void>)[] = [];
+  readonly #paths: readonly string[];
   #selections: ReadonlyMap<string, Selection> = new Map();
   #directory: IssuerDirectory;
   #last: Promise<unknown> = Promise.resolve();
+  #content = "";
+  #lookedAt = new Date(0);
+  /** Why the last look changed nothing. */
+  #failure: string | undefined;
 
   private constructor(
     deps: LiveIssuersDependencies,
@@ -29,14 +37,18 @@ export class LiveIssuers implements SigningIssuers {
     directory: IssuerDirectory,
   ) {
     this.#deps = deps;
+    this.#paths = filesOf(deps.settings);
     this.#selections = selections;
     this.#directory = directory;
   }
 
   /** @throws as `selectIssuers`. */
   static async open(deps: LiveIssuersDependencies): Promise<LiveIssuers> {
+    const content = contentOfFiles(filesOf(deps.settings));
     const { selections, directory } = await selectNow(deps);
     const live = new LiveIssuers(deps, selections, directory);
+    live.#content = content;
+    live.#lookedAt = deps.clock.now();
     live.#report(new Map());
     return live;
   }
@@ -66,6 +78,35 @@ export class LiveIssuers implements SigningIssuers {
     return this.exclusively(() => this.#refresh());
   }
 
+  /** The files that issuers are taken from. */
+  get paths(): readonly string[] {
+    return this.#paths;
+  }
+
+  /**
+   * Looks again when a file has changed since the last look; once a minute also while something is wrong, for time or
+   * another file may have put it right. What keeps everything from being taken is told once. Never throws.
+   */
+  async checkFiles(): Promise<void> {
+    if (!this.#isDue()) return;
+    try {
+      await this.refresh();
+      this.#failure = undefined;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== this.#failure)
+        this.#deps.logger.error({ err: error }, "issuers stay as they are: what is there now cannot be used");
+      this.#failure = message;
+    }
+  }
+
+  #isDue(): boolean {
+    if (contentOfFiles(this.#paths) !== this.#content) return true;
+    const isWell =
+      this.#failure === undefined && [...this.#selections.values()].every((one) => problemOfFiles(one) === undefined);
+    return !isWell && this.#deps.clock.now().getTime() - this.#lookedAt.getTime() >= RETRY_MILLISECONDS;
+  }
+
   /** Does a piece of work while nothing else changes the issuers, `refresh` included. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(work);
@@ -74,12 +115,23 @@ export class LiveIssuers implements SigningIssuers {
   }
 
   async #refresh(): Promise<void> {
+    // Before the look: what changes during it is looked at again.
+    this.#content = contentOfFiles(this.#paths);
+    this.#lookedAt = this.#deps.clock.now();
     const former = { selections: this.#selections, directory: this.#directory };
     const { selections, directory } = await selectNow(this.#deps);
     this.#selections = selections;
     this.#directory = directory;
     this.#report(former.selections);
-    if (!isSame(former.directory, directory)) for (const listener of this.#listeners) await listener();
+    if (!isSame(former.directory, directory)) for (const listener of this.#listeners) await this.#tell(listener);
+  }
+
+  async #tell(listener: () => Promise<void>): Promise<void> {
+    try {
+      await listener();
+    } catch (error) {
+      this.#deps.logger.error({ err: error }, "issuers have changed, but not everything could follow");
+    }
   }
 
   /** Tells what has become of each issuer, once. */
@@ -101,6 +153,15 @@ export class LiveIssuers implements SigningIssuers {
       }
     }
   }
+}
+
+function filesOf({ issuer, issuers }: SigningSettings): readonly string[] {
+  const files = [issuer, ...issuers].flatMap((one) => (one.import === undefined ? [] : Object.values(one.import)));
+  return files.filter((path) => path !== undefined);
+}
+
+function problemOfFiles(selection: Selection): string | undefined {
+  return selection.kind === "active" ? selection.problem : undefined;
 }
 
 function problemOf(selection: Selection): string | undefined {

@@ -32,6 +32,9 @@ import { createMetrics, type Metrics } from "./http/metrics.ts";
 import { createCleaner } from "./issuance/cleaner.ts";
 import { guardedSigner } from "./issuance/guarded-signer.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
+import { issuerAdministration } from "./issuer-administration.ts";
+import { type WatchedFiles, watchFiles } from "./issuer-files.ts";
+import { issuerWarnings } from "./issuer-settings.ts";
 import { type Job, startJobs } from "./jobs.ts";
 import { type Ledger, openLedger } from "./ledger/ledger.ts";
 import { LiveIssuers } from "./live-issuers.ts";
@@ -66,11 +69,13 @@ export async function serve(overrides: ConfigurationOverrides): Promise<void> {
   const door = await openFrontDoor({ ...authority, configuration, clock, logger });
   await leaveFiles(configuration, authority, door, logger);
   const jobs = startJobs(scheduledJobs(configuration, authority, door, logger), logger);
+  const issuerFiles = followIssuers(configuration, authority, door, logger);
   authority.issuance.start();
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MILLISECONDS }, async ({ err, signal }) => {
     if (err === undefined) logger.info({ signal }, "stopping: no new connections, finishing what was accepted");
     else logger.fatal({ err }, "unexpected error, stopping");
     jobs.stop();
+    issuerFiles.close();
     await door.close();
     await authority.close();
     logger.info("stopped");
@@ -146,7 +151,11 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   });
   return {
     ...{ ledger, issuers, signer, access, issuance, keyLists, metrics, identity, rateLimiter, audit },
-    clientCaPem: issuers.directory.tlsCaPem + access.additionalClientCaPem,
+    clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
+    configuredIssuers: issuerAdministration({
+      ...{ settings: configuration, live: issuers, custody, clock },
+      ...{ issuers: ledger.issuers, audit: ledger.audit },
+    }),
     encryption: encryptionAtRest(custody),
     keyServices: () => custody.checkKeyServices(),
     close: async () => {
@@ -278,6 +287,23 @@ async function leaveFiles(
   });
 }
 
+/** Everything that depends on who signs goes along when that changes. The signer first, or requests would find it too old. */
+function followIssuers(
+  configuration: Configuration,
+  authority: Authority,
+  door: FrontDoor,
+  logger: Logger,
+): WatchedFiles {
+  const { issuers, signer, issuance } = authority;
+  issuers.onChange(async () => {
+    signer.changeIssuers(issuers.directory.signing);
+    issuance.revisit();
+    await door.followIssuers();
+    await leaveFiles(configuration, authority, door, logger);
+  });
+  return watchFiles(issuers.paths, () => void issuers.checkFiles(), logger);
+}
+
 function scheduledJobs(
   configuration: Configuration,
   authority: Authority,
@@ -292,6 +318,7 @@ function scheduledJobs(
       intervalSeconds: configuration.cleaner.intervalSeconds,
       run: async () => void (await cleaner.run()),
     },
+    { name: "check-issuer-files", intervalSeconds: 10, run: () => authority.issuers.checkFiles() },
     { name: "reload-key-lists", intervalSeconds: KEY_LISTS_INTERVAL_SECONDS, run: () => keyLists.reload() },
     {
       name: "expire-tokens",
@@ -311,7 +338,8 @@ function scheduledJobs(
 }
 
 /** Each way to be less safe says so at every start. */
-function nameLessSafeChoices({ server, ledger, keyPolicy }: Configuration, logger: Logger): void {
+function nameLessSafeChoices(configuration: Configuration, logger: Logger): void {
+  const { server, ledger, keyPolicy } = configuration;
   const isLoopback = /^(127\.|\[::1\]|localhost:)/.test(server.listen);
   if (!isLoopback)
     logger.warn(
@@ -319,6 +347,7 @@ function nameLessSafeChoices({ server, ledger, keyPolicy }: Configuration, logge
       "listening beyond loopback: everybody who reaches this address may try to log in",
     );
   for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
+  for (const warning of issuerWarnings(configuration)) logger.warn(warning);
   if (ledger.commitDelayMilliseconds > 0)
     logger.warn("ledger.commitDelayMilliseconds is set: every commit is slowed down on purpose");
 }

@@ -93,12 +93,25 @@ export interface BootstrapToken {
 
 export interface Issuer {
   readonly id: string;
+  readonly name: string;
   readonly commonName: string;
   readonly slot: string;
   readonly origin: string;
   readonly keyAlgorithm: string;
   readonly notAfter: string;
   readonly certificatePem: string;
+}
+
+export interface ConfiguredIssuer {
+  readonly name: string;
+  readonly state: string;
+  readonly issuerId?: string;
+  readonly problem?: string;
+  readonly signerNames: readonly string[];
+}
+
+export interface IssuerRequest {
+  readonly requestPem: string;
 }
 
 export interface Reencryption {

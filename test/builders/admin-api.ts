@@ -3,6 +3,7 @@ import { routes } from "../../services/certificate-authority/http/admin-api/rout
 import {
   FakeAuditTrail,
   FakeCertificates,
+  FakeConfiguredIssuers,
   FakeDecisions,
   FakeEncryption,
   FakeIssuers,
@@ -19,6 +20,7 @@ export function adminApiOver(directory: string, now: Date) {
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),
     issuers: new FakeIssuers(),
+    configuredIssuers: new FakeConfiguredIssuers(),
     audit: new FakeAuditTrail(),
     maintenance: new FakeMaintenance(),
     tokens: new FakeTokenAdministration(now),

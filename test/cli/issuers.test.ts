@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { parse } from "yaml";
@@ -26,13 +26,56 @@ test("list shows a table", async () => {
   expect(await server.command(["issuer", "list"])).toEqual({
     code: 0,
     stdout: [
-      "ID                 COMMON NAME    SLOT     KEY          ORIGIN      NOT AFTER",
-      "abcd111111111111   gatehouse-ca   active   ecdsa-p256   generated   2026-12-31T23:59:59Z",
-      "abce222222222222   gatehouse-ca   old      ecdsa-p256   imported    2026-12-31T23:59:59Z",
+      "ID                 NAME      COMMON NAME    SLOT     KEY          ORIGIN      NOT AFTER",
+      "abcd111111111111   default   gatehouse-ca   active   ecdsa-p256   generated   2026-12-31T23:59:59Z",
+      "abce222222222222   default   gatehouse-ca   old      ecdsa-p256   imported    2026-12-31T23:59:59Z",
       "",
     ].join("\n"),
     stderr: "",
   });
+});
+
+test("list shows who awaits a certificate, and what is wrong with files", async () => {
+  const common = { signerNames: [] };
+  server.configuredIssuers.items.push(
+    { ...common, name: "default", state: "ready", id: FIRST.id, problem: "ca.crt cannot be used" },
+    { ...common, name: "nodes", state: "awaitingCertificate", id: undefined, problem: "nodes awaits its certificate" },
+  );
+  const { stdout } = await server.command(["issuer", "list"]);
+  expect(stdout.split("\n").slice(3)).toEqual([
+    "-                  nodes     -              awaited",
+    "ca.crt cannot be used",
+    "nodes awaits its certificate",
+    "",
+  ]);
+});
+
+test("request prints what is to be signed elsewhere, or writes it", async () => {
+  expect(await server.command(["issuer", "request", "nodes"])).toEqual({
+    code: 0,
+    stdout: "request of nodes\n",
+    stderr: "",
+  });
+  const workingDirectory = temporaryDirectory();
+  await server.command(["issuer", "request", "nodes", "--output", "nodes.csr"], { workingDirectory });
+  expect(readFileSync(join(workingDirectory, "nodes.csr"), "utf8")).toBe("request of nodes\n");
+  const unknown = await server.command(["issuer", "request", "nobody"]);
+  expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining("no issuer nobody is configured") });
+});
+
+test("install sends the chain and shows what signs then, or why it does not", async () => {
+  const workingDirectory = temporaryDirectory();
+  writeFileSync(join(workingDirectory, "chain.pem"), "chain\n");
+  const args = ["issuer", "install", "nodes", "--chain", "chain.pem"];
+  const { code, stdout } = await server.command(args, { workingDirectory });
+  expect([code, stdout]).toEqual([0, expect.stringContaining("Name:        nodes")]);
+  expect(server.configuredIssuers.calls.at(-1)).toMatchObject({ name: "nodes", chainPem: "chain\n" });
+  server.configuredIssuers.failure = new StatusError("BadRequest", "the chain does not lead to a root");
+  const refused = await server.command(args, { workingDirectory });
+  server.configuredIssuers.failure = undefined;
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("does not lead to a root") });
+  const missing = await server.command(["issuer", "install", "nodes", "--chain", "no.pem"], { workingDirectory });
+  expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot read --chain no.pem") });
 });
 
 test.each([

@@ -4,7 +4,11 @@ import type { CertificateRecord } from "../../services/certificate-authority/dom
 import type { CertificateSigningRequest } from "../../services/certificate-authority/domain/certificate-signing-request.ts";
 import type { DecisionRecord } from "../../services/certificate-authority/domain/decision.ts";
 import type { EncryptionAtRest, ReencryptionOutcome } from "../../services/certificate-authority/domain/encryption.ts";
-import type { IssuerRecord } from "../../services/certificate-authority/domain/issuer.ts";
+import type {
+  ConfiguredIssuer,
+  ConfiguredIssuers,
+  IssuerRecord,
+} from "../../services/certificate-authority/domain/issuer.ts";
 import type {
   AuditTrailPage,
   AuditTrailQuery,
@@ -79,6 +83,28 @@ export class FakeIssuers {
 
   async list() {
     return this.records;
+  }
+}
+
+/** Configured issuers that answer as told; remembers what was installed. */
+export class FakeConfiguredIssuers implements ConfiguredIssuers {
+  readonly items: ConfiguredIssuer[] = [];
+  readonly calls: { readonly name: string; readonly chainPem?: string; readonly user: string }[] = [];
+  failure: Error | undefined;
+
+  list() {
+    return this.items;
+  }
+
+  async requestCertificate(name: string, user: string) {
+    if (this.failure !== undefined) throw this.failure;
+    this.calls.push({ name, user });
+    return `request of ${name}\n`;
+  }
+
+  async install(name: string, chainPem: string, user: string) {
+    if (this.failure !== undefined) throw this.failure;
+    this.calls.push({ name, chainPem, user });
   }
 }
 

@@ -5,9 +5,9 @@ import { Name } from "@peculiar/asn1-x509";
 import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509Certificate } from "@peculiar/x509";
 import type { Authority } from "../domain/issuer.ts";
 import { subjectViolation } from "../domain/name-constraints.ts";
-import type { DirectoryName, ImposedConstraints } from "../domain/name-subtrees.ts";
+import type { DirectoryName, ImposedConstraints, NameConstraints } from "../domain/name-subtrees.ts";
 import { CustodyError } from "./custody-error.ts";
-import { decodeNameConstraints, fromName } from "./name-constraints-codec.ts";
+import { decodeNameConstraints, fromName, sameNameConstraints } from "./name-constraints-codec.ts";
 import { encodePem, readPemBlocks } from "./pem.ts";
 
 const NAME_CONSTRAINTS = "2.5.29.30";
@@ -166,6 +166,41 @@ function checkChain(chain: readonly ReadAuthority[], now: Date, origin: string):
       : subjectViolation(authority.subject, imposedBy(chain.slice(depth + 1)));
     if (violation !== undefined) throw badChain(`in ${origin} ${violation}`);
   }
+}
+
+/** What a CA that somebody else signed has to be. */
+export interface AuthorityNeeds {
+  /** How many CAs are to be below it, one below the other. */
+  readonly depthBelow: number;
+  /** It may not leave room for more; any number when undefined. */
+  readonly maximumPathLength: number | undefined;
+  /** These must be among its constraints, word for word; anything when undefined. */
+  readonly nameConstraints: NameConstraints | undefined;
+}
+
+/**
+ * Checks that a CA is no more and no less than was asked for.
+ *
+ * @param chain - the CA and everything above it.
+ * @throws {CustodyError} InvalidChain.
+ */
+export function requireShape(chain: readonly ReadAuthority[], needs: AuthorityNeeds): void {
+  const [own] = chain;
+  if (own === undefined) return;
+  for (const [depth, { commonName, pathLength = Number.POSITIVE_INFINITY }] of chain.entries()) {
+    if (pathLength >= depth + needs.depthBelow) continue;
+    throw badChain(
+      `${JSON.stringify(commonName)} has path length ${pathLength}, but ${depth + needs.depthBelow} CAs are to be below it`,
+    );
+  }
+  const { maximumPathLength, nameConstraints } = needs;
+  const { pathLength = Number.POSITIVE_INFINITY } = own;
+  if (maximumPathLength !== undefined && pathLength > maximumPathLength) {
+    const found = own.pathLength === undefined ? "no path length" : `path length ${own.pathLength}`;
+    throw badChain(`the certificate has ${found}, but pathLength ${maximumPathLength} is configured`);
+  }
+  if (nameConstraints !== undefined && !sameNameConstraints(nameConstraints, own.nameConstraints))
+    throw badChain("the certificate has other name constraints than are configured");
 }
 
 /** The constraints of these CAs. */

@@ -5,7 +5,7 @@ import { writeFileDurably } from "../../shared/durable-file.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { ReencryptionOutcome } from "../domain/encryption.ts";
 import type { Authority, IssuerDescription, KeyAlgorithm } from "../domain/issuer.ts";
-import { orderChain, readAuthorities } from "./authority.ts";
+import { type AuthorityNeeds, orderChain, readAuthorities, requireShape } from "./authority.ts";
 import { CustodyError } from "./custody-error.ts";
 import { type EncryptionSource, EncryptionSourceReader } from "./encryption/encryption-source.ts";
 import { checkIssuer, readCertificatePem } from "./issuer-certificate.ts";
@@ -106,7 +106,7 @@ export interface Custody {
    * @throws {CustodyError} NoRequest when none waits under the name; KeyMismatch when no certificate is about its key;
    *   InvalidChain and those of `loadIssuer`. Then the request waits on.
    */
-  installIssuer(name: string, chainPem: string, now: Date): Promise<ChainedIssuer>;
+  installIssuer(name: string, chainPem: string, now: Date, needs: AuthorityNeeds): Promise<ChainedIssuer>;
   /** Forgets the key of a request, whose certificate is on record now. */
   forgetRequest(name: string): Promise<void>;
   /** @param id - lower-case hex SHA-256 of the certificate's DER. */
@@ -216,7 +216,7 @@ class EncryptedFileCustody implements Custody {
     return encodePem("CERTIFICATE REQUEST", requestDer);
   }
 
-  async installIssuer(name: string, chainPem: string, now: Date): Promise<ChainedIssuer> {
+  async installIssuer(name: string, chainPem: string, now: Date, needs: AuthorityNeeds): Promise<ChainedIssuer> {
     const pkcs8Der = await this.#files.read(requestLabel(name));
     if (pkcs8Der === undefined) throw noRequest(name);
     const privateKey = createPrivateKey({ key: pkcs8Der, format: "der", type: "pkcs8" });
@@ -231,6 +231,7 @@ class EncryptedFileCustody implements Custody {
     }
     const { description, authority } = checkIssuer(own.native.raw, privateKey, now, GIVEN_CHAIN);
     const ancestors = orderChain(authority, authorities, now, GIVEN_CHAIN);
+    requireShape([authority, ...ancestors], needs);
     await this.#storeIssuer(description, pkcs8Der);
     return { issuer: await this.loadIssuer(description.id, now), ancestors };
   }

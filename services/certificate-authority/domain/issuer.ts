@@ -48,6 +48,34 @@ export type IssuerAvailability =
   /** Not yet, for a reason that may be shown to requesters: to be asked again. */
   | { readonly kind: "awaited"; readonly reason: string; readonly message: string };
 
+/** An issuer as the configuration names it, whether it can sign yet or not. */
+export interface ConfiguredIssuer {
+  readonly name: string;
+  readonly state: "ready" | "awaitingCertificate" | "awaitingIssuer";
+  /** The id of what signs now; undefined while nothing does. */
+  readonly id: string | undefined;
+  /** Why it cannot sign, or why its files are not taken while what was taken before signs on. */
+  readonly problem: string | undefined;
+  /** The signers it signs for. */
+  readonly signerNames: readonly string[];
+}
+
+/** The configured issuers, for administrators. */
+export interface ConfiguredIssuers {
+  list(): readonly ConfiguredIssuer[];
+  /**
+   * Asks for the certificate of an issuer that is signed elsewhere; its key is made by the first call.
+   * @returns a PKCS#10 request, PEM.
+   * @throws {StatusError} Conflict when the issuer is none that is signed elsewhere.
+   */
+  requestCertificate(name: string, requestedBy: string): Promise<string>;
+  /**
+   * Takes the certificate and signs with it from then on.
+   * @throws {StatusError} BadRequest, with what is wrong, when the chain cannot be used; Conflict as above.
+   */
+  install(name: string, chainPem: string, installedBy: string): Promise<void>;
+}
+
 export type IssuerSlot = "prepared" | "active" | "old";
 
 export interface IssuerRecord extends IssuerDescription {

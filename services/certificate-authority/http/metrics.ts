@@ -17,6 +17,11 @@ export interface MetricSources {
   issuers(): Promise<
     readonly { readonly id: string; readonly commonName: string; readonly slot: string; readonly notAfter: Date }[]
   >;
+  configuredIssuers(): readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly problem: string | undefined;
+  }[];
   queueDepth(): number;
   watches(): number;
   revision(): number;
@@ -181,6 +186,16 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
     "common_name",
     "slot",
   ]);
+  const ready = gauge(
+    "gatehouse_issuer_ready",
+    "1 while a configured issuer can sign, 0 while it awaits its certificate",
+    ["name"],
+  );
+  const rejected = gauge(
+    "gatehouse_issuer_files_rejected",
+    "1 while the files of an issuer cannot be used and what was taken from them before signs on",
+    ["name"],
+  );
   const depth = gauge("gatehouse_issuance_queue_depth", "Requests waiting for review or signature in this process");
   const watches = gauge("gatehouse_watches", "Open watch streams");
   const revision = gauge("gatehouse_ledger_revision", "Newest durable revision");
@@ -200,6 +215,11 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
     issuerExpiry.reset();
     for (const { id, commonName, slot, notAfter } of issuers)
       issuerExpiry.set({ issuer: id.slice(0, 16), common_name: commonName, slot }, notAfter.getTime() / 1000);
+    for (const { name, state, problem } of sources.configuredIssuers()) {
+      const isReady = state === "ready";
+      ready.set({ name }, isReady ? 1 : 0);
+      rejected.set({ name }, isReady && problem !== undefined ? 1 : 0);
+    }
     depth.set(sources.queueDepth());
     watches.set(sources.watches());
     revision.set(sources.revision());

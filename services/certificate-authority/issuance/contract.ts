@@ -72,6 +72,9 @@ export interface Issuance {
   /** Starts the work queue with everything that `CertificateRequests.unfinished()` names. */
   start(): void;
 
+  /** Works again on everything that is unfinished, without waiting for its next turn: something it waited for may be there. */
+  revisit(): void;
+
   /** Finishes the work that was accepted, retries nothing any more; what is left is found again at the next start. */
   stop(): Promise<void>;
 

@@ -63,6 +63,7 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
     },
 
     start: lifecycle.start,
+    revisit: lifecycle.revisit,
     stop: lifecycle.stop,
     get depth() {
       return queue.depth;
@@ -89,6 +90,7 @@ function tooBusy(): StatusError {
 interface Lifecycle {
   readonly isRunning: boolean;
   readonly start: () => void;
+  readonly revisit: () => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -117,6 +119,9 @@ function createLifecycle(
       if (isRunning || stopped) return;
       isRunning = true;
       void readBacklog();
+    },
+    revisit() {
+      if (isRunning) void readBacklog();
     },
     stop() {
       stopped ??= queue.drain().then(() => {

@@ -1,9 +1,7 @@
-import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { ApiClient } from "../api-client.ts";
 import type { Issuer, List } from "../api-types.ts";
-import { CommandError, messageOf, usageError } from "../command-error.ts";
+import { CommandError, usageError } from "../command-error.ts";
 import {
   type ConnectionOptions,
   type FormatOptions,
@@ -13,6 +11,7 @@ import {
   withFormat,
 } from "../options.ts";
 import { serialize } from "../output.ts";
+import { deliver } from "../output-file.ts";
 import type { Terminal } from "../terminal.ts";
 import { ISSUERS_PATH } from "./issuer-list.ts";
 
@@ -34,7 +33,9 @@ export function addIssuerExport(parent: Command, terminal: Terminal): void {
     .argument("[id]", "id of one issuer, or how it begins")
     .option("--output <file>", "write to this file instead of standard output")
     .action((id: string | undefined, options: Options) =>
-      withClient(terminal, options, async (client) => deliver(await exported(client, id, options), options, terminal)),
+      withClient(terminal, options, async (client) =>
+        deliver(await exported(client, id, options), options.output, terminal),
+      ),
     );
   withExamples(withConnection(withFormat(command)), [
     "gatehouse issuer export > ca.crt",
@@ -60,16 +61,4 @@ function select(issuers: readonly Issuer[], id: string): Issuer {
   if (issuer === undefined) throw new CommandError(`no issuer's id begins with "${id}"`, hint);
   if (others.length > 0) throw new CommandError(`${others.length + 1} issuers' ids begin with "${id}"`, hint);
   return issuer;
-}
-
-function deliver(text: string, { output }: Options, { stdout, workingDirectory }: Terminal): void {
-  if (output === undefined) {
-    stdout.write(text);
-    return;
-  }
-  try {
-    writeFileSync(resolve(workingDirectory, output), text);
-  } catch (cause) {
-    throw new CommandError(`cannot write ${output}: ${messageOf(cause)}`, undefined, { cause });
-  }
 }

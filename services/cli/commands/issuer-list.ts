@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Issuer, List } from "../api-types.ts";
+import type { ConfiguredIssuer, Issuer, List } from "../api-types.ts";
 import {
   type ConnectionOptions,
   type FormatOptions,
@@ -9,28 +9,40 @@ import {
   withFormat,
 } from "../options.ts";
 import { formatTable, writeObject } from "../output.ts";
-import type { Terminal } from "../terminal.ts";
+import { printable, type Terminal } from "../terminal.ts";
 
 export const ISSUERS_PATH = "/v1/issuers";
+export const CONFIGURED_ISSUERS_PATH = "/v1/configured-issuers";
 const SHOWN_ID_CHARACTERS = 16;
 
 export function addIssuerList(parent: Command, terminal: Terminal): void {
   const command = parent
     .command("list")
-    .description("list the certificate authorities and their slots")
+    .summary("list the certificate authorities and their slots")
+    .description(
+      "List the certificate authorities and their slots, those that cannot sign yet among them, and what is wrong with any.",
+    )
     .action((options: ConnectionOptions & FormatOptions) =>
       withClient(terminal, options, async (client) => {
         const answer = await client.json<List<Issuer>>({ path: ISSUERS_PATH });
-        writeObject(terminal.stdout, options.format, answer, () => tableOf(answer.items));
+        const isTable = options.format === "table";
+        const configured = isTable
+          ? await client.json<List<ConfiguredIssuer>>({ path: CONFIGURED_ISSUERS_PATH })
+          : undefined;
+        writeObject(terminal.stdout, options.format, answer, () => tableOf(answer.items, configured?.items ?? []));
       }),
     );
   withExamples(withConnection(withFormat(command)), ["gatehouse issuer list", "gatehouse issuer list -o json"]);
 }
 
-function tableOf(items: readonly Issuer[]): string {
-  const header = ["ID", "COMMON NAME", "SLOT", "KEY", "ORIGIN", "NOT AFTER"];
-  const rows = items.map(({ id, commonName, slot, keyAlgorithm, origin, notAfter }) => {
-    return [id.slice(0, SHOWN_ID_CHARACTERS), commonName, slot, keyAlgorithm, origin, notAfter];
+function tableOf(items: readonly Issuer[], configured: readonly ConfiguredIssuer[]): string {
+  const header = ["ID", "NAME", "COMMON NAME", "SLOT", "KEY", "ORIGIN", "NOT AFTER"];
+  const rows = items.map(({ id, name, commonName, slot, keyAlgorithm, origin, notAfter }) => {
+    return [id.slice(0, SHOWN_ID_CHARACTERS), name, commonName, slot, keyAlgorithm, origin, notAfter];
   });
-  return formatTable([header, ...rows]);
+  const awaited = configured
+    .filter(({ issuerId }) => issuerId === undefined)
+    .map(({ name }) => ["-", name, "-", "awaited"]);
+  const problems = configured.flatMap(({ problem }) => (problem === undefined ? [] : [`${printable(problem)}\n`]));
+  return formatTable([header, ...rows, ...awaited]) + problems.join("");
 }

@@ -25,6 +25,7 @@ test("/metrics shows what the sources say", async () => {
     pending: async () => ({ count: 3, oldest: new Date("2026-01-01T00:00:00Z") }),
     certificatesExpiringBefore: async (bounds) => ({ counts: bounds.map((_, index) => index + 1), valid: 9 }),
     issuers: async () => [{ id: "ab".repeat(32), commonName: "ca", slot: "active", notAfter: new Date(5000) }],
+    configuredIssuers: () => [],
     queueDepth: () => 2,
     watches: () => 4,
     revision: () => 77,

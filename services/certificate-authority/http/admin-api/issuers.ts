@@ -82,6 +82,7 @@ function describeIssuer(record: IssuerRecord): IssuerResource {
     apiVersion: API_VERSION,
     kind: "Issuer",
     id: record.id,
+    name: record.name,
     commonName: record.commonName,
     slot: record.slot,
     origin: record.origin,
@@ -91,5 +92,6 @@ function describeIssuer(record: IssuerRecord): IssuerResource {
     notAfter: toKubernetesTime(record.notAfter),
     createdAt: toKubernetesTime(record.createdAt),
     certificatePem: trimmedPem(record),
+    ...(record.ancestorsPem !== "" && { ancestorsPem: record.ancestorsPem }),
   };
 }

@@ -3,6 +3,7 @@ import { JSON_TYPE, PEM_TYPE } from "../negotiation.ts";
 import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificates.ts";
+import { issuerChain } from "./configured-issuers.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
 import * as resources from "./resources.ts";
 
@@ -19,6 +20,9 @@ const SCHEMAS = {
   BootstrapTokenList: resources.bootstrapTokenList,
   Issuer: resources.issuer,
   IssuerList: resources.issuerList,
+  ConfiguredIssuer: resources.configuredIssuer,
+  ConfiguredIssuerList: resources.configuredIssuerList,
+  IssuerRequest: resources.issuerRequest,
   Reencryption: resources.reencryption,
   AuditEntryList: resources.auditEntryList,
   LedgerVerification: resources.ledgerVerification,
@@ -35,6 +39,7 @@ export function adminOpenApiDocument(version: string): Json {
       schemas: {
         ...Object.fromEntries(schemas),
         NewBootstrapToken: toSchema(bootstrapTokenRequest, "input"),
+        IssuerChain: toSchema(issuerChain, "input"),
         Status: STATUS,
       },
     },
@@ -104,6 +109,32 @@ function paths(): Json {
         "Reads the encryption keys again and encrypts every private key under the first of them.",
         answer("Reencryption"),
       ),
+    },
+    "/v1/configured-issuers": {
+      get: operation(
+        "listConfiguredIssuers",
+        "The issuers that the configuration names, also those that cannot sign yet.",
+        answer("ConfiguredIssuerList"),
+      ),
+    },
+    "/v1/configured-issuers/{name}/request": {
+      parameters: [pathParameter("name", "What the configuration calls the issuer.")],
+      post: operation(
+        "requestIssuerCertificate",
+        "Asks for the certificate of an issuer that is signed elsewhere; the first call makes its key.",
+        answer("IssuerRequest"),
+      ),
+    },
+    "/v1/configured-issuers/{name}/certificate": {
+      parameters: [pathParameter("name", "What the configuration calls the issuer.")],
+      post: {
+        ...operation(
+          "installIssuerCertificate",
+          "Takes the certificate of an issuer that is signed elsewhere, checks it and signs with it from then on.",
+          answer("ConfiguredIssuer"),
+        ),
+        requestBody: { required: true, content: json("IssuerChain") },
+      },
     },
     "/v1/trust-bundle": {
       get: {

@@ -75,6 +75,7 @@ export const bootstrapToken = resource("BootstrapToken", {
 
 export const issuer = resource("Issuer", {
   id: hex.describe("SHA-256 of the CA certificate's DER."),
+  name: z.string().describe("What the configuration calls it; default for the one that is not in the list of issuers."),
   commonName: z.string(),
   slot: z.enum(["prepared", "active", "old"]),
   origin: z.enum(["generated", "imported"]),
@@ -84,6 +85,23 @@ export const issuer = resource("Issuer", {
   notAfter: time,
   createdAt: time,
   certificatePem: z.string(),
+  ancestorsPem: z.string().optional().describe("The CAs above it, its own issuer's first, the root last."),
+});
+
+export const configuredIssuer = resource("ConfiguredIssuer", {
+  name: z.string(),
+  state: z.enum(["ready", "awaitingCertificate", "awaitingIssuer"]),
+  issuerId: hex.optional().describe("The id of what signs now."),
+  problem: z
+    .string()
+    .optional()
+    .describe("Why it cannot sign, or why its files are not taken while what was taken before signs on."),
+  signerNames: z.array(z.string()).describe("The signers it signs for."),
+});
+
+export const issuerRequest = resource("IssuerRequest", {
+  name: z.string(),
+  requestPem: z.string().describe("A PKCS#10 request for a CA certificate; the key stays here."),
 });
 
 export const reencryption = resource("Reencryption", {
@@ -136,6 +154,10 @@ export const issuerList = listOf("IssuerList", issuer);
 export type CertificateResource = z.infer<typeof certificate>;
 export type DecisionResource = z.infer<typeof decision>;
 export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
+export const configuredIssuerList = listOf("ConfiguredIssuerList", configuredIssuer);
+
+export type ConfiguredIssuerResource = z.infer<typeof configuredIssuer>;
+export type IssuerRequestResource = z.infer<typeof issuerRequest>;
 export type IssuerResource = z.infer<typeof issuer>;
 export type ReencryptionResource = z.infer<typeof reencryption>;
 export type AuditEntryResource = z.infer<typeof auditEntry>;

@@ -12,12 +12,13 @@ import type { Route } from "../call.ts";
 import { auditHandler } from "./audit.ts";
 import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./bootstrap-tokens.ts";
 import { certificateHandlers } from "./certificates.ts";
+import { type ConfiguredIssuerDependencies, configuredIssuerHandlers } from "./configured-issuers.ts";
 import { decisionHandler } from "./decisions.ts";
 import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { reencryptionHandler } from "./reencryption.ts";
 
-export interface AdminApiDependencies {
+export interface AdminApiDependencies extends ConfiguredIssuerDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
@@ -36,6 +37,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const certificates = certificateHandlers(deps);
   const tokens = bootstrapTokenHandlers(deps.tokens);
   const issuers = issuerHandlers(deps);
+  const configured = configuredIssuerHandlers(deps);
   const ledger = ledgerHandlers(deps);
   return [
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
@@ -48,6 +50,9 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/issuers", handler: issuers.list },
     { method: "GET", path: "/v1/issuers/:id", handler: issuers.show },
     { method: "POST", path: "/v1/issuers/reencryption", handler: reencryptionHandler(deps) },
+    { method: "GET", path: "/v1/configured-issuers", handler: configured.list },
+    { method: "POST", path: "/v1/configured-issuers/:name/request", handler: configured.request },
+    { method: "POST", path: "/v1/configured-issuers/:name/certificate", handler: configured.install },
     { method: "GET", path: "/v1/trust-bundle", handler: issuers.trustBundle },
     { method: "GET", path: "/v1/audit", handler: auditHandler(deps.audit) },
     { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },

@@ -8,6 +8,7 @@ const SHOWN = {
   apiVersion: "gatehouse.dev/v1",
   kind: "Issuer",
   id: "11".repeat(32),
+  name: "default",
   commonName: "gatehouse-ca",
   slot: "active",
   origin: "generated",

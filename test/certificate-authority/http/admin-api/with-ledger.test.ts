@@ -10,7 +10,7 @@ import { buildIssuer } from "../../../builders/issuer.ts";
 import { openTestLedger, type TestLedger } from "../../../builders/ledger.ts";
 import { certificateRecord, issuerRecord } from "../../../builders/records.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
-import { FakeEncryption, FakeTokenAdministration } from "../../../fakes/admin-ports.ts";
+import { FakeConfiguredIssuers, FakeEncryption, FakeTokenAdministration } from "../../../fakes/admin-ports.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
 const none = { nodeName: undefined, requestName: undefined, requestUid: undefined, requester: undefined };
@@ -22,7 +22,11 @@ beforeAll(async () => {
   opened = await openTestLedger({ clock });
   const { ledger } = opened;
   const backupDirectory = join(temporaryDirectory(), "backups");
-  const fakes = { tokens: new FakeTokenAdministration(NOW), encryption: new FakeEncryption() };
+  const fakes = {
+    tokens: new FakeTokenAdministration(NOW),
+    encryption: new FakeEncryption(),
+    configuredIssuers: new FakeConfiguredIssuers(),
+  };
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
   const { certificateDer, certificatePem } = buildIssuer();
   const issuerId = createHash("sha256").update(certificateDer).digest("hex");

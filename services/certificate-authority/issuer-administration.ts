@@ -1,0 +1,114 @@
+import type { Clock } from "../shared/clock.ts";
+import { StatusError } from "../shared/status-error.ts";
+import { ConfigurationError } from "./configuration.ts";
+import type { Custody } from "./custody/custody.ts";
+import { CustodyError } from "./custody/custody-error.ts";
+import type { ConfiguredIssuer, ConfiguredIssuers } from "./domain/issuer.ts";
+import type { AuditTrail, Issuers } from "./domain/ports.ts";
+import { OUR_SIGNERS } from "./domain/signer-profile.ts";
+import { constraintsOf, recordOf, type Selection } from "./issuer-selection.ts";
+import {
+  type IssuerSettings,
+  issuerNameOf,
+  issuersInOrder,
+  OWN_SIGNERS,
+  pathLengthOf,
+  type SigningSettings,
+} from "./issuer-settings.ts";
+import type { LiveIssuers } from "./live-issuers.ts";
+
+export interface IssuerAdministrationDependencies {
+  readonly settings: SigningSettings;
+  readonly live: LiveIssuers;
+  readonly custody: Custody;
+  readonly issuers: Issuers;
+  readonly audit: Pick<AuditTrail, "append">;
+  readonly clock: Clock;
+}
+
+/** What administrators see of the issuers, and how one that is signed elsewhere gets its certificate. */
+export function issuerAdministration(deps: IssuerAdministrationDependencies): ConfiguredIssuers {
+  const { settings, live, custody, clock } = deps;
+  const all = issuersInOrder(settings);
+
+  function externalIssuer(name: string): IssuerSettings {
+    const found = all.find((issuer) => issuer.name === name);
+    if (found?.externallySigned === true) return found;
+    throw new StatusError(
+      "Conflict",
+      `the issuer ${name} is not signed elsewhere; set its externallySigned to ask for a certificate`,
+    );
+  }
+
+  async function note(kind: string, subject: string, actor: string, details: Readonly<Record<string, unknown>>) {
+    await deps.audit.append({ at: clock.now(), actor, kind, subject, details });
+  }
+
+  return {
+    list: () => [...live.selections.values()].map((selection) => describe(selection, settings)),
+
+    async requestCertificate(name, requestedBy) {
+      const issuer = externalIssuer(name);
+      const { commonName, keyAlgorithm: algorithm } = issuer;
+      const wish = {
+        algorithm,
+        commonName,
+        pathLength: pathLengthOf(issuer, all),
+        nameConstraints: constraintsOf(issuer),
+      };
+      const requestPem = await custody.requestIssuer(name, wish).catch(rethrow);
+      await note("issuer.requested", name, requestedBy, { commonName });
+      return requestPem;
+    },
+
+    async install(name, chainPem, installedBy) {
+      const issuer = externalIssuer(name);
+      await live.exclusively(async () => {
+        const now = clock.now();
+        const chained = await custody.installIssuer(name, chainPem, now, requirementsOf(issuer, all)).catch(rethrow);
+        await deps.issuers.record(recordOf(issuer, chained, "generated", now));
+        await note("issuer.installed", chained.issuer.description.id, installedBy, { name });
+      });
+      await live.refresh().catch(rethrow);
+      // Last: until here a crash finds the key by its request, and installing the same chain again goes on.
+      await custody.forgetRequest(name);
+    },
+  };
+}
+
+/** What a certificate from elsewhere must leave room for. */
+function requirementsOf(issuer: IssuerSettings, all: readonly IssuerSettings[]) {
+  return {
+    maximumPathLength: pathLengthOf(issuer, all),
+    nameConstraints: constraintsOf(issuer),
+    depthBelow: depthBelow(issuer, all),
+  };
+}
+
+/** How many issuers there are below, one below the other. */
+function depthBelow({ name }: IssuerSettings, all: readonly IssuerSettings[]): number {
+  const children = all.filter(({ parent }) => parent === name);
+  return Math.max(0, ...children.map((child) => 1 + depthBelow(child, all)));
+}
+
+function describe(selection: Selection, { signers }: SigningSettings): ConfiguredIssuer {
+  const { name } = selection.settings;
+  const signerNames = [...OUR_SIGNERS, ...OWN_SIGNERS].filter(
+    (signerName) => issuerNameOf(signerName, signers) === name,
+  );
+  if (selection.kind === "awaited") {
+    const state = selection.reason === "AwaitingCertificate" ? "awaitingCertificate" : "awaitingIssuer";
+    return { name, state, id: undefined, problem: selection.message, signerNames };
+  }
+  const { id } = selection.chained.issuer.description;
+  return { name, state: "ready", id, problem: selection.problem, signerNames };
+}
+
+/** What custody says of a chain, and the configuration of what follows from it, is the administrator's to read. */
+function rethrow(cause: unknown): never {
+  if (cause instanceof CustodyError && cause.code === "KeyServiceUnavailable")
+    throw new StatusError("ServiceUnavailable", cause.message, { cause });
+  if (cause instanceof CustodyError || cause instanceof ConfigurationError)
+    throw new StatusError("BadRequest", cause.message, { cause });
+  throw cause;
+}

@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { type FSWatcher, readFileSync, watch } from "node:fs";
+import { dirname } from "node:path";
+import type { Logger } from "../shared/logging.ts";
+
+const QUIET_MILLISECONDS = 500;
+
+/** What the files hold now, as one text; a file that cannot be read counts as what it fails with. */
+export function contentOfFiles(paths: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const path of paths) hash.update(`${contentHash(path)}\n`);
+  return hash.digest("hex");
+}
+
+function contentHash(path: string): string {
+  try {
+    return createHash("sha256").update(readFileSync(path)).digest("hex");
+  } catch (error) {
+    return `unreadable: ${(error as NodeJS.ErrnoException).code}`;
+  }
+}
+
+export interface WatchedFiles {
+  close(): void;
+}
+
+/**
+ * Calls `onQuiet` when something happened in the files' directories and then nothing for half a second, so that both files
+ * of a pair are there. A directory is watched, not a file: editors and mounted secrets put new files in the old ones' place.
+ * Watching is a help, no guarantee (network file systems do not tell): who must know looks from time to time as well.
+ */
+export function watchFiles(paths: readonly string[], onQuiet: () => void, logger: Pick<Logger, "warn">): WatchedFiles {
+  let timer: NodeJS.Timeout | undefined;
+  const onEvent = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(onQuiet, QUIET_MILLISECONDS).unref();
+  };
+  const watchers = [...new Set(paths.map((path) => dirname(path)))].flatMap((directory): FSWatcher[] => {
+    try {
+      const watcher = watch(directory, { persistent: false }, onEvent);
+      watcher.on("error", (error) =>
+        logger.warn({ directory, err: error }, "cannot watch a directory of issuer files any more"),
+      );
+      return [watcher];
+    } catch (error) {
+      logger.warn(
+        { directory, err: error },
+        "cannot watch a directory of issuer files; they are looked at from time to time",
+      );
+      return [];
+    }
+  });
+  return {
+    close: () => {
+      clearTimeout(timer);
+      for (const watcher of watchers) watcher.close();
+    },
+  };
+}
