@@ -157,10 +157,13 @@ export function createFakeCertificateRequests(
         },
       };
     },
-    async create(csr) {
+    async create(csr, { next, records } = { records: {} }) {
       enter("create");
       if (objects.has(csr.metadata.name)) throw failure("AlreadyExists", csr.metadata.name);
-      return write("ADDED", csr, undefined);
+      keepRecords(records);
+      const created = write("ADDED", csr, undefined);
+      if (next) write("MODIFIED", next, created);
+      return created;
     },
     async update(csr, records = {}) {
       enter("update");

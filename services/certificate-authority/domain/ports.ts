@@ -22,6 +22,13 @@ export interface OutcomeRecords {
   readonly certificate?: CertificateRecord;
 }
 
+/** What follows from a new object at once. */
+export interface FirstOutcome {
+  /** The object right after its creation, at a revision of its own; absent when it stays as it was created. */
+  readonly next?: CertificateSigningRequest;
+  readonly records: OutcomeRecords;
+}
+
 export interface WatchSubscription {
   close(): void;
 }
@@ -60,10 +67,12 @@ export interface CertificateRequests {
   ): WatchSubscription;
 
   /**
-   * Stores a new object; its `metadata.resourceVersion` is assigned.
-   * @throws {StatusError} AlreadyExists when the name is taken; TooManyRequests when the store's object limit is reached.
+   * Stores a new object, and what follows from it in the same commit; watchers see both states, one after the other.
+   * @returns the object as it was created, its `metadata.resourceVersion` assigned.
+   * @throws {StatusError} AlreadyExists when the name is taken; TooManyRequests when the store's object limit is reached;
+   *   Conflict when the certificate is on record already. Then nothing at all was stored.
    */
-  create(csr: CertificateSigningRequest): Promise<CertificateSigningRequest>;
+  create(csr: CertificateSigningRequest, outcome?: FirstOutcome): Promise<CertificateSigningRequest>;
 
   /**
    * Replaces the object whose uid and resourceVersion equal `csr.metadata`'s, together with its records.

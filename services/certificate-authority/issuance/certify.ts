@@ -4,7 +4,7 @@ import type { CsrFacts } from "../domain/csr-facts.ts";
 import { buildIntent } from "../domain/intent.ts";
 import type { ActiveIssuer } from "../domain/issuer.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
-import type { IssuanceDependencies } from "./contract.ts";
+import type { WorkDependencies } from "./contract.ts";
 import { observed } from "./phases.ts";
 
 export interface Certified {
@@ -19,7 +19,7 @@ export interface Certified {
  * @throws whatever keeps the issuer from signing: to be tried again, never recorded as Failed.
  */
 export async function certify(
-  deps: IssuanceDependencies,
+  deps: WorkDependencies,
   csr: CertificateSigningRequest,
   facts: CsrFacts,
   issuer: ActiveIssuer,

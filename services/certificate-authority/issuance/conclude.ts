@@ -11,7 +11,7 @@ import type { ActiveIssuer, IssuerAvailability } from "../domain/issuer.ts";
 import { nameViolation } from "../domain/name-constraints.ts";
 import type { OutcomeRecords } from "../domain/ports.ts";
 import { type Certified, certify } from "./certify.ts";
-import type { IssuanceDependencies } from "./contract.ts";
+import type { WorkDependencies } from "./contract.ts";
 import {
   decisionOf,
   keyRefusal,
@@ -42,7 +42,7 @@ export interface Approval {
  * @returns `waiting` when its issuer cannot sign yet; the request says so in a condition.
  * @throws when the issuer could not sign. An approval of the chain is stored by then, so that people see it.
  */
-export async function conclude(deps: IssuanceDependencies, { csr, facts, decision }: Approval): Promise<WorkResult> {
+export async function conclude(deps: WorkDependencies, { csr, facts, decision }: Approval): Promise<WorkResult> {
   const judgement = judgeSigning(csr.spec, facts);
   switch (judgement.kind) {
     case "foreign":
@@ -59,7 +59,7 @@ export async function conclude(deps: IssuanceDependencies, { csr, facts, decisio
 }
 
 /** The key is judged again: lists and the record may have changed, and a person may have approved what nobody reviewed. */
-async function issueForKey(deps: IssuanceDependencies, approval: Approval): Promise<WorkResult> {
+async function issueForKey(deps: WorkDependencies, approval: Approval): Promise<WorkResult> {
   const { csr, facts, decision } = approval;
   const release = deps.keyPolicy.reserve(facts);
   try {
@@ -72,7 +72,7 @@ async function issueForKey(deps: IssuanceDependencies, approval: Approval): Prom
   }
 }
 
-async function issueWhenReady(deps: IssuanceDependencies, approval: Approval): Promise<WorkResult> {
+async function issueWhenReady(deps: WorkDependencies, approval: Approval): Promise<WorkResult> {
   const availability = deps.issuers.issuerFor(approval.csr.spec.signerName);
   if (availability.kind === "awaited") {
     await awaitIssuer(deps, approval, availability);
@@ -87,7 +87,7 @@ async function issueWhenReady(deps: IssuanceDependencies, approval: Approval): P
 
 /** Says once what the request waits for. */
 async function awaitIssuer(
-  deps: IssuanceDependencies,
+  deps: WorkDependencies,
   { csr, decision }: Approval,
   { reason, message }: Extract<IssuerAvailability, { kind: "awaited" }>,
 ): Promise<void> {
@@ -101,11 +101,7 @@ async function awaitIssuer(
   );
 }
 
-async function issue(
-  deps: IssuanceDependencies,
-  { csr, facts, decision }: Approval,
-  issuer: ActiveIssuer,
-): Promise<void> {
+async function issue(deps: WorkDependencies, { csr, facts, decision }: Approval, issuer: ActiveIssuer): Promise<void> {
   const now = deps.clock.now();
   let certified: Certified;
   try {
@@ -125,7 +121,7 @@ async function issue(
 }
 
 async function fail(
-  deps: IssuanceDependencies,
+  deps: WorkDependencies,
   csr: CertificateSigningRequest,
   refusal: Refusal,
   approval: DecisionRecord | undefined,
@@ -141,7 +137,7 @@ async function fail(
 
 /** Stores the object and what explains it, in one durable commit. */
 export async function commit(
-  deps: IssuanceDependencies,
+  deps: WorkDependencies,
   csr: CertificateSigningRequest,
   records: OutcomeRecords,
 ): Promise<void> {

@@ -3,7 +3,7 @@ import type { Logger } from "../../shared/logging.ts";
 import type { UserInfo } from "../../shared/user-info.ts";
 import type { Authorizer } from "../domain/authorization.ts";
 import type { CertificateSigningRequest, UpdateTarget } from "../domain/certificate-signing-request.ts";
-import type { Outcome } from "../domain/decision.ts";
+import type { DecisionRecord, Outcome } from "../domain/decision.ts";
 import type { CsrDraft } from "../domain/draft.ts";
 import type {
   ApprovalChain,
@@ -14,6 +14,7 @@ import type {
   CsrDecoder,
   Decisions,
   KeyPolicy,
+  OutcomeRecords,
   SigningIssuers,
 } from "../domain/ports.ts";
 
@@ -105,6 +106,17 @@ export interface IssuanceSettings {
   /** How many fresh requests may wait; above it, creating answers TooManyRequests. */
   readonly queueLimit: number;
 }
+
+/** Where the outcome of the work on a request goes: the store, or the commit that is yet to create the request. */
+export interface OutcomeStore {
+  /** As `CertificateRequests` has it. */
+  update(csr: CertificateSigningRequest, records: OutcomeRecords): Promise<unknown>;
+  /** As `CertificateRequests` has it. */
+  recordDecision(decision: DecisionRecord): Promise<unknown>;
+}
+
+/** What the work on one request needs. */
+export type WorkDependencies = Omit<IssuanceDependencies, "requests"> & { readonly requests: OutcomeStore };
 
 export interface IssuanceDependencies {
   readonly requests: CertificateRequests;

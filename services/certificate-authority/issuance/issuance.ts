@@ -2,8 +2,10 @@ import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import { awaitsSignature, type CertificateSigningRequest, isUndecided } from "../domain/certificate-signing-request.ts";
 import { amend } from "./amend.ts";
 import type { Issuance, IssuanceDependencies } from "./contract.ts";
+import { createAndWork } from "./create.ts";
+import { beginCreation } from "./creation.ts";
 import { createFactsCache } from "./facts-cache.ts";
-import { createReviewer } from "./review.ts";
+import { createReviewer, type FreshRequest } from "./review.ts";
 import { submit } from "./submit.ts";
 import { withdraw } from "./withdraw.ts";
 import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
@@ -18,7 +20,7 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
   const { requests, observe, logger, settings } = deps;
   const cache = createFactsCache(deps.decoder, observe);
   const reviewer = createReviewer(deps, cache);
-  const queue = createWorkQueue<CertificateSigningRequest>({
+  const queue = createWorkQueue<FreshRequest>({
     concurrency: settings.concurrency,
     clock: deps.clock,
     work: (name, fresh) => workUnlessGone(reviewer.work(name, fresh)),
@@ -31,17 +33,16 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
 
   function enqueue(csr: CertificateSigningRequest): void {
     if (!lifecycle.isRunning || !(isUndecided(csr) || awaitsSignature(csr))) return;
-    queue.add(csr.metadata.name, csr);
+    queue.add(csr.metadata.name, { csr });
   }
 
   return {
     async create(requester, draft, options) {
       if (queue.waiting >= settings.queueLimit) throw tooBusy();
-      const { csr, facts } = await submit(deps, cache, requester, draft, options);
-      if (options.dryRun) return csr;
-      cache.keep(csr.metadata.uid, facts);
-      enqueue(csr);
-      return csr;
+      const submission = await submit(deps, cache, requester, draft);
+      if (options.dryRun) return submission.csr;
+      const creation = beginCreation(deps, submission);
+      return lifecycle.isRunning ? createAndWork({ reviewer, cache, queue }, submission, creation) : creation.created();
     },
 
     async update(requester, name, target, change, options) {
@@ -94,10 +95,7 @@ interface Lifecycle {
   readonly stop: () => Promise<void>;
 }
 
-function createLifecycle(
-  { requests, logger }: IssuanceDependencies,
-  queue: WorkQueue<CertificateSigningRequest>,
-): Lifecycle {
+function createLifecycle({ requests, logger }: IssuanceDependencies, queue: WorkQueue<FreshRequest>): Lifecycle {
   let isRunning = false;
   let stopped: Promise<void> | undefined;
 

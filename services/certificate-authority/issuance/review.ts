@@ -1,10 +1,10 @@
 import { LRUCache } from "lru-cache";
 import { awaitsSignature, type CertificateSigningRequest, isUndecided } from "../domain/certificate-signing-request.ts";
 import type { CsrFacts } from "../domain/csr-facts.ts";
-import type { DecisionRecord } from "../domain/decision.ts";
+import type { Decision, DecisionRecord } from "../domain/decision.ts";
 import { isOurSigner } from "../domain/signer-profile.ts";
 import { commit, conclude, withCondition } from "./conclude.ts";
-import type { IssuanceDependencies } from "./contract.ts";
+import type { IssuanceDependencies, OutcomeStore } from "./contract.ts";
 import { fingerprintOf, isSameDecision, OURSELVES, recordOf } from "./decision-records.ts";
 import type { FactsCache } from "./facts-cache.ts";
 import { observed } from "./phases.ts";
@@ -13,23 +13,46 @@ import type { WorkResult } from "./work-queue.ts";
 /** How many pending requests' last decisions are remembered; others are looked up in the ledger. */
 const MAX_REMEMBERED = 100_000;
 
+/** A stored request, and the chain's answer when it was asked before. */
+export interface FreshRequest {
+  readonly csr: CertificateSigningRequest;
+  readonly reviewed?: Promise<Decision>;
+}
+
 /** Takes one request as far as it will go now. */
 export interface Reviewer {
   /**
    * @param fresh - the object as it was just stored; read when undefined.
    * @throws when something could not be evaluated, signed or stored: to be tried again.
    */
-  work(name: string, fresh: CertificateSigningRequest | undefined): Promise<WorkResult>;
+  work(name: string, fresh: FreshRequest | undefined): Promise<WorkResult>;
+  /** Asks the chain. @throws when a hook could not evaluate. */
+  review(csr: CertificateSigningRequest, facts: CsrFacts): Decision | Promise<Decision>;
+  /**
+   * Does what a decision asks for.
+   * @param store - where the outcome goes, when that is not the store of all requests.
+   * @throws as `work`.
+   */
+  follow(
+    csr: CertificateSigningRequest,
+    facts: CsrFacts,
+    decision: Decision,
+    store?: OutcomeStore,
+  ): Promise<WorkResult>;
 }
 
 export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): Reviewer {
   /** By uid: what was last recorded about a pending request. */
   const remembered = new LRUCache<string, string>({ max: MAX_REMEMBERED });
 
-  async function work(name: string, fresh: CertificateSigningRequest | undefined): Promise<WorkResult> {
-    const csr = fresh ?? (await deps.requests.get(name));
+  async function work(name: string, fresh: FreshRequest | undefined): Promise<WorkResult> {
+    const csr = fresh?.csr ?? (await deps.requests.get(name));
     if (csr === undefined) return "done";
-    if (isUndecided(csr)) return review(csr);
+    if (isUndecided(csr)) {
+      const kept = cache.of(csr);
+      const facts = kept instanceof Promise ? await kept : kept;
+      return follow(csr, facts, await (fresh?.reviewed ?? review(csr, facts)));
+    }
     if (awaitsSignature(csr) && isOurSigner(csr.spec.signerName)) {
       const result = await conclude(deps, { csr, facts: await cache.of(csr), decision: undefined });
       settle(csr);
@@ -39,38 +62,47 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
     return "done";
   }
 
-  async function review(csr: CertificateSigningRequest): Promise<WorkResult> {
-    const kept = cache.of(csr);
-    const facts = kept instanceof Promise ? await kept : kept;
-    const now = deps.clock.now();
-    const reviewed = observed(deps.observe, "review", () => deps.chain.review({ csr, facts, now }));
-    // Waiting for what is there would have the signature asked for after others had their turn.
-    const decision = reviewed instanceof Promise ? await reviewed : reviewed;
-    const record = recordOf(decision, csr, OURSELVES, now);
+  function review(csr: CertificateSigningRequest, facts: CsrFacts): Decision | Promise<Decision> {
+    return observed(deps.observe, "review", () => deps.chain.review({ csr, facts, now: deps.clock.now() }));
+  }
+
+  async function follow(
+    csr: CertificateSigningRequest,
+    facts: CsrFacts,
+    decision: Decision,
+    store: OutcomeStore = deps.requests,
+  ): Promise<WorkResult> {
+    const record = recordOf(decision, csr, OURSELVES, deps.clock.now());
     if (decision.outcome === "pending") {
-      await keepPending(csr, record);
+      await keepPending(store, csr, record);
       return "waiting";
     }
-    const result = await decide(csr, facts, record);
+    const result = await decide(store, csr, facts, record);
     settle(csr);
     return result;
   }
 
   async function decide(
+    store: OutcomeStore,
     csr: CertificateSigningRequest,
     facts: CsrFacts,
     decision: DecisionRecord,
   ): Promise<WorkResult> {
     const type = decision.outcome === "approved" ? "Approved" : "Denied";
     const decided = withCondition(csr, type, decision.reason, decision.message, decision.decidedAt);
-    if (type === "Approved") return conclude(deps, { csr: decided, facts, decision });
-    await commit(deps, decided, { decision });
+    const into = store === deps.requests ? deps : { ...deps, requests: store };
+    if (type === "Approved") return conclude(into, { csr: decided, facts, decision });
+    await commit(into, decided, { decision });
     deps.logger.info({ request: csr.metadata.name, hook: decision.hook, reason: decision.reason }, "denied a request");
     return "done";
   }
 
   /** Records that the request waits, unless that is on record in the same words already. */
-  async function keepPending({ metadata, spec }: CertificateSigningRequest, decision: DecisionRecord): Promise<void> {
+  async function keepPending(
+    store: OutcomeStore,
+    { metadata, spec }: CertificateSigningRequest,
+    decision: DecisionRecord,
+  ): Promise<void> {
     const fingerprint = fingerprintOf(decision);
     const last = remembered.get(metadata.uid);
     if (last === fingerprint) return;
@@ -78,7 +110,7 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
       remembered.set(metadata.uid, fingerprint);
       return;
     }
-    await observed(deps.observe, "commit", () => deps.requests.recordDecision(decision));
+    await observed(deps.observe, "commit", () => store.recordDecision(decision));
     remembered.set(metadata.uid, fingerprint);
     deps.observe.decided("pending", OURSELVES, spec.signerName);
   }
@@ -94,5 +126,5 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
     cache.forget(metadata.uid);
   }
 
-  return { work };
+  return { work, review, follow };
 }

@@ -19,6 +19,11 @@ export interface WorkQueue<Hint> {
   add(name: string, hint?: Hint): void;
   /** Works on these when nothing else waits. */
   addBacklog(names: readonly string[]): void;
+  /**
+   * Takes an item in on which the first work was done elsewhere, with its outcome.
+   * @param error - what `failed` means.
+   */
+  worked(name: string, outcome: WorkResult | "failed", error?: unknown): void;
   /** Drops what waits under that name. */
   forget(name: string): void;
   /** Items that wait for their first or a demanded turn; backlog and retries do not count. */
@@ -92,14 +97,16 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
     if (turn?.isDirty) {
       ready.put(name, turn.hint);
       if (result === "failed") onError(name, error, 0);
-    } else if (result === "done") {
-      retries.delete(name);
-    } else if (result === "failed") {
-      onError(name, error, retryLater(name, "failures", afterFailure));
     } else {
-      retryLater(name, "waits", afterWaiting);
+      planNext(name, result, error);
     }
     pump();
+  }
+
+  function planNext(name: string, result: WorkResult | "failed", error: unknown): void {
+    if (result === "done") retries.delete(name);
+    else if (result === "waiting") retryLater(name, "waits", afterWaiting);
+    else onError(name, error, retryLater(name, "failures", afterFailure));
   }
 
   function retryLater(name: string, kind: "failures" | "waits", backOff: BackOff): number {
@@ -127,6 +134,7 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
       for (const name of names) backlog.put(name, undefined);
       pump();
     },
+    worked: planNext,
     forget(name) {
       cancelTimer(name);
       retries.delete(name);

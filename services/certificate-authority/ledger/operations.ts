@@ -14,6 +14,10 @@ export interface CreateRequest {
   readonly atMilliseconds: number;
   /** JSON with an empty resourceVersion: made once on the front thread, stored as it is. */
   readonly object: string;
+  /** The object right after its creation, at the next revision; absent when it stays as it is. */
+  readonly next?: { readonly state: RequestState; readonly object: string };
+  readonly decision?: DecisionRow;
+  readonly certificate?: CertificateRow;
 }
 
 export interface UpdateRequest {
@@ -114,6 +118,7 @@ export interface Revised {
 
 /** What each operation answers once it is durable: no more than the front thread does not know already. */
 export interface Answers {
+  /** The revision of the object as it was created; `next` has the one after that. */
   readonly createRequest: { readonly revision: number };
   readonly updateRequest: Revised;
   readonly removeRequest: Revised;

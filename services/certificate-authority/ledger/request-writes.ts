@@ -32,18 +32,29 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
     return revision;
   }
 
+  function appendState(name: string, atMilliseconds: number, object: string, previousRevision: number): number {
+    const revision = nextRevision();
+    log.append({ revision, type: "MODIFIED", name, atMilliseconds, object, previousRevision });
+    return revision;
+  }
+
   return {
     /** To be called after every rollback: forgets what was not kept. */
     reload() {
       state = readState();
     },
 
-    create({ name, uid, object, atMilliseconds, createdMilliseconds, state: left }: CreateRequest) {
+    create(operation: CreateRequest) {
+      const { name, uid, object, next, atMilliseconds, createdMilliseconds, decision, certificate } = operation;
       if (requests.byName(name) !== undefined) throw requestExists(name);
       if (state.count >= maximumRequests) throw tooManyRequestsStored(maximumRequests);
+      if (certificate) audited.requireNewCertificate(certificate);
       const revision = nextRevision();
       log.append({ revision, type: "ADDED", name, atMilliseconds, object, previousRevision: null });
-      requests.insert({ name, uid, state: left, createdMilliseconds, revision });
+      if (next) appendState(name, atMilliseconds, next.object, revision);
+      requests.insert({ name, uid, state: (next ?? operation).state, createdMilliseconds, revision: state.revision });
+      if (decision) audited.recordDecision(decision);
+      if (certificate) audited.recordCertificate(certificate);
       state = { ...state, count: state.count + 1 };
       return { revision };
     },
@@ -52,8 +63,7 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
       const { name, object, atMilliseconds, decision, certificate } = operation;
       const { revision: previousRevision } = requireCurrent(requests.byName(name), operation);
       if (certificate) audited.requireNewCertificate(certificate);
-      const revision = nextRevision();
-      log.append({ revision, type: "MODIFIED", name, atMilliseconds, object, previousRevision });
+      const revision = appendState(name, atMilliseconds, object, previousRevision);
       requests.update(name, operation.state, revision);
       if (decision) audited.recordDecision(decision);
       if (certificate) audited.recordCertificate(certificate);

@@ -1,8 +1,6 @@
 import type { Clock } from "../../shared/clock.ts";
-import type { CertificateRecord } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
-import type { DecisionRecord } from "../domain/decision.ts";
-import type { CertificateRequests } from "../domain/ports.ts";
+import type { CertificateRequests, OutcomeRecords } from "../domain/ports.ts";
 import { OURSELVES } from "./audited-writes.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
@@ -80,25 +78,36 @@ export function storedRequests(dependencies: StoredRequestsDependencies): Certif
     subscribe: (afterRevision, { name }, onChanges, onError) => hub.subscribe(afterRevision, name, onChanges, onError),
     unfinished: async () => table.unfinished(),
 
-    async create(csr) {
+    async create(csr, { next, records } = { records: {} }) {
       const { name, uid, creationTimestamp } = csr.metadata;
       const object = toStoredJson(csr);
+      const following = next && { state: stateOf(next), object: toStoredJson(next) };
       const times = { createdMilliseconds: Date.parse(creationTimestamp), atMilliseconds: clock.now().getTime() };
-      const operation = { kind: "createRequest", name, uid, state: stateOf(csr), object, ...times } as const;
-      return writer.submit(operation, object.length, ({ revision }) => {
-        const stored = cache.put(withRevision(csr, String(revision)), object.length);
-        hub.append({ type: "ADDED", revision, object: stored, previous: undefined }, object.length);
-        return stored;
+      const identity = { name, uid, state: stateOf(csr), ...times };
+      const more = { ...(following && { next: following }), ...toRows(records) };
+      const operation = { kind: "createRequest", ...identity, object, ...more } as const;
+      const bytes = object.length + (following ? following.object.length + RECORDS_BYTES : 0);
+      return writer.submit(operation, bytes, ({ revision }) => {
+        const created = cache.put(withRevision(csr, String(revision)), object.length);
+        hub.append({ type: "ADDED", revision, object: created, previous: undefined }, object.length);
+        if (records.certificate) keyNodes.recorded(records.certificate.spkiSha256);
+        if (next === undefined || following === undefined) return created;
+        const current = cache.put(withRevision(next, String(revision + 1)), following.object.length);
+        hub.append(
+          { type: "MODIFIED", revision: revision + 1, object: current, previous: created },
+          following.object.length,
+        );
+        return created;
       });
     },
 
-    async update(csr, { decision, certificate } = {}) {
+    async update(csr, records = {}) {
       const { name, uid, resourceVersion } = csr.metadata;
       const object = toStoredJson(csr);
       const identity = { name, uid, resourceVersion, state: stateOf(csr), atMilliseconds: clock.now().getTime() };
-      const operation = { kind: "updateRequest", ...identity, object, ...toRows(decision, certificate) } as const;
+      const operation = { kind: "updateRequest", ...identity, object, ...toRows(records) } as const;
       return writer.submit(operation, object.length + RECORDS_BYTES, ({ revision, previousRevision }) => {
-        if (certificate) keyNodes.recorded(certificate.spkiSha256);
+        if (records.certificate) keyNodes.recorded(records.certificate.spkiSha256);
         const previous = previousOf(name, previousRevision, revision);
         const stored = cache.put(withRevision(csr, String(revision)), object.length);
         hub.append({ type: "MODIFIED", revision, object: stored, previous }, object.length);
@@ -127,7 +136,7 @@ export function storedRequests(dependencies: StoredRequestsDependencies): Certif
 }
 
 /** Rows are plain data: they cross to the writer thread whatever evidence a trace carries. */
-function toRows(decision: DecisionRecord | undefined, certificate: CertificateRecord | undefined) {
+function toRows({ decision, certificate }: OutcomeRecords) {
   return {
     ...(decision && { decision: toDecisionRow(decision) }),
     ...(certificate && { certificate: toCertificateRow(certificate) }),

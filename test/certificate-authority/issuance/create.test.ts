@@ -38,7 +38,7 @@ test("a name wins over generateName, and its clash is not tried again", async ()
   const { issuance, requests } = buildIssuance({ initial: [request()] });
   const sent = draft({ metadata: { generateName: "csr-" } });
   await expect(issuance.create(bootstrapper(), sent, REAL)).rejects.toMatchObject({ reason: "AlreadyExists" });
-  expect(requests.calls.get("create")).toBe(1);
+  expect(requests.calls.get("create")).toBeUndefined();
 });
 
 interface RefusalRow {

@@ -1,6 +1,4 @@
 import { afterEach, expect, jest, test } from "@jest/globals";
-import { createChain } from "../../../services/certificate-authority/approval/chain.ts";
-import { kubeletClientHook } from "../../../services/certificate-authority/approval/hooks/kubelet-client.ts";
 import type { CertificateSigningRequest } from "../../../services/certificate-authority/domain/certificate-signing-request.ts";
 import { StatusError } from "../../../services/shared/status-error.ts";
 import { BOUND_NODE_EXTRA } from "../../../services/shared/user-info.ts";
@@ -8,7 +6,6 @@ import { facts } from "../../builders/facts.ts";
 import { buildIssuance, type IssuanceHarness, MAY_JOIN } from "../../builders/issuance.ts";
 import { CLIENT_KUBELET, condition, draft, draftCondition, draftOf, REQUEST, request } from "../../builders/request.ts";
 import { bootstrapper, user } from "../../builders/users.ts";
-import { createFakeKeyPolicy } from "../../fakes/key-policy.ts";
 
 const REAL = { dryRun: false };
 const ALICE = user("alice");
@@ -34,7 +31,7 @@ const certificateOf = (csr: CertificateSigningRequest | undefined) =>
 const conditionsOf = (csr: CertificateSigningRequest | undefined) =>
   (csr?.status.conditions ?? []).map(({ type, reason }) => `${type} ${reason}`);
 
-test("a join that may be approved costs two commits and one decoding", async () => {
+test("a join that somebody outside is asked about costs two commits and one decoding", async () => {
   const harness = buildIssuance({ allowed: [MAY_JOIN] });
   const { issuance, requests, decoder, signer, observed, stored, settled } = harness;
   issuance.start();
@@ -50,28 +47,19 @@ test("a join that may be approved costs two commits and one decoding", async () 
   expect(certificateOf(csr)).toBe("certificate 01");
   expect(requests.changes.map(({ type }) => type)).toEqual(["ADDED", "MODIFIED"]);
   expect(decoder.decoded).toEqual([REQUEST]);
-  expect(requests.calls.get("get")).toBe(1);
+  expect(requests.calls.get("update")).toBe(1);
   expect(signer.intents).toMatchObject([
     { keyUsage: 1, extendedKeyUsages: ["clientAuth"], notAfter: new Date("2026-01-02T04:04:05Z") },
   ]);
   expect(observed).toEqual([
     "decode",
-    "commit",
     "review",
+    "commit",
     "sign",
     "commit",
     "approved by gatehouse",
     `issued ${CLIENT_KUBELET} after 0`,
   ]);
-});
-
-test("what may be approved at once is with the signer before the creator is answered", async () => {
-  const hook = kubeletClientHook({ authorize: () => ({ allowed: true, reason: "" }) });
-  const chain = createChain({ keyPolicy: createFakeKeyPolicy(), hooks: [{ hook, required: false }] });
-  const { issuance, signer } = buildIssuance({ overrides: { chain } });
-  issuance.start();
-  await issuance.create(bootstrapper(), draft(), REAL);
-  expect(signer.intents).toHaveLength(1);
 });
 
 test("the decision and the certificate are stored with the object", async () => {

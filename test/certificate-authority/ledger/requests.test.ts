@@ -104,6 +104,40 @@ test("an update stores its decision and certificate in the same commit", async (
   expect(await decisions.ofRequest("csr-abcde")).toEqual([records.decision]);
 });
 
+test("an object, what it becomes at once and the reasons are one commit with two revisions", async () => {
+  const { requests, certificates, decisions } = opened.ledger;
+  const events: string[] = [];
+  requests.subscribe(
+    1,
+    { name: "a" },
+    (changes) => events.push(...changes.map(({ type, object }) => `${type} ${object.metadata.resourceVersion}`)),
+    () => undefined,
+  );
+  const records = { decision: decisionRecord(), certificate: certificateRecord() };
+  const csr = storedCsr("a");
+  const created = await requests.create(csr, { next: { ...csr, status: ISSUED }, records });
+  expect([created.metadata.resourceVersion, created.status]).toEqual(["2", csr.status]);
+  expect(await requests.get("a")).toMatchObject({ metadata: { resourceVersion: "3" }, status: ISSUED });
+  expect(await certificates.get(records.certificate.fingerprint)).toEqual(records.certificate);
+  expect(await decisions.ofRequest("csr-abcde")).toEqual([records.decision]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(events).toEqual(["ADDED 2", "MODIFIED 3"]);
+  expect(await requests.unfinished()).toEqual([]);
+  const issued = await requests.get("a");
+  await opened.reopen();
+  expect(await opened.ledger.requests.get("a")).toEqual(issued);
+});
+
+test("a serial that its issuer has used refuses the whole creation", async () => {
+  const { requests, certificates } = opened.ledger;
+  await certificates.record(certificateRecord());
+  const csr = storedCsr("a");
+  const colliding = certificateRecord({ der: Buffer.from("another encoding") });
+  const attempt = requests.create(csr, { next: { ...csr, status: ISSUED }, records: { certificate: colliding } });
+  await expect(attempt).rejects.toMatchObject({ reason: "Conflict", message: expect.stringContaining("0a1b2c") });
+  expect(await requests.list()).toEqual({ items: [], revision: 1 });
+});
+
 test("a serial that its issuer has used refuses the whole update", async () => {
   const { requests, certificates } = opened.ledger;
   await certificates.record(certificateRecord());
