@@ -185,7 +185,7 @@ function parentProblems(issuer: IssuerSettings, all: readonly IssuerSettings[]):
   if (issuer.parent === undefined) return [];
   const path = ["parent"];
   const line = lineOf(issuer, all);
-  const [, parent] = line;
+  const parent = all.find(({ name }) => name === issuer.parent);
   const top = line.at(-1);
   if (parent === undefined) return [{ path, message: `there is no issuer called ${issuer.parent}` }];
   if (top?.parent !== undefined && all.some(({ name }) => name === top.parent))
