@@ -22,7 +22,12 @@ function queueOf(options: { lanes?: number; maxBatch?: number; maxWaiting?: numb
   return { queue, batches, sent: () => batches.map(({ jobs }) => jobs) };
 }
 
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** More turns of the event loop than a batch collects for. */
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 6; turns += 1) await turn();
+}
 
 test("a job goes at once while a lane is idle; the rest collect and go together", async () => {
   const { queue, batches, sent } = queueOf({});
@@ -37,6 +42,24 @@ test("a job goes at once while a lane is idle; the rest collect and go together"
   expect(sent()).toEqual([[1], [2, 3]]);
   batches[1]?.answer();
   expect(await Promise.all(rest)).toEqual(["r2", "r3"]);
+});
+
+test("the jobs of a few turns go together", async () => {
+  const { queue, sent } = queueOf({});
+  for (const job of [1, 2, 3]) {
+    void queue.submit(job);
+    await turn();
+  }
+  expect(sent()).toEqual([]);
+  await settled();
+  expect(sent()).toEqual([[1, 2, 3]]);
+});
+
+test("a whole batch waits for nobody", async () => {
+  const { queue, sent } = queueOf({ maxBatch: 2 });
+  for (const job of [1, 2]) void queue.submit(job);
+  await turn();
+  expect(sent()).toEqual([[1, 2]]);
 });
 
 test("what one event submits is shared between the idle lanes, at most a batch each", async () => {
