@@ -206,10 +206,11 @@ function requireWithin(
   lifetimeSeconds: number,
   now: Date,
 ): void {
-  const notAfter = (Math.floor(now.getTime() / 1000) + lifetimeSeconds) * 1000;
+  const nowEpoch = Math.floor(now.getTime() / 1000);
+  const notAfter = (nowEpoch + lifetimeSeconds) * 1000;
   const short = ancestors.find((ancestor) => ancestor.notAfter.getTime() < notAfter);
   if (short === undefined) return;
-  const days = Math.floor((short.notAfter.getTime() - now.getTime()) / 1000 / DAY_SECONDS);
+  const days = Math.floor((short.notAfter.getTime() / 1000 - nowEpoch) / DAY_SECONDS);
   throw new ConfigurationError(
     `the issuer ${name} would live ${lifetimeDays} days and outlive ${JSON.stringify(short.commonName)} above it, which ends at ` +
       `${short.notAfter.toISOString()}; set its lifetimeDays to ${days} at most`,

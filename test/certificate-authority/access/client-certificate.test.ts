@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import {
   type ClientCertificateFields,
   createCertificateAuthenticator,
@@ -128,4 +128,33 @@ test("a revoked certificate is refused from the next request on, also when it is
   revoked.add(createHash("sha256").update(DER).digest("hex"));
   expect(authenticate(DER)).toEqual({ kind: "refused", reason: "the client certificate was revoked" });
   expect(authenticate(Buffer.from("another")).kind).toBe("user");
+});
+
+describe("when not everybody whom TLS lets through is a user", () => {
+  const anchorsFor = (answer: boolean) => ({ publicKeys: [], sharesKeyWith: () => false, issued: () => answer });
+
+  test("who is from another CA is foreign, until the CAs of users change", () => {
+    let anchors: ReturnType<typeof anchorsFor> | undefined = anchorsFor(false);
+    const read = createCertificateAuthenticator({
+      readCertificate: () => fields(),
+      clock: new SettableClock(new Date("2026-01-02T00:00:00Z")),
+      anchors: () => anchors,
+    });
+    expect([read(DER).kind, read(DER).kind]).toEqual(["foreign", "foreign"]);
+    anchors = anchorsFor(true);
+    expect(read(DER).kind).toBe("user");
+    anchors = anchorsFor(false);
+    expect(read(DER).kind).toBe("foreign");
+    anchors = undefined;
+    expect(read(DER).kind).toBe("user");
+  });
+
+  test("the chain is followed once for a certificate while the CAs stay", () => {
+    const asked: Uint8Array[] = [];
+    const anchors = { ...anchorsFor(true), issued: (der: Uint8Array) => asked.push(der) > 0 };
+    const clock = new SettableClock(new Date("2026-01-02T00:00:00Z"));
+    const read = createCertificateAuthenticator({ readCertificate: () => fields(), clock, anchors: () => anchors });
+    for (let request = 0; request < 3; request += 1) expect(read(DER).kind).toBe("user");
+    expect(asked).toHaveLength(1);
+  });
 });

@@ -54,6 +54,30 @@ test("recording an issuer again changes nothing; in another slot it moves there"
   expect((await maintenance.verify()).auditEntries).toBe(2);
 });
 
+test("of a name one issuer is active: the next takes its place in the same commit, and may give it back", async () => {
+  const { issuers, maintenance, audit } = opened.ledger;
+  const name = "nodes";
+  const [one, two] = ["31", "32"].map((octet) =>
+    issuerRecord({ id: octet.repeat(32), name, certificateDer: Buffer.from(octet), ancestorsPem: `above ${octet}` }),
+  ) as [ReturnType<typeof issuerRecord>, ReturnType<typeof issuerRecord>];
+  const other = issuerRecord({ id: "33".repeat(32), name: "other" });
+  const slots = async () =>
+    Object.fromEntries((await issuers.list()).map(({ id, slot }) => [id.slice(0, 2), slot] as const));
+  await issuers.record(one);
+  await issuers.record(other);
+  await issuers.record(two);
+  expect(await slots()).toMatchObject({ 31: "old", 32: "active", 33: "active" });
+  await issuers.record(one);
+  expect(await slots()).toMatchObject({ 31: "active", 32: "old", 33: "active" });
+  expect((await issuers.list()).find(({ id }) => id === one.id)).toEqual(one);
+  const { items } = await audit.find({ noun: "issuer", name: two.id, after: 0, limit: 10 });
+  expect(items.map(({ kind, details }) => [kind, details["slot"], details["name"]])).toEqual([
+    ["issuer.recorded", "active", name],
+    ["issuer.moved", "old", name],
+  ]);
+  expect((await maintenance.verify()).problems.filter((problem) => problem.includes("audit entry"))).toEqual([]);
+});
+
 test("a token is found by its id, at once and after a restart, until it is removed", async () => {
   await opened.ledger.tokens.create(TOKEN, new Uint8Array([1, 2, 3]));
   const forever = { ...TOKEN, id: "zzzzzz", nodeName: undefined, expiresAt: undefined };

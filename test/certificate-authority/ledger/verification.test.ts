@@ -149,6 +149,16 @@ test.each([
     problems: [`issuer ${issuerIdOf(ISSUER.certificateDer)}: no audit entry records it as it is stored`],
   },
   {
+    name: "what an issuer is called",
+    sql: "UPDATE issuers SET name = 'other'",
+    problems: [`issuer ${issuerIdOf(ISSUER.certificateDer)}: no audit entry records it as it is stored`],
+  },
+  {
+    name: "the certificates above an issuer",
+    sql: "UPDATE issuers SET ancestors_pem = 'another root'",
+    problems: [`issuer ${issuerIdOf(ISSUER.certificateDer)}: no audit entry records it as it is stored`],
+  },
+  {
     name: "a token's node",
     sql: "UPDATE bootstrap_tokens SET node_name = 'node-2'",
     problems: ["bootstrap token abcdef: no audit entry records it as it is stored"],
