@@ -56,7 +56,8 @@ export function issuerAdministration(deps: IssuerAdministrationDependencies): Co
         pathLength: pathLengthOf(issuer, all),
         nameConstraints: constraintsOf(issuer),
       };
-      const requestPem = await custody.requestIssuer(name, wish).catch(rethrow);
+      // One at a time: two first calls would make two keys, and one would be lost.
+      const requestPem = await live.exclusively(() => custody.requestIssuer(name, wish)).catch(rethrow);
       await note("issuer.requested", name, requestedBy, { commonName });
       return requestPem;
     },

@@ -19,6 +19,8 @@ export interface IssuerDirectory {
   readonly clientCaPem: string;
   /** Those and everything above them, PEM. */
   readonly tlsCaPem: string;
+  /** PEM of our other CAs below them, whose certificates are no users. */
+  readonly strangerCaPem: string;
 }
 
 /** @param records - everything on record, the selected issuers among it. */
@@ -44,6 +46,10 @@ export function issuerDirectory(
     trustedPem: trustAnchors(records, now).join(""),
     clientCaPem: clients.map(pemOf).join(""),
     tlsCaPem: [...new Set(clients.flatMap((record) => [pemOf(record), ...ancestorsOf(record)]))].join(""),
+    strangerCaPem: records
+      .filter((record) => record.ancestorsPem !== "" && !clients.includes(record))
+      .map(pemOf)
+      .join(""),
   };
 }
 

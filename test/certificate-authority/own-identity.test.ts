@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { generateKeyPair } from "../../services/certificate-authority/custody/key-pair.ts";
-import type { ActiveIssuer } from "../../services/certificate-authority/domain/issuer.ts";
+import type { ActiveIssuer, IssuerAvailability } from "../../services/certificate-authority/domain/issuer.ts";
+import { NO_SUBTREES } from "../../services/certificate-authority/domain/name-subtrees.ts";
 import { ownIdentity, servingNames } from "../../services/certificate-authority/own-identity.ts";
 import { leaveKubeconfigs } from "../../services/certificate-authority/own-kubeconfigs.ts";
 import { loadIssuerCertificate } from "../../services/certificate-authority/signer/issuer-certificate.ts";
@@ -46,6 +47,14 @@ function identity() {
     generateKeyPair: () => generateKeyPair("ecdsa-p256"),
     clock,
   });
+}
+
+/** The same identity with another answer to who signs. */
+function identityWith(availability: IssuerAvailability) {
+  const { certificates } = opened.ledger;
+  const issuers = { issuerFor: () => availability };
+  const generate = () => generateKeyPair("ecdsa-p256");
+  return ownIdentity({ issuers, signer: signer.signer, certificates, generateKeyPair: generate, clock });
 }
 
 function verify(certificatePem: string, purpose: string): string {
@@ -97,7 +106,36 @@ test.each([
   expect(ipAddresses).toEqual(addresses);
 });
 
-function leave(overrides: { serverUrl?: string; administratorIssuerPem?: string } = {}) {
+test("an intermediate goes along, in a handshake and in the administrator's kubeconfig", async () => {
+  const chained = identityWith({ kind: "ready", issuer: { ...active, chainPem: "intermediate\n" } });
+  const serving = await chained.serving(servingNames("127.0.0.1", []));
+  expect([serving.issuerPem, serving.chainPem]).toEqual(["intermediate\n", "intermediate\n"]);
+  await leave({ newAdministratorCertificate: chained.administrator });
+  const user = userOf("admin.kubeconfig") as { "client-certificate-data": string };
+  expect(Buffer.from(user["client-certificate-data"], "base64").toString()).toMatch(
+    /^-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\nintermediate\n$/,
+  );
+});
+
+test("without an issuer that can sign there is no serving certificate, and the error says what to configure", async () => {
+  const awaiting = identityWith({ kind: "awaited", reason: "AwaitingCertificate", message: "corporate awaits" });
+  await expect(awaiting.serving(servingNames("127.0.0.1", []))).rejects.toMatchObject({
+    name: "ConfigurationError",
+    message: "corporate awaits; until then name another issuer for gatehouse.dev/serving under signers",
+  });
+});
+
+test("an issuer that may not certify the names of this host is refused by name", async () => {
+  const permitted = { ...NO_SUBTREES, dnsNames: ["example.com"] };
+  const constraints = [{ issuer: "root", constraints: { permitted, excluded: NO_SUBTREES } }];
+  const narrow = identityWith({ kind: "ready", issuer: { ...active, constraints } });
+  await expect(narrow.serving(servingNames("127.0.0.1", []))).rejects.toMatchObject({
+    name: "ConfigurationError",
+    message: expect.stringMatching(/^gatehouse\.dev\/serving: the DNS name "localhost" is outside the permitted/),
+  });
+});
+
+function leave(overrides: Partial<Parameters<typeof leaveKubeconfigs>[0]> = {}) {
   return leaveKubeconfigs({
     directory,
     serverUrl: "https://127.0.0.1:9443",

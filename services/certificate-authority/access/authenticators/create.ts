@@ -113,6 +113,8 @@ export interface ClusterCa {
   readonly clientCaPem: string;
   /** Those and the CAs above them: what the TLS layer verifies against, which does not stop at an intermediate. */
   readonly tlsCaPem: string;
+  /** CAs below those whose certificates are no users. */
+  readonly strangerCaPem: string;
 }
 
 /** Told apart only where TLS lets others through as well: front proxies, and what else is below an intermediate's root. */
@@ -142,9 +144,10 @@ function clientsOf(settings: readonly AuthenticatorSettings[], clusterCa: (() =>
 function clusterAnchors(clusterCa: () => ClusterCa, hasFrontProxy: boolean): () => TrustAnchors | undefined {
   let known: { readonly pem: string; readonly anchors: TrustAnchors } | undefined;
   return () => {
-    const { clientCaPem: pem, tlsCaPem } = clusterCa();
-    if (pem === tlsCaPem && !hasFrontProxy) return undefined;
-    if (known?.pem !== pem) known = { pem, anchors: trustAnchorsOf(pem, "the cluster's CA") };
+    const { clientCaPem, tlsCaPem, strangerCaPem } = clusterCa();
+    if (clientCaPem === tlsCaPem && strangerCaPem === "" && !hasFrontProxy) return undefined;
+    const pem = clientCaPem + strangerCaPem;
+    if (known?.pem !== pem) known = { pem, anchors: trustAnchorsOf(clientCaPem, "the cluster's CA", strangerCaPem) };
     return known.anchors;
   };
 }

@@ -17,18 +17,29 @@ export interface TrustAnchors {
   readonly publicKeys: readonly string[];
 }
 
-/** @throws {AuthenticationSetupError} when the PEM text holds no certificate, or one that cannot be read. */
-export function trustAnchorsOf(pem: string, origin: string): TrustAnchors {
+/**
+ * @param strangersPem - CAs below these that issue nothing that counts: no chain leads through them.
+ * @throws {AuthenticationSetupError} when the PEM text holds no certificate, or one that cannot be read.
+ */
+export function trustAnchorsOf(pem: string, origin: string, strangersPem = ""): TrustAnchors {
   const anchors = readCertificates(pem, origin);
-  const publicKeys = anchors.map(({ publicKey }) => publicKey.export({ type: "spki", format: "der" }).toString("hex"));
+  const publicKeys = anchors.map(publicKeyOf);
+  const strangers = new Set(strangersPem === "" ? [] : readCertificates(strangersPem, origin).map(publicKeyOf));
   return {
     publicKeys,
     sharesKeyWith: (other) => other.publicKeys.some((key) => publicKeys.includes(key)),
     issued: (certificateDer, intermediatesDer) => {
-      const intermediates = intermediatesDer.slice(0, MAXIMUM_DEPTH).map((der) => new X509Certificate(der));
+      const intermediates = intermediatesDer
+        .slice(0, MAXIMUM_DEPTH)
+        .map((der) => new X509Certificate(der))
+        .filter((certificate) => !strangers.has(publicKeyOf(certificate)));
       return leadsTo(anchors, new X509Certificate(certificateDer), intermediates, MAXIMUM_DEPTH);
     },
   };
+}
+
+function publicKeyOf({ publicKey }: X509Certificate): string {
+  return publicKey.export({ type: "spki", format: "der" }).toString("hex");
 }
 
 function readCertificates(pem: string, origin: string): readonly X509Certificate[] {

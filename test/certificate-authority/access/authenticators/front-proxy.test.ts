@@ -72,7 +72,7 @@ function setUp(settings: object = {}, order: readonly AuthenticatorSettings[] = 
       { frontProxy },
       ...(order.length > 0 ? order : [{ clientCertificate: {} }]),
     ]),
-    clusterCa: () => ({ clientCaPem, tlsCaPem: clientCaPem }),
+    clusterCa: () => ({ clientCaPem, tlsCaPem: clientCaPem, strangerCaPem: "" }),
     tokens: new FakeBootstrapTokens(),
     tokenHashKey: Buffer.alloc(32, 7),
     readCertificate,
