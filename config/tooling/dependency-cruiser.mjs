@@ -3,13 +3,14 @@ const CA = "services/certificate-authority";
 
 /** Rooms of the certificate authority and what each may import besides itself and `services/shared`. */
 const ROOMS = {
-  http: ["issuance", "rotation", "access", "attestation", "domain"],
+  http: ["issuance", "registry", "rotation", "access", "attestation", "domain"],
   kubernetes: ["issuance", "rotation", "access", "attestation", "domain"],
-  issuance: ["approval", "domain"],
+  issuance: ["approval", "registry", "domain"],
+  registry: ["domain"],
   rotation: ["approval", "domain"],
   approval: ["domain"],
   attestation: ["domain"],
-  access: ["domain"],
+  access: ["registry", "domain"],
   signer: ["domain"],
   custody: ["domain"],
   ledger: ["domain"],

@@ -1,5 +1,4 @@
-import { type StatusCause, StatusError } from "../../shared/status-error.ts";
-import { CSR_GROUP, CSR_KIND } from "./certificate-signing-request.ts";
+import type { StatusCause } from "../../shared/status-error.ts";
 
 /** The cause types of a 422. Source: kubernetes apimachinery pkg/apis/meta/v1/types.go (CauseType). */
 export type CauseType =
@@ -48,13 +47,4 @@ export function forbiddenField(field: string, detail: string): FieldError {
 /** @param limit - in bytes. */
 export function tooLongField(field: string, limit: number): FieldError {
   return { reason: "FieldValueTooLong", field, message: `Too long: may not be more than ${limit} bytes` };
-}
-
-/** The 422 that reports all broken rules at once. `details.kind` is the Kind here, not the resource. */
-export function invalidRequest(name: string, errors: readonly FieldError[]): StatusError {
-  const texts = errors.map(({ field, message }) => `${field}: ${message}`);
-  const text = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
-  return new StatusError("Invalid", `${CSR_KIND}.${CSR_GROUP} ${JSON.stringify(name)} is invalid: ${text}`, {
-    details: { ...(name !== "" && { name }), group: CSR_GROUP, kind: CSR_KIND, causes: errors },
-  });
 }

@@ -1,3 +1,4 @@
+import type { ApiObject } from "./api-object.ts";
 import type { BootstrapTokenRecord } from "./bootstrap-token.ts";
 import type { CertificateIntent, CertificateRecord, CertificateSummary, SignedCertificate } from "./certificate.ts";
 import type { CertificateSigningRequest } from "./certificate-signing-request.ts";
@@ -7,13 +8,13 @@ import type { IssuerAvailability, IssuerRecord } from "./issuer.ts";
 import type { KeyViolation } from "./key-policy.ts";
 
 /** One entry of the append-only change log. */
-export interface Change {
+export interface Change<T extends ApiObject = CertificateSigningRequest> {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   readonly revision: number;
   /** The object after the change; for DELETED its last state with the deletion's resourceVersion. */
-  readonly object: CertificateSigningRequest;
+  readonly object: T;
   /** The object before the change; undefined for ADDED. Selectors turn transitions into ADDED and DELETED with it. */
-  readonly previous: CertificateSigningRequest | undefined;
+  readonly previous: T | undefined;
 }
 
 /** What is stored in the same durable commit as the object it explains. */
@@ -33,18 +34,12 @@ export interface WatchSubscription {
   close(): void;
 }
 
-/**
- * The CertificateSigningRequest objects, wherever they live: the ledger when standalone, a kube-apiserver in cluster
- * mode. Everything a method resolves with is durable before it resolves.
- */
-export interface CertificateRequests {
-  get(name: string): Promise<CertificateSigningRequest | undefined>;
+/** The objects of one kind as they can be read and watched. What a method resolves with is durable. */
+export interface ObjectReader<T extends ApiObject> {
+  get(name: string): Promise<T | undefined>;
 
   /** All objects, or the one of that name, in name order, with the revision they were read at. */
-  list(selection?: { readonly name?: string }): Promise<{
-    readonly items: readonly CertificateSigningRequest[];
-    readonly revision: number;
-  }>;
+  list(selection?: { readonly name?: string }): Promise<{ readonly items: readonly T[]; readonly revision: number }>;
 
   /** The newest durable revision. */
   revision(): number;
@@ -62,10 +57,47 @@ export interface CertificateRequests {
   subscribe(
     afterRevision: number,
     selection: { readonly name?: string },
-    onChanges: (changes: readonly Change[]) => void,
+    onChanges: (changes: readonly Change<T>[]) => void,
     onError: (error: Error) => void,
   ): WatchSubscription;
+}
 
+/** What must hold of an object that is to be removed. */
+export interface RemovalPreconditions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+}
+
+/**
+ * Plain objects of one kind: nothing but their writers gives them meaning. Each write is put on the audit trail under
+ * the name of who wrote.
+ */
+export interface ObjectStore<T extends ApiObject> extends ObjectReader<T> {
+  /**
+   * Stores a new object; its `metadata.resourceVersion` is assigned.
+   * @throws {StatusError} AlreadyExists when the name is taken; TooManyRequests when the store's limit is reached;
+   *   RequestEntityTooLarge.
+   */
+  create(object: T, actor: string): Promise<T>;
+
+  /**
+   * Replaces the object whose uid and resourceVersion equal `object.metadata`'s.
+   * @throws {StatusError} NotFound or Conflict; RequestEntityTooLarge.
+   */
+  update(object: T, actor: string): Promise<T>;
+
+  /**
+   * Deletes by name; returns the last state, its resourceVersion being the deletion's.
+   * @throws {StatusError} NotFound; Conflict when a precondition does not hold.
+   */
+  remove(name: string, preconditions: RemovalPreconditions, actor: string): Promise<T>;
+}
+
+/**
+ * The CertificateSigningRequest objects, wherever they live: the ledger when standalone, a kube-apiserver in cluster
+ * mode. Everything a method resolves with is durable before it resolves.
+ */
+export interface CertificateRequests extends ObjectReader<CertificateSigningRequest> {
   /**
    * Stores a new object, and what follows from it in the same commit; watchers see both states, one after the other.
    * @returns the object as it was created, its `metadata.resourceVersion` assigned.
@@ -85,11 +117,7 @@ export interface CertificateRequests {
    * @param removedBy - user name for the audit trail; our own doing when absent.
    * @throws {StatusError} NotFound; Conflict when a precondition does not hold.
    */
-  remove(
-    name: string,
-    preconditions: { readonly uid?: string; readonly resourceVersion?: string },
-    removedBy?: string,
-  ): Promise<CertificateSigningRequest>;
+  remove(name: string, preconditions: RemovalPreconditions, removedBy?: string): Promise<CertificateSigningRequest>;
 
   /** Names of requests that are undecided or await a signature, oldest first: what to work on after a start. */
   unfinished(): Promise<readonly string[]>;

@@ -3,11 +3,15 @@ import type { UserInfo } from "../../shared/user-info.ts";
 import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "./certificate-signing-request.ts";
 import type { CsrDraft, DraftMeta } from "./draft.ts";
 
-/** What the server alone decides about a new object. */
-export interface Creation {
+/** What the server alone decides about a new object's metadata. */
+export interface NewIdentity {
   readonly name: string;
   readonly uid: string;
   readonly now: Date;
+}
+
+/** What the server alone decides about a new request. */
+export interface Creation extends NewIdentity {
   readonly requester: UserInfo;
 }
 
@@ -23,7 +27,7 @@ export function prepareCreate(draft: CsrDraft, creation: Creation): CertificateS
   return {
     apiVersion: CSR_API_VERSION,
     kind: CSR_KIND,
-    metadata: prepareMeta(draft.metadata, creation),
+    metadata: newMeta(draft.metadata, creation),
     spec: {
       request,
       signerName,
@@ -38,7 +42,8 @@ export function prepareCreate(draft: CsrDraft, creation: Creation): CertificateS
   };
 }
 
-function prepareMeta(draft: DraftMeta, { name, uid, now }: Creation): ObjectMeta {
+/** The metadata of a new object; it has no resourceVersion before it is stored. */
+export function newMeta(draft: DraftMeta, { name, uid, now }: NewIdentity): ObjectMeta {
   return {
     name,
     ...(draft.generateName && { generateName: draft.generateName }),

@@ -33,7 +33,7 @@ export function prepareUpdate(
 ): CertificateSigningRequest {
   return {
     ...stored,
-    metadata: prepareMeta(stored.metadata, draft.metadata),
+    metadata: changedMeta(stored.metadata, draft.metadata),
     status: target === "main" ? stored.status : prepareStatus(target, stored.status, draft.status, now),
   };
 }
@@ -48,7 +48,8 @@ export function changesStatus(stored: CertificateSigningRequest, next: Certifica
   return stored.status !== next.status && !isSameValue(stored.status, next.status);
 }
 
-function prepareMeta(stored: ObjectMeta, draft: DraftMeta): ObjectMeta {
+/** The stored metadata with what a client may change. */
+export function changedMeta(stored: ObjectMeta, draft: DraftMeta): ObjectMeta {
   const {
     name,
     generateName: _g,

@@ -4,10 +4,15 @@ import { signerAccess } from "../domain/admission.ts";
 import type { CertificateSigningRequest, UpdateTarget } from "../domain/certificate-signing-request.ts";
 import type { DecisionRecord } from "../domain/decision.ts";
 import type { CsrDraft } from "../domain/draft.ts";
-import { invalidRequest } from "../domain/field-error.ts";
 import { validateDeletionUntouched } from "../domain/object-meta-rules.ts";
 import { changesStatus, isUnchanged, prepareUpdate } from "../domain/prepare-update.ts";
-import { requestConflict, requestForbidden, requestNotFound, staleRequest } from "../domain/request-errors.ts";
+import {
+  invalidRequest,
+  requestConflict,
+  requestForbidden,
+  requestNotFound,
+  staleRequest,
+} from "../domain/request-errors.ts";
 import { validateUpdate } from "../domain/validation.ts";
 import type { Change, IssuanceDependencies, WriteOptions } from "./contract.ts";
 import { decisionOfPerson } from "./decision-records.ts";

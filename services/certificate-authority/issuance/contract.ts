@@ -15,32 +15,15 @@ import type {
   Decisions,
   KeyPolicy,
   OutcomeRecords,
+  RemovalPreconditions,
   SigningIssuers,
 } from "../domain/ports.ts";
+import type { ObjectChange, Removal, WriteOptions } from "../registry/contract.ts";
 
-export interface WriteOptions {
-  /** Everything but persistence and its events: no resourceVersion on the answer of a create. */
-  readonly dryRun: boolean;
-}
+export type { WriteOptions } from "../registry/contract.ts";
 
-export interface RemovePreconditions {
-  readonly uid?: string;
-  readonly resourceVersion?: string;
-}
-
-export interface Removal {
-  /** The last state of the object, or its state with a deletionTimestamp. */
-  readonly csr: CertificateSigningRequest;
-  /** False when finalizers still hold the object. */
-  readonly removed: boolean;
-}
-
-/**
- * Maps the stored object to what the client wants: the body of a PUT, or a patch applied to `current`. Called with
- * undefined when there is no such object: a PUT returns its body all the same (its uid is judged first), a patch throws
- * NotFound. Called again after an internal conflict when the draft carries no resourceVersion.
- */
-export type Change = (current: CertificateSigningRequest | undefined) => CsrDraft;
+/** Maps the stored object to what the client wants. */
+export type Change = ObjectChange<CertificateSigningRequest, CsrDraft>;
 
 /** The use cases: what a caller may do with requests, and the work that follows. */
 export interface Issuance {
@@ -66,9 +49,9 @@ export interface Issuance {
   remove(
     requester: UserInfo,
     name: string,
-    preconditions: RemovePreconditions,
+    preconditions: RemovalPreconditions,
     options: WriteOptions,
-  ): Promise<Removal>;
+  ): Promise<Removal<CertificateSigningRequest>>;
 
   /** Starts the work queue with everything that `CertificateRequests.unfinished()` names. */
   start(): void;

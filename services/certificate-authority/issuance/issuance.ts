@@ -58,7 +58,7 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
       const removal = await withdraw({ requests, clock: deps.clock }, withdrawal);
       if (options.dryRun || !removal.removed) return removal;
       queue.forget(name);
-      cache.forget(removal.csr.metadata.uid);
+      cache.forget(removal.object.metadata.uid);
       logger.info({ request: name, user: requester.username }, "deleted a request");
       return removal;
     },

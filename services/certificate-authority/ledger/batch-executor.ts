@@ -2,6 +2,7 @@ import { isStatusError, type StatusError } from "../../shared/status-error.ts";
 import { administrativeWrites } from "./administrative-writes.ts";
 import { auditWrites } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
+import { objectWrites } from "./object-writes.ts";
 import type { Answers, Operation, OperationOutcome } from "./operations.ts";
 import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
@@ -75,6 +76,7 @@ function refused(error: StatusError): OperationOutcome {
 function operationApplier(connection: Connection, maximumRequests: number) {
   const audit = auditWrites(connection);
   const requests = requestWrites(connection, audit, maximumRequests);
+  const objects = objectWrites(connection, audit, requests.nextRevision);
   const administrative = administrativeWrites(connection, audit);
   const meta = metaTable(connection);
 
@@ -86,6 +88,12 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return requests.update(operation);
       case "removeRequest":
         return requests.remove(operation);
+      case "createObject":
+        return objects.create(operation);
+      case "updateObject":
+        return objects.update(operation);
+      case "removeObject":
+        return objects.remove(operation);
       case "compactChanges":
         return requests.compact(operation);
       case "recordDecision":

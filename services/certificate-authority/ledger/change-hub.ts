@@ -1,6 +1,8 @@
 import type { Logger } from "../../shared/logging.ts";
+import type { ApiObject } from "../domain/api-object.ts";
+import { CSR_KIND } from "../domain/certificate-signing-request.ts";
 import type { Change, WatchSubscription } from "../domain/ports.ts";
-import type { ChangeLog } from "./change-log.ts";
+import type { ChangeLog, ChangeScope } from "./change-log.ts";
 import { createRecentChanges, type RecentChangesLimits } from "./recent-changes.ts";
 import { revisionExpired } from "./refusals.ts";
 
@@ -12,22 +14,26 @@ export interface ChangeHub {
   revision(): number;
   compactedRevision(): number;
   /** Takes in the next change; nothing is delivered before `flush`. */
-  append(change: Change, bytes: number): void;
+  append(change: Change<ApiObject>, bytes: number): void;
   flush(): void;
   noteCompaction(compactedRevision: number): void;
   subscribe(
     afterRevision: number,
     name: string | undefined,
-    onChanges: (changes: readonly Change[]) => void,
+    onChanges: (changes: readonly Change<ApiObject>[]) => void,
     onError: (error: Error) => void,
+    scope?: ChangeScope,
   ): WatchSubscription;
   /** Ends every subscription without a word. */
   close(): void;
 }
 
+const OF_REQUESTS: ChangeScope = { kind: CSR_KIND, prefix: "" };
+
 interface Subscriber {
+  readonly scope: ChangeScope;
   readonly name: string | undefined;
-  readonly onChanges: (changes: readonly Change[]) => void;
+  readonly onChanges: (changes: readonly Change<ApiObject>[]) => void;
   readonly onError: (error: Error) => void;
   /** Everything up to here was delivered. */
   position: number;
@@ -39,10 +45,10 @@ export function createChangeHub(log: ChangeLog, limits: RecentChangesLimits, log
   let compactedRevision = log.compactedRevision();
   const recent = createRecentChanges(revision, limits);
   const live = createLiveSubscribers();
-  let undelivered: Change[] = [];
+  let undelivered: Change<ApiObject>[] = [];
   let isClosed = false;
 
-  function deliver(subscriber: Subscriber, changes: readonly Change[]): void {
+  function deliver(subscriber: Subscriber, changes: readonly Change<ApiObject>[]): void {
     const isAllNew = (changes[0]?.revision ?? 0) > subscriber.position;
     const unseen = isAllNew ? changes : changes.filter((change) => change.revision > subscriber.position);
     const last = unseen.at(-1);
@@ -66,9 +72,11 @@ export function createChangeHub(log: ChangeLog, limits: RecentChangesLimits, log
   /** Brings one subscriber to the present, a step a turn, then lets it take part in deliveries. */
   function catchUp(subscriber: Subscriber): void {
     if (subscriber.isClosed || isClosed) return;
-    const { name, position } = subscriber;
+    const { name, position, scope } = subscriber;
     const inMemory = recent.after(position);
-    const changes = inMemory ? ofName(inMemory, name) : log.after(position, name, CATCH_UP_STEP);
+    const changes = inMemory
+      ? ofName(ofKind(inMemory, scope.kind), name)
+      : log.after(position, name, CATCH_UP_STEP, scope);
     if (position < compactedRevision || changes === undefined) {
       end(subscriber, revisionExpired(position, log.compactedRevision()));
       return;
@@ -99,9 +107,9 @@ export function createChangeHub(log: ChangeLog, limits: RecentChangesLimits, log
     noteCompaction(upTo) {
       compactedRevision = Math.max(compactedRevision, upTo);
     },
-    subscribe(afterRevision, name, onChanges, onError) {
+    subscribe(afterRevision, name, onChanges, onError, scope = OF_REQUESTS) {
       if (afterRevision < compactedRevision) throw revisionExpired(afterRevision, compactedRevision);
-      const subscriber: Subscriber = { name, onChanges, onError, position: afterRevision, isClosed: false };
+      const subscriber: Subscriber = { scope, name, onChanges, onError, position: afterRevision, isClosed: false };
       if (afterRevision >= revision) live.add(subscriber);
       else setImmediate(catchUp, subscriber);
       return { close: () => end(subscriber) };
@@ -113,12 +121,39 @@ export function createChangeHub(log: ChangeLog, limits: RecentChangesLimits, log
   };
 }
 
-function ofName(changes: readonly Change[], name: string | undefined): readonly Change[] {
+function ofName(changes: readonly Change<ApiObject>[], name: string | undefined): readonly Change<ApiObject>[] {
   return name === undefined ? changes : changes.filter(({ object }) => object.metadata.name === name);
 }
 
-/** The subscribers that have caught up; those of one name cost nothing when other names change. */
+/** The same list when all are of that kind, as most are. */
+function ofKind(changes: readonly Change<ApiObject>[], kind: string): readonly Change<ApiObject>[] {
+  const isOfKind = ({ object }: Change<ApiObject>): boolean => object.kind === kind;
+  return changes.every(isOfKind) ? changes : changes.filter(isOfKind);
+}
+
+/** The subscribers that have caught up, by kind; those of one name cost nothing when other names change. */
 function createLiveSubscribers() {
+  const byKind = new Map<string, LiveOfKind>();
+  return {
+    add(subscriber: Subscriber): void {
+      const { kind } = subscriber.scope;
+      const ofSameKind = byKind.get(kind) ?? createLiveOfKind();
+      byKind.set(kind, ofSameKind);
+      ofSameKind.add(subscriber);
+    },
+    remove: (subscriber: Subscriber): void => byKind.get(subscriber.scope.kind)?.remove(subscriber),
+    /** Who is to get which of `changes`; fixed before the first delivery, which may add or remove subscribers. */
+    *select(changes: readonly Change<ApiObject>[]): Generator<readonly [Subscriber, readonly Change<ApiObject>[]]> {
+      const selected = [...byKind].map(([kind, live]) => live.select(ofKind(changes, kind)));
+      for (const each of selected) yield* each;
+    },
+    clear: (): void => byKind.clear(),
+  };
+}
+
+type LiveOfKind = ReturnType<typeof createLiveOfKind>;
+
+function createLiveOfKind() {
   const ofAll = new Set<Subscriber>();
   const byName = new Map<string, Set<Subscriber>>();
   return {
@@ -140,9 +175,8 @@ function createLiveSubscribers() {
       sameName?.delete(subscriber);
       if (sameName?.size === 0) byName.delete(subscriber.name);
     },
-    /** Who is to get which of `changes`; fixed before the first delivery, which may add or remove subscribers. */
-    select(changes: readonly Change[]): ReadonlyMap<Subscriber, readonly Change[]> {
-      const selected = new Map<Subscriber, Change[]>();
+    select(changes: readonly Change<ApiObject>[]): ReadonlyMap<Subscriber, readonly Change<ApiObject>[]> {
+      const selected = new Map<Subscriber, Change<ApiObject>[]>();
       for (const change of changes) {
         for (const subscriber of byName.get(change.object.metadata.name) ?? []) {
           const theirs = selected.get(subscriber);
@@ -150,14 +184,10 @@ function createLiveSubscribers() {
           else selected.set(subscriber, [change]);
         }
       }
-      return new Map<Subscriber, readonly Change[]>([
+      return new Map<Subscriber, readonly Change<ApiObject>[]>([
         ...[...ofAll].map((subscriber) => [subscriber, changes] as const),
         ...selected,
       ]);
-    },
-    clear(): void {
-      ofAll.clear();
-      byName.clear();
     },
   };
 }

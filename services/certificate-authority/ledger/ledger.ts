@@ -8,7 +8,14 @@ import type {
   Decisions,
   Issuers,
   LedgerMaintenance,
+  ObjectStore,
 } from "../domain/ports.ts";
+import {
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  type ClusterRole,
+  type ClusterRoleBinding,
+} from "../domain/rbac/objects.ts";
 import { startBatchWriter } from "./batch-writer.ts";
 import { createChangeHub } from "./change-hub.ts";
 import { createChangeLog } from "./change-log.ts";
@@ -18,6 +25,7 @@ import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { createObjectCache } from "./object-cache.ts";
+import { storedObjects } from "./stored-objects.ts";
 import { storedAuditTrail, storedCertificates, storedDecisions, storedIssuers } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
@@ -72,6 +80,8 @@ export interface Ledger {
   readonly decisions: Decisions;
   readonly issuers: Issuers;
   readonly tokens: BootstrapTokens;
+  readonly clusterRoles: ObjectStore<ClusterRole>;
+  readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
   readonly audit: AuditTrail;
   readonly maintenance: LedgerMaintenance;
   /** Finishes the writes that were accepted, refuses later ones, ends subscriptions and releases the file. */
@@ -130,6 +140,8 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     decisions: storedDecisions(records),
     issuers: storedIssuers(records),
     tokens: storedBootstrapTokens(records),
+    clusterRoles: storedObjects(CLUSTER_ROLES, { ...records, hub }),
+    clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
     audit: storedAuditTrail(records),
     maintenance,
     async close() {

@@ -1,4 +1,5 @@
 import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
+import type { ResourceName } from "../domain/api-object.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
 import type { DecisionRow } from "./tables/decisions-table.ts";
@@ -39,6 +40,36 @@ export interface RemoveRequest {
   readonly resourceVersion: string | undefined;
   readonly actor: string;
   readonly atMilliseconds: number;
+}
+
+/** What every write to a plain object says. */
+export interface ObjectOperation {
+  readonly names: ResourceName;
+  readonly name: string;
+  /** `plural.group/name`. */
+  readonly key: string;
+  readonly actor: string;
+  readonly atMilliseconds: number;
+}
+
+export interface CreateObject extends ObjectOperation {
+  readonly kind: "createObject";
+  readonly uid: string;
+  /** JSON with an empty resourceVersion. */
+  readonly object: string;
+}
+
+export interface UpdateObject extends ObjectOperation {
+  readonly kind: "updateObject";
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly object: string;
+}
+
+export interface RemoveObject extends ObjectOperation {
+  readonly kind: "removeObject";
+  readonly uid: string | undefined;
+  readonly resourceVersion: string | undefined;
 }
 
 export interface RecordDecision {
@@ -100,6 +131,9 @@ export type Operation =
   | CreateRequest
   | UpdateRequest
   | RemoveRequest
+  | CreateObject
+  | UpdateObject
+  | RemoveObject
   | RecordDecision
   | RecordCertificate
   | RecordIssuer
@@ -122,6 +156,9 @@ export interface Answers {
   readonly createRequest: { readonly revision: number };
   readonly updateRequest: Revised;
   readonly removeRequest: Revised;
+  readonly createObject: { readonly revision: number };
+  readonly updateObject: Revised;
+  readonly removeObject: Revised;
   readonly recordDecision: undefined;
   readonly recordCertificate: undefined;
   readonly recordIssuer: undefined;

@@ -1,10 +1,11 @@
+import type { ApiObject } from "../domain/api-object.ts";
 import type { Change } from "../domain/ports.ts";
 
 /** The newest changes in memory, so that a watch that starts a little late need not read the log. */
 export interface RecentChanges {
-  append(change: Change, bytes: number): void;
+  append(change: Change<ApiObject>, bytes: number): void;
   /** The changes after `revision`, or undefined when some of them are no longer here. */
-  after(revision: number): readonly Change[] | undefined;
+  after(revision: number): readonly Change<ApiObject>[] | undefined;
 }
 
 export interface RecentChangesLimits {
@@ -14,7 +15,7 @@ export interface RecentChangesLimits {
 
 /** @param head - the revision that the first appended change follows. */
 export function createRecentChanges(head: number, limits: RecentChangesLimits): RecentChanges {
-  let changes: Change[] = [];
+  let changes: Change<ApiObject>[] = [];
   let sizes: number[] = [];
   let bytes = 0;
   /** Entries before this index were dropped; the arrays are cut once half of them is. */

@@ -30,6 +30,16 @@ export function tooManyRequestsStored(maximum: number): StatusError {
   );
 }
 
+export function tooManyObjectsStored(maximum: number): StatusError {
+  return new StatusError(
+    "TooManyRequests",
+    `the ledger holds ${maximum} objects and takes no more until some are removed`,
+    {
+      details: { retryAfterSeconds: 60 },
+    },
+  );
+}
+
 export function queueFull(): StatusError {
   return new StatusError("TooManyRequests", "too many writes are waiting; try again", {
     details: { retryAfterSeconds: 1 },

@@ -39,6 +39,9 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
   }
 
   return {
+    /** Takes the next revision, for whatever is to be put on the change log. */
+    nextRevision,
+
     /** To be called after every rollback: forgets what was not kept. */
     reload() {
       state = readState();

@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
+import type { ApiObject } from "../domain/api-object.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
-import type { CertificateRequests, OutcomeRecords } from "../domain/ports.ts";
+import type { CertificateRequests, Change, OutcomeRecords } from "../domain/ports.ts";
 import { OURSELVES } from "./audited-writes.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
@@ -75,7 +76,8 @@ export function storedRequests(dependencies: StoredRequestsDependencies): Certif
     list: async ({ name } = {}) => (name === undefined ? listAll() : listOne(name)),
     revision: () => hub.revision(),
     compactedRevision: () => hub.compactedRevision(),
-    subscribe: (afterRevision, { name }, onChanges, onError) => hub.subscribe(afterRevision, name, onChanges, onError),
+    subscribe: (afterRevision, { name }, onChanges, onError) =>
+      hub.subscribe(afterRevision, name, onChanges as (changes: readonly Change<ApiObject>[]) => void, onError),
     unfinished: async () => table.unfinished(),
 
     async create(csr, { next, records } = { records: {} }) {

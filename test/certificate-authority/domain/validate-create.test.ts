@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { CsrDecoding } from "../../../services/certificate-authority/domain/csr-facts.ts";
-import { invalidRequest } from "../../../services/certificate-authority/domain/field-error.ts";
 import { KNOWN_USAGES } from "../../../services/certificate-authority/domain/key-usages.ts";
+import { invalidRequest } from "../../../services/certificate-authority/domain/request-errors.ts";
 import { validateCreate } from "../../../services/certificate-authority/domain/validation.ts";
 import { facts } from "../../builders/facts.ts";
 import { type DraftArguments, draft } from "../../builders/request.ts";

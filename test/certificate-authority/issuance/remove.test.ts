@@ -17,7 +17,7 @@ test.each([
   const { issuance, requests } = buildIssuance({ initial: [request()] });
   const removal = issuance.remove(ALICE, "csr-1", preconditions, REAL);
   if (reason) await expect(removal).rejects.toMatchObject({ reason, details: { kind: "CertificateSigningRequest" } });
-  else await expect(removal).resolves.toMatchObject({ removed: true, csr: { metadata: { resourceVersion: "2" } } });
+  else await expect(removal).resolves.toMatchObject({ removed: true, object: { metadata: { resourceVersion: "2" } } });
   expect(requests.changes).toHaveLength(reason ? 1 : 2);
   expect(requests.removals).toEqual(reason ? [] : ["csr-1 by alice"]);
 });
@@ -32,12 +32,12 @@ test("finalizers hold the object, which is marked once", async () => {
   const first = await issuance.remove(ALICE, "csr-1", {}, REAL);
   expect(first).toMatchObject({
     removed: false,
-    csr: {
+    object: {
       metadata: { deletionTimestamp: "2026-01-02T03:04:05Z", deletionGracePeriodSeconds: 0, resourceVersion: "2" },
     },
   });
   const second = await issuance.remove(ALICE, "csr-1", {}, REAL);
-  expect(second.csr).toEqual(first.csr);
+  expect(second.object).toEqual(first.object);
   expect(requests.changes).toHaveLength(2);
 });
 
@@ -46,7 +46,7 @@ test.each([
   { finalizers: ["orphan", "a.b/c", "foregroundDeletion"], left: ["a.b/c"] },
 ])("finalizers $finalizers: a garbage collector would have nothing to do", async ({ finalizers, left }) => {
   const { issuance } = buildIssuance({ initial: [request({ metadata: { finalizers } })] });
-  const { removed, csr } = await issuance.remove(ALICE, "csr-1", {}, REAL);
+  const { removed, object: csr } = await issuance.remove(ALICE, "csr-1", {}, REAL);
   expect(removed).toBe(left === undefined);
   if (left !== undefined) expect(csr.metadata.finalizers).toEqual(left);
 });

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
+import type { ApiObject } from "../../../services/certificate-authority/domain/api-object.ts";
 import type { Change } from "../../../services/certificate-authority/domain/ports.ts";
 import { createChangeHub } from "../../../services/certificate-authority/ledger/change-hub.ts";
 import type { ChangeLog } from "../../../services/certificate-authority/ledger/change-log.ts";
@@ -70,7 +71,7 @@ test.each([{ name: undefined }, { name: "a" }])(
       logger,
     );
     const seen: number[] = [];
-    const onChanges = (changes: readonly Change[]) => seen.push(...changes.map(({ revision }) => revision));
+    const onChanges = (changes: readonly Change<ApiObject>[]) => seen.push(...changes.map(({ revision }) => revision));
     hub.subscribe(HEAD - 1, name, onChanges, (error) => expect(error).toBeUndefined());
     await settle();
     for (const revision of [HEAD + 1, HEAD + 2, HEAD + 3]) hub.append(changeAt(revision), 1);
@@ -86,7 +87,7 @@ test("closing the hub ends watches that are catching up and those that are live"
     logger,
   );
   const seen: number[] = [];
-  const onChanges = (changes: readonly Change[]) => seen.push(changes.length);
+  const onChanges = (changes: readonly Change<ApiObject>[]) => seen.push(changes.length);
   const onError = (error: Error) => expect(error).toBeUndefined();
   hub.subscribe(1, undefined, onChanges, onError);
   hub.subscribe(HEAD, "a", onChanges, onError);

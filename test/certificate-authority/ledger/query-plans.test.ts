@@ -8,6 +8,7 @@ import { changesSql } from "../../../services/certificate-authority/ledger/table
 import { decisionsSql } from "../../../services/certificate-authority/ledger/tables/decisions-table.ts";
 import { issuersSql } from "../../../services/certificate-authority/ledger/tables/issuers-table.ts";
 import { metaSql } from "../../../services/certificate-authority/ledger/tables/meta-table.ts";
+import { objectsSql } from "../../../services/certificate-authority/ledger/tables/objects-table.ts";
 import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
 import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
 import { requestChecksSql } from "../../../services/certificate-authority/ledger/verification/check-requests.ts";
@@ -15,7 +16,17 @@ import { rowsSql } from "../../../services/certificate-authority/ledger/verifica
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 
 const TABLES = {
-  ...{ auditSql, bootstrapTokensSql, certificatesSql, changesSql, decisionsSql, issuersSql, metaSql, requestsSql },
+  ...{
+    auditSql,
+    bootstrapTokensSql,
+    certificatesSql,
+    changesSql,
+    decisionsSql,
+    issuersSql,
+    metaSql,
+    objectsSql,
+    requestsSql,
+  },
   ...{ subjectSql, requestChecksSql, rowsSql },
   migrationsSql: { applied: migrationsSql.applied, record: migrationsSql.record },
 };
@@ -24,8 +35,9 @@ const STATEMENTS = Object.entries(TABLES).flatMap(([table, statements]) =>
   Object.entries<string>(statements).map(([name, sql]) => ({ name: `${table}.${name}`, sql })),
 );
 
-/** Few rows each: those of one node, and the issuers that gave one serial. */
+/** Few rows each: those of one node, the issuers that gave one serial, and what people wrote to plain objects. */
 const SORTED_IN_MEMORY = [
+  "changesSql.ofPrefixAfter",
   "certificatesSql.bySerial",
   "certificatesSql.newestOfNode",
   "certificatesSql.newestOfNodeAndSigner",

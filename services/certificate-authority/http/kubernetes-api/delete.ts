@@ -2,15 +2,15 @@ import { bodyFormatOf, decodeBody } from "../../../shared/kubernetes/decode-body
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { isStatusError, type StatusCause } from "../../../shared/status-error.ts";
-import { type CertificateSigningRequest, CSR_GROUP, CSR_RESOURCE } from "../../domain/certificate-signing-request.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
 import { type Call, sendBytes } from "../call.ts";
 import { cause, invalidOptions, notSupported } from "../invalid.ts";
 import { renderObject } from "../object-answer.ts";
 import { booleanOption, dryRunProblems, integerOption } from "../query-options.ts";
-import type { CsrApiDependencies } from "./dependencies.ts";
 import { listOptionsOf, reach } from "./list-options.ts";
 import { renderingOf, sendChunks } from "./read.ts";
-import { renderList, sendCsr } from "./rendering.ts";
+import { renderList, sendObject } from "./rendering.ts";
+import type { MetaDraft, ResourceApi } from "./resource-api.ts";
 import { portSelection, selectionOf } from "./selection.ts";
 
 /** What we heed of DeleteOptions: nothing depends on a request, so propagation means nothing here. */
@@ -24,17 +24,21 @@ const PROPAGATION_POLICIES: readonly unknown[] = [undefined, "Foreground", "Back
 /** Deletions of one deletecollection that are under way together, so that they may share commits. */
 const PARALLEL_DELETIONS = 64;
 
-/** @throws {StatusError} NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType, BadRequest, Invalid, or as issuance. */
-export async function deleteCsr(call: Call, deps: CsrApiDependencies): Promise<void> {
+/** @throws {StatusError} NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType, BadRequest, Invalid, or as `writes`. */
+export async function deleteObject<T extends ApiObject, Draft extends MetaDraft, Target extends string>(
+  call: Call,
+  api: ResourceApi<T, Draft, Target>,
+): Promise<void> {
   const rendering = renderingOf(call);
   const { dryRun, preconditions } = await deleteOptionsOf(call);
   const { name } = call.info;
-  const { csr, removed } = await deps.issuance.remove(call.user, name, preconditions, { dryRun });
+  const { object, removed } = await api.writes.remove(call.user, name, preconditions, { dryRun });
   if (!removed) {
-    sendCsr(call.response, 200, csr, rendering, deps.clock);
+    sendObject(call.response, 200, object, rendering, api);
     return;
   }
-  const details = { name, group: CSR_GROUP, kind: CSR_RESOURCE, uid: csr.metadata.uid };
+  const { group, resource } = api.type.names;
+  const details = { name, ...(group !== "" && { group }), kind: resource, uid: object.metadata.uid };
   const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
   sendBytes(call.response, 200, MEDIA_TYPES[rendering.format], renderObject(status, rendering));
 }
@@ -42,33 +46,36 @@ export async function deleteCsr(call: Call, deps: CsrApiDependencies): Promise<v
 /**
  * Deletes what the selectors match, at most `limit` objects, and answers with the list of them as they were.
  *
- * @throws {StatusError} as `deleteCsr`.
+ * @throws {StatusError} as `deleteObject`.
  */
-export async function deleteCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
+export async function deleteObjects<T extends ApiObject, Draft extends MetaDraft, Target extends string>(
+  call: Call,
+  api: ResourceApi<T, Draft, Target>,
+): Promise<void> {
   const rendering = renderingOf(call, "list");
   const { resourceVersion, limit = Number.POSITIVE_INFINITY } = listOptionsOf(call.query);
-  const selection = selectionOf(call.query);
+  const selection = selectionOf(call.query, api.type.fields);
   const options = await deleteOptionsOf(call);
-  await reach(resourceVersion, deps.requests);
-  const { items, revision } = await deps.requests.list(portSelection(selection));
+  await reach(resourceVersion, api.reader);
+  const { items, revision } = await api.reader.list(portSelection(selection));
   const selected = (selection.matches === undefined ? items : items.filter(selection.matches)).slice(0, limit);
   for (let start = 0; start < selected.length; start += PARALLEL_DELETIONS) {
     const batch = selected.slice(start, start + PARALLEL_DELETIONS);
-    await Promise.all(batch.map((csr) => removeOne(csr, call, deps, options)));
+    await Promise.all(batch.map((object) => removeOne(object, call, api, options)));
   }
-  const chunks = renderList(selected, revision, rendering, deps.clock.now());
+  const chunks = renderList(api.type, selected, revision, rendering, api.clock.now());
   await sendChunks(call.response, MEDIA_TYPES[rendering.format], chunks);
 }
 
 /** Somebody else may be faster. */
-async function removeOne(
-  { metadata }: CertificateSigningRequest,
+async function removeOne<T extends ApiObject, Draft extends MetaDraft, Target extends string>(
+  { metadata }: T,
   { user }: Call,
-  { issuance }: CsrApiDependencies,
+  { writes }: ResourceApi<T, Draft, Target>,
   { dryRun, preconditions }: DeleteOptions,
 ): Promise<void> {
   try {
-    await issuance.remove(user, metadata.name, preconditions, { dryRun });
+    await writes.remove(user, metadata.name, preconditions, { dryRun });
   } catch (error) {
     if (!isStatusError(error, "NotFound")) throw error;
   }

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { type StatusCause, StatusError } from "../../../shared/status-error.ts";
-import type { CertificateRequests } from "../../domain/ports.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
+import type { ObjectReader } from "../../domain/ports.ts";
 import { forbidden, invalidOptions, notSupported } from "../invalid.ts";
 import { booleanOption, integerOption } from "../query-options.ts";
 import { revisionTooLarge } from "./status-errors.ts";
@@ -108,7 +109,7 @@ export function parseRevision(text: string): number | undefined {
  */
 export async function reach(
   resourceVersion: number | undefined,
-  { revision }: Pick<CertificateRequests, "revision">,
+  { revision }: Pick<ObjectReader<ApiObject>, "revision">,
 ): Promise<void> {
   if (resourceVersion === undefined) return;
   for (let waited = 0; resourceVersion > revision(); waited += POLL_MILLISECONDS) {

@@ -5,10 +5,12 @@ import { parseJsonText } from "../../../shared/kubernetes/json-text.ts";
 import { applyMergePatch } from "../../../shared/kubernetes/merge-patch.ts";
 import { applyStrategicMergePatch } from "../../../shared/kubernetes/strategic-merge-patch.ts";
 import { isStatusError, StatusError } from "../../../shared/status-error.ts";
-import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
-import { invalidField, invalidRequest } from "../../domain/field-error.ts";
-import { type DecodedDraft, decodeCsrValue } from "./csr-draft.ts";
-import { jsonOf } from "./encoded-csr.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
+import { invalidField } from "../../domain/field-error.ts";
+import { resourceErrors } from "../../domain/resource-errors.ts";
+import { type DecodedDraft, decodeDraftValue } from "./draft.ts";
+import { jsonOf } from "./encoded-object.ts";
+import type { MetaDraft, ResourceType } from "./resource-api.ts";
 
 const PATCH_TYPES = {
   "application/json-patch+json": "json",
@@ -19,7 +21,7 @@ const PATCH_TYPES = {
 export type PatchType = (typeof PATCH_TYPES)[keyof typeof PATCH_TYPES];
 
 /** Applies one patch to whatever state the object has. */
-export type Patch = (current: CertificateSigningRequest) => DecodedDraft;
+export type Patch<T extends ApiObject, Draft extends MetaDraft> = (current: T) => DecodedDraft<Draft>;
 
 /** @throws {StatusError} UnsupportedMediaType; server-side apply is among what is not supported. */
 export function patchTypeOf(contentType: string | undefined): PatchType {
@@ -35,54 +37,70 @@ export function patchTypeOf(contentType: string | undefined): PatchType {
  * @returns the patch, which throws Invalid when it does not fit the object, and what strict validation objects to.
  * @throws {StatusError} BadRequest when it is none; RequestEntityTooLarge when it has too many operations.
  */
-export function readPatch(type: PatchType, body: Buffer): Patch {
+export function readPatch<T extends ApiObject, Draft extends MetaDraft>(
+  resource: ResourceType<T, Draft>,
+  type: PatchType,
+  body: Buffer,
+): Patch<T, Draft> {
   const { value, duplicates } = parseJsonText(body.toString("utf8"));
-  return type === "json" ? jsonPatch(value, body.length, duplicates) : mergePatch(type, value, duplicates);
+  if (type === "json") return jsonPatch(resource, value, body.length, duplicates);
+  return mergePatch(resource, type, value, duplicates);
 }
 
-function jsonPatch(value: unknown, bytes: number, duplicates: readonly string[]): Patch {
+function jsonPatch<T extends ApiObject, Draft extends MetaDraft>(
+  resource: ResourceType<T, Draft>,
+  value: unknown,
+  bytes: number,
+  duplicates: readonly string[],
+): Patch<T, Draft> {
   const patch = readJsonPatch(value, bytes);
   const objections = [
     ...patch.unknownMembers.map((path) => `json patch unknown field ${JSON.stringify(path)}`),
     ...duplicates.map((path) => `json patch duplicate field ${JSON.stringify(path)}`),
   ];
   return (current) => {
-    const decoded = decodePatched(applyJsonPatch(documentOf(current), patch), [], current);
+    const decoded = decodePatched(resource, applyJsonPatch(documentOf(current), patch), [], current);
     return { ...decoded, strictErrors: [...objections, ...decoded.strictErrors] };
   };
 }
 
-function mergePatch(type: "merge" | "strategic", value: unknown, duplicates: readonly string[]): Patch {
+function mergePatch<T extends ApiObject, Draft extends MetaDraft>(
+  resource: ResourceType<T, Draft>,
+  type: "merge" | "strategic",
+  value: unknown,
+  duplicates: readonly string[],
+): Patch<T, Draft> {
   const patch = type === "strategic" ? (value ?? {}) : value;
   if (!isJsonObject(patch)) throw new StatusError("BadRequest", "the patch is no object");
   if (type === "merge") {
-    return (current) => decodePatched(applyMergePatch(documentOf(current), patch), duplicates, current);
+    return (current) => decodePatched(resource, applyMergePatch(documentOf(current), patch), duplicates, current);
   }
   return (current) => {
     const document = documentOf(current);
     const { apiVersion, kind } = document;
     // Such a patch is of the object's type, whatever it says.
     const patched = { ...applyStrategicMergePatch(document, patch), apiVersion, kind };
-    return decodePatched(patched, duplicates, current);
+    return decodePatched(resource, patched, duplicates, current);
   };
 }
 
-function documentOf(current: CertificateSigningRequest): JsonObject {
+function documentOf(current: ApiObject): JsonObject {
   return JSON.parse(jsonOf(current).toString("utf8")) as JsonObject;
 }
 
 /** A patched object that cannot be read is the patch's fault, and so is one that claims to be another. */
-function decodePatched(
+function decodePatched<T extends ApiObject, Draft extends MetaDraft>(
+  resource: ResourceType<T, Draft>,
   patched: unknown,
   duplicates: readonly string[],
-  current: CertificateSigningRequest,
-): DecodedDraft {
+  current: T,
+): DecodedDraft<Draft> {
   try {
-    const decoded = decodeCsrValue(patched, duplicates);
+    const decoded = decodeDraftValue(resource, patched, duplicates);
     const { name, uid } = current.metadata;
     const wanted = decoded.draft.metadata.uid;
     if (wanted === "" || wanted === uid) return withoutOwnRevision(decoded, current);
-    throw invalidRequest(name, [invalidField("metadata.uid", wanted, "may not be changed")]);
+    throw resourceErrors(resource.names).invalid(name, [invalidField("metadata.uid", wanted, "may not be changed")]);
   } catch (cause) {
     if (!isStatusError(cause, "BadRequest")) throw cause;
     throw invalidPatch(cause.message, cause);
@@ -99,7 +117,10 @@ export function invalidPatch(message: string, cause?: unknown): StatusError {
  * The resourceVersion of the object that was patched is no precondition of the caller's: without one, a patch that met
  * another write is simply applied again.
  */
-function withoutOwnRevision(decoded: DecodedDraft, current: CertificateSigningRequest): DecodedDraft {
+function withoutOwnRevision<Draft extends MetaDraft>(
+  decoded: DecodedDraft<Draft>,
+  current: ApiObject,
+): DecodedDraft<Draft> {
   const { draft } = decoded;
   if (draft.metadata.resourceVersion !== current.metadata.resourceVersion) return decoded;
   return { ...decoded, draft: { ...draft, metadata: { ...draft.metadata, resourceVersion: "" } } };

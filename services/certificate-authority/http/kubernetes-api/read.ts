@@ -3,13 +3,14 @@ import type { ServerResponse } from "node:http";
 import { notAcceptable } from "../../../shared/accept.ts";
 import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { StatusError } from "../../../shared/status-error.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
+import { resourceErrors } from "../../domain/resource-errors.ts";
 import type { Call } from "../call.ts";
 import { booleanOption } from "../query-options.ts";
-import type { CsrApiDependencies } from "./dependencies.ts";
 import { listOptionsOf, parseRevision, reach } from "./list-options.ts";
-import { negotiateObject, type Rendering, renderList, sendCsr } from "./rendering.ts";
+import { negotiateObject, type Rendering, renderList, sendObject } from "./rendering.ts";
+import type { ReadingApi } from "./resource-api.ts";
 import { portSelection, selectionOf } from "./selection.ts";
-import { notFound } from "./status-errors.ts";
 import { includedObjectOf } from "./table.ts";
 
 /** Up to this size a list is sent in one piece with its length. */
@@ -41,22 +42,22 @@ export function requireForm({ conversion }: Pick<Rendering, "conversion">, answe
 }
 
 /** @throws {StatusError} NotAcceptable, BadRequest, Timeout or NotFound. */
-export async function getCsr(call: Call, deps: CsrApiDependencies): Promise<void> {
+export async function getObject<T extends ApiObject>(call: Call, api: ReadingApi<T>): Promise<void> {
   const rendering = renderingOf(call);
   const { name } = call.info;
-  await reach(parseRevision(call.query.get("resourceVersion") ?? ""), deps.requests);
-  const csr = await deps.requests.get(name);
-  if (csr === undefined) throw notFound(name);
-  sendCsr(call.response, 200, csr, rendering, deps.clock);
+  await reach(parseRevision(call.query.get("resourceVersion") ?? ""), api.reader);
+  const object = await api.reader.get(name);
+  if (object === undefined) throw resourceErrors(api.type.names).notFound(name);
+  sendObject(call.response, 200, object, rendering, api);
 }
 
 /** @throws {StatusError} NotAcceptable, BadRequest, Invalid, Timeout or Expired. */
-export async function listCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
+export async function listObjects<T extends ApiObject>(call: Call, api: ReadingApi<T>): Promise<void> {
   const rendering = renderingOf(call, "list");
   const { resourceVersion, match } = listOptionsOf(call.query);
-  const selection = selectionOf(call.query);
-  await reach(resourceVersion, deps.requests);
-  const { items, revision } = await deps.requests.list(portSelection(selection));
+  const selection = selectionOf(call.query, api.type.fields);
+  await reach(resourceVersion, api.reader);
+  const { items, revision } = await api.reader.list(portSelection(selection));
   if (match === "Exact" && resourceVersion !== revision) {
     throw new StatusError("Expired", "The resourceVersion for the provided list is too old.");
   }
@@ -65,7 +66,7 @@ export async function listCsrs(call: Call, deps: CsrApiDependencies): Promise<vo
   await sendChunks(
     call.response,
     MEDIA_TYPES[rendering.format],
-    renderList(selected, revision, rendering, deps.clock.now()),
+    renderList(api.type, selected, revision, rendering, api.clock.now()),
   );
 }
 

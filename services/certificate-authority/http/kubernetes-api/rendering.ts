@@ -3,18 +3,23 @@ import type { Clock } from "../../../shared/clock.ts";
 import type { TypedObject } from "../../../shared/kubernetes/json-object.ts";
 import { MEDIA_TYPES, type OutputFormat, outputNegotiator } from "../../../shared/kubernetes/output-format.ts";
 import { envelopeChunks, listMetaField, varintField } from "../../../shared/kubernetes/protobuf.ts";
-import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
 import { sendBytes } from "../call.ts";
 import { renderObject } from "../object-answer.ts";
-import { jsonItemOf, jsonLineOf, messageOf, presentable, protobufOf, untyped } from "./encoded-csr.ts";
-import { type IncludedObject, partialOf, tableOf } from "./table.ts";
+import { jsonItemOf, jsonLineOf, messageOf, presentable, protobufOf, untyped } from "./encoded-object.ts";
+import { apiVersionOf, type ReadableType } from "./resource-api.ts";
+import { type IncludedObject, partialOf, type TableForm, tableOf } from "./table.ts";
 
 /** How one answer is written: what Accept asked for and the query options that go with it. */
 export interface Rendering extends OutputFormat {
   readonly includeObject: IncludedObject;
 }
 
-const LIST_KIND = `${CSR_KIND}List`;
+/** What a type says of its lists. */
+export type ListForm<T extends ApiObject> = Pick<ReadableType<T>, "names" | "version" | "columns" | "cells">;
+
+type ListNames = Pick<ReadableType<ApiObject>, "names" | "version">;
+
 const COMMA = Buffer.from(",");
 const LIST_END = Buffer.from("]}\n");
 
@@ -24,80 +29,83 @@ export const negotiateObject = outputNegotiator({ formats: ["json", "yaml", "pro
 export const negotiateWatch = outputNegotiator({ formats: ["json", "protobuf"], conversions: true });
 
 /** Answers with one object. */
-export function sendCsr(
+export function sendObject<T extends ApiObject>(
   response: ServerResponse,
   code: number,
-  csr: CertificateSigningRequest,
+  object: T,
   rendering: Rendering,
-  clock: Clock,
+  { type, clock }: { readonly type: TableForm<T>; readonly clock: Clock },
 ): void {
-  sendBytes(response, code, MEDIA_TYPES[rendering.format], renderCsr(csr, rendering, clock.now()));
+  sendBytes(response, code, MEDIA_TYPES[rendering.format], renderOne(type, object, rendering, clock.now()));
 }
 
-function renderCsr(csr: CertificateSigningRequest, rendering: Rendering, now: Date): Buffer {
+function renderOne<T extends ApiObject>(type: TableForm<T>, object: T, rendering: Rendering, now: Date): Buffer {
   const { format, conversion, pretty } = rendering;
-  if (conversion === "none" && format === "protobuf") return protobufOf(csr);
-  if (conversion === "none" && format === "json" && !pretty) return jsonLineOf(csr);
-  return renderObject(convert(csr, rendering, now, true), rendering);
+  if (conversion === "none" && format === "protobuf") return protobufOf(object);
+  if (conversion === "none" && format === "json" && !pretty) return jsonLineOf(object);
+  return renderObject(convert(type, object, rendering, now, true), rendering);
 }
 
 /** The object as it is asked for: itself, its metadata or a table of one row. */
-export function convert(
-  csr: CertificateSigningRequest,
+export function convert<T extends ApiObject>(
+  type: TableForm<T>,
+  object: T,
   rendering: Rendering,
   now: Date,
   withColumns: boolean,
 ): TypedObject {
   const { conversion, conversionVersion: version, includeObject } = rendering;
-  const { resourceVersion } = csr.metadata;
+  const { resourceVersion } = object.metadata;
   switch (conversion) {
     case "none":
-      return presentable(csr) as TypedObject;
+      return presentable(object) as TypedObject;
     case "partial":
     case "partialList":
-      return partialOf(csr, version) as TypedObject;
+      return partialOf(object, version) as TypedObject;
     case "table":
-      return tableOf([csr], resourceVersion, { version, includeObject }, now, withColumns) as TypedObject;
+      return tableOf(type, [object], resourceVersion, { version, includeObject }, now, withColumns) as TypedObject;
     default:
       return conversion satisfies never;
   }
 }
 
 /** A list in pieces, so that a long one need not stand in memory as a whole. */
-export function* renderList(
-  items: readonly CertificateSigningRequest[],
+export function* renderList<T extends ApiObject>(
+  type: ListForm<T>,
+  items: readonly T[],
   revision: number,
   rendering: Rendering,
   now: Date,
 ): Generator<Uint8Array> {
   const { format, conversion, pretty } = rendering;
-  if (conversion === "none" && format === "protobuf") yield* protobufList(items, revision);
-  else if (conversion === "none" && format === "json" && !pretty) yield* jsonList(items, revision);
-  else yield renderObject(convertedList(items, String(revision), rendering, now), rendering);
+  if (conversion === "none" && format === "protobuf") yield* protobufList(type, items, revision);
+  else if (conversion === "none" && format === "json" && !pretty) yield* jsonList(type, items, revision);
+  else yield renderObject(convertedList(type, items, String(revision), rendering, now), rendering);
 }
 
-function* jsonList(items: readonly CertificateSigningRequest[], revision: number): Generator<Uint8Array> {
+function* jsonList(type: ListNames, items: readonly ApiObject[], revision: number): Generator<Uint8Array> {
   yield Buffer.from(
-    `{"kind":"${LIST_KIND}","apiVersion":"${CSR_API_VERSION}","metadata":{"resourceVersion":"${revision}"},"items":[`,
+    `{"kind":"${listKindOf(type)}","apiVersion":"${apiVersionOf(type)}","metadata":{"resourceVersion":"${revision}"},"items":[`,
   );
-  for (const [index, csr] of items.entries()) {
+  for (const [index, object] of items.entries()) {
     if (index > 0) yield COMMA;
-    yield* jsonItemOf(csr);
+    yield* jsonItemOf(object);
   }
   yield LIST_END;
 }
 
-function* protobufList(items: readonly CertificateSigningRequest[], revision: number): Generator<Uint8Array> {
+function* protobufList(type: ListNames, items: readonly ApiObject[], revision: number): Generator<Uint8Array> {
   const chunks: Uint8Array[] = [listMetaField(String(revision))];
-  for (const csr of items) {
-    const message = messageOf(csr);
+  for (const object of items) {
+    const message = messageOf(object);
     chunks.push(varintField(0x12, message.length), message);
   }
-  yield* envelopeChunks(CSR_API_VERSION, LIST_KIND, chunks);
+  yield* envelopeChunks(apiVersionOf(type), listKindOf(type), chunks);
 }
 
-function convertedList(
-  items: readonly CertificateSigningRequest[],
+function convertedList<T extends ApiObject>(
+  type: ListForm<T>,
+  items: readonly T[],
   resourceVersion: string,
   { conversion, conversionVersion: version, includeObject }: Rendering,
   now: Date,
@@ -105,15 +113,19 @@ function convertedList(
   const metadata = { resourceVersion };
   switch (conversion) {
     case "none":
-      return { kind: LIST_KIND, apiVersion: CSR_API_VERSION, metadata, items: items.map(untyped) };
+      return { kind: listKindOf(type), apiVersion: apiVersionOf(type), metadata, items: items.map(untyped) };
     case "partial":
     case "partialList": {
-      const partials = items.map((csr) => partialOf(csr, version));
+      const partials = items.map((object) => partialOf(object, version));
       return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${version}`, metadata, items: partials };
     }
     case "table":
-      return tableOf(items, resourceVersion, { version, includeObject }, now, true) as TypedObject;
+      return tableOf(type, items, resourceVersion, { version, includeObject }, now, true) as TypedObject;
     default:
       return conversion satisfies never;
   }
+}
+
+function listKindOf({ names }: ListNames): string {
+  return `${names.kind}List`;
 }

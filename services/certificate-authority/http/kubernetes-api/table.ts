@@ -1,7 +1,9 @@
 import { humanDuration } from "../../../shared/kubernetes/human-duration.ts";
+import type { ObjectMeta } from "../../../shared/kubernetes/object-meta.ts";
 import { StatusError } from "../../../shared/status-error.ts";
-import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
-import { presentable, presentableMeta } from "./encoded-csr.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
+import { presentable, presentableMeta } from "./encoded-object.ts";
+import type { Column } from "./resource-api.ts";
 
 /** What a row carries besides its cells (query option `includeObject`). */
 export type IncludedObject = "Metadata" | "Object" | "None";
@@ -18,72 +20,55 @@ export interface TableOptions {
   readonly includeObject: IncludedObject;
 }
 
-interface Column {
-  readonly name: string;
-  readonly format: string;
-  readonly description: string;
+/** What a type says of its tables. */
+export interface TableForm<T extends ApiObject> {
+  readonly columns: readonly Column[];
+  readonly cells: (object: T, now: Date) => readonly string[];
 }
 
-const COLUMNS: readonly Column[] = [
-  { name: "Name", format: "name", description: "Name of the request, unique in the cluster." },
-  { name: "Age", format: "", description: "Time since the request was created." },
-  { name: "SignerName", format: "", description: "The signer that is asked." },
-  { name: "Requestor", format: "", description: "The user who created the request." },
-  { name: "RequestedDuration", format: "", description: "How long the certificate is asked to be valid." },
-  { name: "Condition", format: "", description: "Where the request stands." },
-];
-const COLUMN_DEFINITIONS = COLUMNS.map(({ name, format, description }) => {
-  return { name, type: "string", format, description, priority: 0 };
-});
-
 /**
- * The rows that `kubectl get csr` prints.
+ * The rows that `kubectl get` prints.
  *
  * @param withColumns - false for the later events of a watch.
  * Source: kubernetes pkg/printers/internalversion/printers.go.
  */
-export function tableOf(
-  items: readonly CertificateSigningRequest[],
+export function tableOf<T extends ApiObject>(
+  { columns, cells }: TableForm<T>,
+  items: readonly T[],
   resourceVersion: string,
   { version, includeObject }: TableOptions,
   now: Date,
   withColumns: boolean,
 ): object {
+  const definitions = columns.map(({ name, type, format, description, priority }) => {
+    return { name, type, format, description, priority };
+  });
   return {
     kind: "Table",
     apiVersion: `meta.k8s.io/${version}`,
     metadata: resourceVersion === "" ? {} : { resourceVersion },
-    columnDefinitions: withColumns ? COLUMN_DEFINITIONS : null,
-    rows: items.map((csr) => ({ cells: cellsOf(csr, now), object: rowObject(csr, version, includeObject) })),
+    columnDefinitions: withColumns ? definitions : null,
+    rows: items.map((object) => ({
+      cells: cells(object, now),
+      object: rowObject(object, version, includeObject),
+    })),
   };
 }
 
-function cellsOf({ metadata, spec, status }: CertificateSigningRequest, now: Date): readonly string[] {
-  const created = Date.parse(metadata.creationTimestamp);
-  return [
-    metadata.name,
-    Number.isNaN(created) ? "<unknown>" : humanDuration((now.getTime() - created) / 1000),
-    spec.signerName || "<none>",
-    spec.username ?? "",
-    spec.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds),
-    conditionText(status),
-  ];
+/** How long ago the object was created, for people. */
+export function ageOf({ creationTimestamp }: ObjectMeta, now: Date): string {
+  const created = Date.parse(creationTimestamp);
+  return Number.isNaN(created) ? "<unknown>" : humanDuration((now.getTime() - created) / 1000);
 }
 
-function conditionText({ conditions = [], certificate }: CertificateSigningRequest["status"]): string {
-  const types = new Set(conditions.map(({ type }) => type));
-  const decision = types.has("Denied") ? "Denied" : types.has("Approved") ? "Approved" : "Pending";
-  return `${decision}${types.has("Failed") ? ",Failed" : ""}${certificate ? ",Issued" : ""}`;
-}
-
-function rowObject(csr: CertificateSigningRequest, version: string, included: IncludedObject): object | null {
+function rowObject(object: ApiObject, version: string, included: IncludedObject): object | null {
   if (included === "None") return null;
-  return included === "Object" ? presentable(csr) : partialOf(csr, version);
+  return included === "Object" ? presentable(object) : partialOf(object, version);
 }
 
 /** Only the metadata (`as=PartialObjectMetadata`). */
-export function partialOf(csr: CertificateSigningRequest, version: string): { apiVersion: string; kind: string } {
-  const metadata = presentableMeta(csr.metadata);
+export function partialOf(object: ApiObject, version: string): { apiVersion: string; kind: string } {
+  const metadata = presentableMeta(object.metadata);
   const partial = { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata };
   return partial;
 }

@@ -3,9 +3,10 @@ import type { TypedObject } from "../../../shared/kubernetes/json-object.ts";
 import { encodeProtobuf } from "../../../shared/kubernetes/protobuf.ts";
 import { type WatchEventType, watchFrame } from "../../../shared/kubernetes/watch-frames.ts";
 import type { Status } from "../../../shared/status-error.ts";
-import { type CertificateSigningRequest, CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
-import { jsonOf, protobufOf } from "./encoded-csr.ts";
-import { convert, type Rendering } from "./rendering.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
+import { jsonOf, protobufOf } from "./encoded-object.ts";
+import { convert, type ListForm, type Rendering } from "./rendering.ts";
+import type { ReadableType } from "./resource-api.ts";
 
 /** On the bookmark that ends the initial events. Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go. */
 const INITIAL_EVENTS_END = { "k8s.io/initial-events-end": "true" };
@@ -18,19 +19,26 @@ const LINE_STARTS = new Map(
 );
 
 /** Writes the events of one watch in the form that was asked for. */
-export interface WatchEvents {
-  event(type: "ADDED" | "MODIFIED" | "DELETED", csr: CertificateSigningRequest): Buffer;
+export interface WatchEvents<T extends ApiObject> {
+  event(type: "ADDED" | "MODIFIED" | "DELETED", object: T): Buffer;
   bookmark(revision: number, endsInitialEvents: boolean): Buffer;
   error(status: Status): Buffer;
 }
 
-export function watchEvents(rendering: Rendering, clock: Clock): WatchEvents {
+/** What of a type events need. */
+type EventForm<T extends ApiObject> = ListForm<T> & Pick<ReadableType<T>, "blank">;
+
+export function watchEvents<T extends ApiObject>(
+  type: EventForm<T>,
+  rendering: Rendering,
+  clock: Clock,
+): WatchEvents<T> {
   const frame = rendering.format === "protobuf" ? watchFrame : jsonLine;
   // A stream carries its objects unformatted whatever was asked: one event a line.
   const encode = rendering.format === "protobuf" ? encodeProtobuf : encodeJson;
   let isFirst = true;
-  const converted = (csr: CertificateSigningRequest): Buffer => {
-    const object = convert(csr, rendering, clock.now(), isFirst);
+  const converted = (one: T): Buffer => {
+    const object = convert(type, one, rendering, clock.now(), isFirst);
     isFirst = false;
     return encode(object);
   };
@@ -38,11 +46,13 @@ export function watchEvents(rendering: Rendering, clock: Clock): WatchEvents {
   const body = rendering.conversion === "none" ? direct : converted;
   const wholeBookmark = (object: TypedObject): Buffer => frame("BOOKMARK", encode(object));
   return {
-    event: (type, csr) => frame(type, body(csr)),
+    event: (change, object) => frame(change, body(object)),
     bookmark(revision, endsInitialEvents) {
-      if (rendering.conversion === "none")
-        return filledBookmark(rendering.format, wholeBookmark, revision, endsInitialEvents);
-      return frame("BOOKMARK", converted(asCsr(bookmarkObject(revision, endsInitialEvents))));
+      if (rendering.conversion === "none") {
+        return filledBookmark(type, rendering.format, wholeBookmark, revision, endsInitialEvents);
+      }
+      const metadata = { ...type.blank.metadata, ...bookmarkMeta(revision, endsInitialEvents) };
+      return frame("BOOKMARK", converted({ ...type.blank, metadata }));
     },
     error: (status) => frame("ERROR", encode({ ...status })),
   };
@@ -58,23 +68,25 @@ interface BookmarkForm {
   readonly at: number;
 }
 
-/** By format, end of initial events, and number of digits. */
+/** By kind, format, end of initial events, and number of digits. */
 const bookmarkForms = new Map<string, BookmarkForm>();
 
 /** Every watch begins with a bookmark, and they differ in the digits of the revision alone. */
 function filledBookmark(
+  { blank }: Pick<ReadableType<ApiObject>, "blank">,
   format: string,
   whole: (object: TypedObject) => Buffer,
   revision: number,
   endsInitialEvents: boolean,
 ): Buffer {
   const digits = String(revision);
-  const key = `${format} ${endsInitialEvents} ${digits.length}`;
+  const key = `${blank.kind} ${format} ${endsInitialEvents} ${digits.length}`;
   let form = bookmarkForms.get(key);
   if (form === undefined) {
-    const [octets, other] = [1, 2].map((digit) =>
-      whole(bookmarkObject(Number(String(digit).repeat(digits.length)), endsInitialEvents)),
-    );
+    const [octets, other] = [1, 2].map((digit) => {
+      const metadata = bookmarkMeta(Number(String(digit).repeat(digits.length)), endsInitialEvents);
+      return whole({ kind: blank.kind, apiVersion: blank.apiVersion, metadata });
+    });
     if (octets === undefined || other === undefined) throw new Error("a bookmark has no form");
     form = { octets, at: octets.findIndex((octet, index) => octet !== other[index]) };
     bookmarkForms.set(key, form);
@@ -84,25 +96,9 @@ function filledBookmark(
   return filled;
 }
 
-function bookmarkObject(revision: number, endsInitialEvents: boolean): TypedObject {
-  const annotations = endsInitialEvents ? { annotations: INITIAL_EVENTS_END } : {};
-  return {
-    kind: CSR_KIND,
-    apiVersion: CSR_API_VERSION,
-    metadata: { resourceVersion: String(revision), ...annotations },
-  };
-}
-
-/** A bookmark as a table or metadata shows it: an object that has nothing but its resourceVersion. */
-function asCsr({ metadata }: TypedObject): CertificateSigningRequest {
-  const bare = { name: "", uid: "", creationTimestamp: "", ...(metadata as { resourceVersion: string }) };
-  return {
-    apiVersion: CSR_API_VERSION,
-    kind: CSR_KIND,
-    metadata: bare,
-    spec: { request: "", signerName: "", usages: [] },
-    status: {},
-  };
+/** A bookmark has nothing but a resourceVersion. */
+function bookmarkMeta(revision: number, endsInitialEvents: boolean) {
+  return { resourceVersion: String(revision), ...(endsInitialEvents && { annotations: INITIAL_EVENTS_END }) };
 }
 
 function encodeJson(object: TypedObject): Buffer {

@@ -1,12 +1,12 @@
 import { MEDIA_TYPES } from "../../../shared/kubernetes/output-format.ts";
 import { isStatusError, StatusError } from "../../../shared/status-error.ts";
-import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
 import type { Change, WatchSubscription } from "../../domain/ports.ts";
 import type { Call } from "../call.ts";
-import type { CsrApiDependencies } from "./dependencies.ts";
 import { reach, type WatchOptions, watchOptionsOf } from "./list-options.ts";
 import { requireForm } from "./read.ts";
 import { negotiateWatch } from "./rendering.ts";
+import type { ReadingApi } from "./resource-api.ts";
 import { portSelection, type Selection, selectionOf } from "./selection.ts";
 import { includedObjectOf } from "./table.ts";
 import { type WatchEvents, watchEvents } from "./watch-events.ts";
@@ -20,11 +20,11 @@ const MIN_DEFAULT_TIMEOUT_SECONDS = 1_800;
 const MAX_TIMEOUT_SECONDS = 86_400;
 
 /** One watch and what it needs to run. */
-interface Watch {
-  readonly deps: CsrApiDependencies;
+interface Watch<T extends ApiObject> {
+  readonly api: ReadingApi<T>;
   readonly stream: WatchStream;
-  readonly events: WatchEvents;
-  readonly selection: Selection;
+  readonly events: WatchEvents<T>;
+  readonly selection: Selection<T>;
   readonly options: WatchOptions;
   /** How long it lasts. */
   readonly seconds: number;
@@ -41,22 +41,22 @@ interface Watch {
  * @throws {StatusError} before anything is sent: NotAcceptable, BadRequest, Invalid, Timeout (the resourceVersion is
  *   in the future), TooManyRequests, ServiceUnavailable. What comes later is an ERROR event.
  */
-export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<void> {
+export async function watchObjects<T extends ApiObject>(call: Call, api: ReadingApi<T>): Promise<void> {
   const output = negotiateWatch(call.request.headers.accept);
   requireForm(output, "object");
   const includeObject = output.conversion === "table" ? includedObjectOf(call.query) : "Metadata";
   const options = watchOptionsOf(call.query);
-  const selection = selectionOf(call.query);
-  await reach(options.resourceVersion, deps.requests);
+  const selection = selectionOf(call.query, api.type.fields);
+  await reach(options.resourceVersion, api.reader);
   // Read to its end, a request is not torn down with an error, stack trace and all, each time a watcher hangs up.
   call.request.resume();
   const contentType = MEDIA_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
-  const stream = deps.watches.open(call.response, contentType);
-  const events = watchEvents({ ...output, includeObject }, deps.clock);
+  const stream = api.watches.open(call.response, contentType);
+  const events = watchEvents(api.type, { ...output, includeObject }, api.clock);
   const seconds = options.timeoutSeconds ?? MIN_DEFAULT_TIMEOUT_SECONDS * (1 + Math.random());
-  const watch: Watch = { deps, stream, events, selection, options, seconds, delivered: 0, settled: undefined };
+  const watch: Watch<T> = { api, stream, events, selection, options, seconds, delivered: 0, settled: undefined };
   stream.onClose(() => {
-    if (stream.isTooSlow) deps.logger.info({ requestId: call.requestId }, "a watch was cut: its reader fell behind");
+    if (stream.isTooSlow) api.logger.info({ requestId: call.requestId }, "a watch was cut: its reader fell behind");
   });
   try {
     await runWatch(watch);
@@ -66,8 +66,8 @@ export async function watchCsrs(call: Call, deps: CsrApiDependencies): Promise<v
   }
 }
 
-async function runWatch(watch: Watch): Promise<void> {
-  const { deps, stream, options } = watch;
+async function runWatch<T extends ApiObject>(watch: Watch<T>): Promise<void> {
+  const { api, stream, options } = watch;
   const { resourceVersion = 0, sendInitialEvents } = options;
   keepTime(watch);
   if (sendInitialEvents ?? resourceVersion === 0) {
@@ -75,11 +75,11 @@ async function runWatch(watch: Watch): Promise<void> {
     return;
   }
   stream.start();
-  follow(watch, resourceVersion === 0 ? deps.requests.revision() : resourceVersion);
+  follow(watch, resourceVersion === 0 ? api.reader.revision() : resourceVersion);
 }
 
 /** One timer for all that comes due while a watch lasts: a bookmark a minute, one shortly before the end, the end. */
-function keepTime(watch: Watch): void {
+function keepTime<T extends ApiObject>(watch: Watch<T>): void {
   const { stream, options } = watch;
   let timer: NodeJS.Timeout | undefined;
   const waitWith = (left: number): void => {
@@ -96,8 +96,9 @@ function keepTime(watch: Watch): void {
 }
 
 /** @returns the revision of the state that was sent. */
-async function sendState({ deps, stream, events, selection, options }: Watch): Promise<number> {
-  const { items, revision } = await deps.requests.list(portSelection(selection));
+async function sendState<T extends ApiObject>(watch: Watch<T>): Promise<number> {
+  const { api, stream, events, selection, options } = watch;
+  const { items, revision } = await api.reader.list(portSelection(selection));
   const { matches } = selection;
   const selected = matches === undefined ? items : items.filter(matches);
   stream.start();
@@ -106,16 +107,16 @@ async function sendState({ deps, stream, events, selection, options }: Watch): P
   return revision;
 }
 
-function* addedEvents(items: readonly CertificateSigningRequest[], events: WatchEvents): Generator<Uint8Array> {
-  for (const csr of items) yield events.event("ADDED", csr);
+function* addedEvents<T extends ApiObject>(items: readonly T[], events: WatchEvents<T>): Generator<Uint8Array> {
+  for (const object of items) yield events.event("ADDED", object);
 }
 
-function follow(watch: Watch, afterRevision: number): void {
-  const { deps, stream, selection } = watch;
+function follow<T extends ApiObject>(watch: Watch<T>, afterRevision: number): void {
+  const { api, stream, selection } = watch;
   if (stream.isClosed) return;
   let subscription: WatchSubscription;
   try {
-    subscription = deps.requests.subscribe(
+    subscription = api.reader.subscribe(
       afterRevision,
       portSelection(selection),
       (changes) => sendChanges(watch, changes),
@@ -127,22 +128,22 @@ function follow(watch: Watch, afterRevision: number): void {
   }
   stream.onClose(() => subscription.close());
   watch.delivered = afterRevision;
-  watch.settled = deps.requests.revision();
+  watch.settled = api.reader.revision();
 }
 
 /**
  * A bookmark names a revision up to which everything was delivered. Deliveries may trail the newest revision by a few
  * turns of the event loop, so a bookmark goes no further than the newest revision at the time of the one before it.
  */
-function sendBookmark(watch: Watch): void {
-  const { deps, stream, events, settled } = watch;
+function sendBookmark<T extends ApiObject>(watch: Watch<T>): void {
+  const { api, stream, events, settled } = watch;
   if (settled === undefined) return;
   watch.delivered = Math.max(watch.delivered, settled);
   stream.send(events.bookmark(watch.delivered, false));
-  watch.settled = deps.requests.revision();
+  watch.settled = api.reader.revision();
 }
 
-function sendChanges(watch: Watch, changes: readonly Change[]): void {
+function sendChanges<T extends ApiObject>(watch: Watch<T>, changes: readonly Change<T>[]): void {
   const { stream, events, selection } = watch;
   for (const change of changes) {
     watch.delivered = change.revision;
@@ -152,7 +153,11 @@ function sendChanges(watch: Watch, changes: readonly Change[]): void {
 }
 
 /** What a change is to someone who sees only what the selection matches. */
-function eventOf(change: Change, { matches }: Selection, events: WatchEvents): Buffer | undefined {
+function eventOf<T extends ApiObject>(
+  change: Change<T>,
+  { matches }: Selection<T>,
+  events: WatchEvents<T>,
+): Buffer | undefined {
   const { type, object, previous } = change;
   if (matches === undefined) return events.event(type, object);
   const isIn = type !== "DELETED" && matches(object);
@@ -163,14 +168,14 @@ function eventOf(change: Change, { matches }: Selection, events: WatchEvents): B
 }
 
 /** The last state that the selection matched, as of the change that ended it. */
-function atRevision(csr: CertificateSigningRequest, revision: number): CertificateSigningRequest {
-  return { ...csr, metadata: { ...csr.metadata, resourceVersion: String(revision) } };
+function atRevision<T extends ApiObject>(object: T, revision: number): T {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 }
 
 /** Tells the watcher what went wrong, which a 200 stream can only do in an event, and ends the stream. */
-function fail({ deps, stream, events }: Watch, error: unknown): void {
+function fail<T extends ApiObject>({ api, stream, events }: Watch<T>, error: unknown): void {
   const isPublic = isStatusError(error);
-  if (!isPublic) deps.logger.error({ err: error }, "a watch failed");
+  if (!isPublic) api.logger.error({ err: error }, "a watch failed");
   const status = isPublic ? error : new StatusError("InternalError", "internal error");
   stream.send(events.error(status.toStatus()));
   stream.end();

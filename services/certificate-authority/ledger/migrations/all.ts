@@ -6,6 +6,7 @@ import { bootstrapTokensMigration } from "./0005-bootstrap-tokens.ts";
 import { certificatesByKeyMigration } from "./0006-certificates-by-key.ts";
 import { objectsOnceMigration } from "./0007-objects-once.ts";
 import { issuerNamesMigration } from "./0008-issuer-names.ts";
+import { objectsMigration } from "./0009-objects.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   certificatesByKeyMigration,
   objectsOnceMigration,
   issuerNamesMigration,
+  objectsMigration,
 ];

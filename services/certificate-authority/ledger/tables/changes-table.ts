@@ -1,5 +1,6 @@
 import type { Change } from "../../domain/ports.ts";
 import type { Connection } from "../connection.ts";
+import { endOfPrefix } from "./objects-table.ts";
 
 export type ChangeType = Change["type"];
 
@@ -20,7 +21,12 @@ const WITH_REPLACED = "LEFT JOIN changes AS replaced ON replaced.revision = c.pr
 
 export const changesSql = {
   head: "SELECT max(revision) FROM changes",
-  after: `SELECT ${COLUMNS} FROM changes AS c ${WITH_REPLACED} WHERE c.revision > ? ORDER BY c.revision LIMIT ?`,
+  after:
+    `SELECT ${COLUMNS} FROM changes AS c ${WITH_REPLACED} ` +
+    "WHERE c.revision > ? AND instr(c.name, '/') = 0 ORDER BY c.revision LIMIT ?",
+  ofPrefixAfter:
+    `SELECT ${COLUMNS} FROM changes AS c INDEXED BY changes_by_name ${WITH_REPLACED} ` +
+    "WHERE c.name >= ? AND c.name < ? AND c.revision > ? ORDER BY c.revision LIMIT ?",
   ofNameAfter:
     `SELECT ${COLUMNS} FROM changes AS c INDEXED BY changes_by_name ${WITH_REPLACED} ` +
     "WHERE c.name = ? AND c.revision > ? ORDER BY c.revision LIMIT ?",
@@ -41,11 +47,15 @@ export function changesReader(connection: Connection) {
   const head = connection.prepare<[], number | null>(changesSql.head).pluck();
   const after = connection.prepare<[number, number], ChangeRow>(changesSql.after);
   const ofNameAfter = connection.prepare<[string, number, number], ChangeRow>(changesSql.ofNameAfter);
+  const ofPrefixAfter = connection.prepare<[string, string, number, number], ChangeRow>(changesSql.ofPrefixAfter);
   const byRevision = connection.prepare<[number], ChangeRow>(changesSql.byRevision);
   return {
     /** The newest revision in the log, which compaction may have passed; undefined when the log is empty. */
     head: (): number | undefined => head.get() ?? undefined,
+    /** Of requests: the names of other objects have a slash. */
     after: (revision: number, limit: number): readonly ChangeRow[] => after.all(revision, limit),
+    ofPrefixAfter: (prefix: string, revision: number, limit: number): readonly ChangeRow[] =>
+      ofPrefixAfter.all(prefix, endOfPrefix(prefix), revision, limit),
     ofNameAfter: (name: string, revision: number, limit: number): readonly ChangeRow[] =>
       ofNameAfter.all(name, revision, limit),
     byRevision: (revision: number): ChangeRow | undefined => byRevision.get(revision),

@@ -31,6 +31,7 @@ export const requestChecksSql = {
     "SELECT revision, type, name, object FROM changes INDEXED BY changes_by_name " +
     "WHERE name = ? ORDER BY revision DESC LIMIT 1",
   hasRequest: "SELECT 1 FROM requests WHERE name = ?",
+  hasObject: "SELECT 1 FROM objects WHERE key = ?",
 } as const;
 
 /** The objects against the change log that holds them, and the log against its own numbering. */
@@ -43,6 +44,7 @@ export function checkRequests(connection: Connection, problems: Problems): undef
 function checkLog(connection: Connection, compactedRevision: number, problems: Problems): void {
   const lastOfName = connection.prepare<[string], ChangeHead>(requestChecksSql.lastOfName);
   const hasRequest = connection.prepare<[string]>(requestChecksSql.hasRequest);
+  const hasObject = connection.prepare<[string]>(requestChecksSql.hasObject);
   let expected = compactedRevision + 1;
   for (const change of connection.prepare<[number], LoggedChange>(requestChecksSql.changes).iterate(0)) {
     const { revision, type, name, previousRevision, hasPrevious } = change;
@@ -54,8 +56,12 @@ function checkLog(connection: Connection, compactedRevision: number, problems: P
       }
     }
     const isLast = lastOfName.get(name)?.revision === revision;
-    if (isLast && type !== "DELETED" && hasRequest.get(name) === undefined) {
-      problems.add(`request ${name}: revision ${revision} stored it, and it is not there`);
+    const isPlainObject = name.includes("/");
+    const stored = (isPlainObject ? hasObject : hasRequest).get(name);
+    if (isLast && type !== "DELETED" && stored === undefined) {
+      problems.add(
+        `${isPlainObject ? "object" : "request"} ${name}: revision ${revision} stored it, and it is not there`,
+      );
     }
   }
 }

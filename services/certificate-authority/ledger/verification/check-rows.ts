@@ -1,5 +1,6 @@
 import { sha256Hex } from "../audit-chain.ts";
 import type { Connection } from "../connection.ts";
+import { objectContent } from "../object-writes.ts";
 import { auditSql } from "../tables/audit-table.ts";
 import {
   bootstrapTokenContent,
@@ -14,6 +15,11 @@ import { readEntry } from "./audit-entry.ts";
 import type { Problems } from "./problems.ts";
 
 export const rowsSql = {
+  objects:
+    "SELECT key, uid, objects.revision AS revision, audit_sequence AS auditSequence, changes.name AS loggedKey, " +
+    "changes.type AS type, object FROM objects LEFT JOIN changes ON changes.revision = objects.revision " +
+    "WHERE key > ? ORDER BY key",
+  newestOfKey: "SELECT max(revision) FROM changes INDEXED BY changes_by_name WHERE name = ?",
   certificates: `SELECT id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS} FROM certificates WHERE id > ? ORDER BY id`,
   decisions: `SELECT id, ${DECISION_COLUMNS} FROM decisions WHERE id > ? ORDER BY id`,
   repeatedSerials:
@@ -71,6 +77,35 @@ export function checkAdministrativeRows(connection: Connection, problems: Proble
   for (const row of connection.prepare<[string], StoredBootstrapTokenRow>(bootstrapTokensSql.all).iterate("")) {
     if (!isVouchedFor(row.auditSequence, "token", row.id, bootstrapTokenContent(row))) {
       problems.add(`bootstrap token ${row.id}: no audit entry records it as it is stored`);
+    }
+  }
+}
+
+interface ObjectToCheck {
+  readonly key: string;
+  readonly uid: string;
+  readonly revision: number;
+  readonly auditSequence: number;
+  readonly loggedKey: string | null;
+  readonly type: string | null;
+  readonly object: string | null;
+}
+
+/** Each plain object against the change that holds it and the audit entry of its last write. */
+export function checkPlainObjects(connection: Connection, problems: Problems): undefined {
+  const bySequence = connection.prepare<[number], { payload: string }>(auditSql.bySequence);
+  const newestOfKey = connection.prepare<[string], number>(rowsSql.newestOfKey).pluck();
+  for (const row of connection.prepare<[string], ObjectToCheck>(rowsSql.objects).iterate("")) {
+    const { key, uid, revision, auditSequence, loggedKey, type, object } = row;
+    const isNewest = newestOfKey.get(key) === revision;
+    if (object === null || loggedKey !== key || type === "DELETED" || !isNewest) {
+      problems.add(`object ${key}: it is not what the change log says it became`);
+      continue;
+    }
+    const payload = bySequence.get(auditSequence)?.payload;
+    const entry = payload === undefined ? undefined : readEntry(payload);
+    if (entry?.content !== objectContent(key, uid, object)) {
+      problems.add(`object ${key}: no audit entry records it as it is stored`);
     }
   }
 }

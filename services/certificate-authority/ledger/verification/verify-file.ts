@@ -7,7 +7,7 @@ import { requireKnownHistory } from "../migrations/migrate.ts";
 import { sqliteCodeOf } from "../sqlite-error.ts";
 import { checkChain } from "./check-chain.ts";
 import { checkRequests } from "./check-requests.ts";
-import { checkAdministrativeRows, checkCertificates, checkDecisions } from "./check-rows.ts";
+import { checkAdministrativeRows, checkCertificates, checkDecisions, checkPlainObjects } from "./check-rows.ts";
 import { createProblems, type Problems } from "./problems.ts";
 
 /**
@@ -47,6 +47,7 @@ function verifyConnection(connection: Connection, file: string): LedgerVerificat
     () => ({ certificates: checkCertificates(connection, problems) }),
     () => ({ decisions: checkDecisions(connection, problems) }),
     () => checkAdministrativeRows(connection, problems),
+    () => checkPlainObjects(connection, problems),
   ];
   for (const step of steps) Object.assign(found, readingOn(step, problems));
   return { ...found, problems: problems.list() };

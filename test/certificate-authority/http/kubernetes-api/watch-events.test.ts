@@ -1,4 +1,8 @@
 import { expect, test } from "@jest/globals";
+import {
+  type CsrApiDependencies,
+  csrApi,
+} from "../../../../services/certificate-authority/http/kubernetes-api/csr-resource.ts";
 import { watchEvents } from "../../../../services/certificate-authority/http/kubernetes-api/watch-events.ts";
 import { WatchFrameDecoder } from "../../../../services/shared/kubernetes/watch-frames.ts";
 import { SettableClock } from "../../../fakes/settable-clock.ts";
@@ -7,7 +11,8 @@ const ENDS = { "k8s.io/initial-events-end": "true" };
 
 function eventsIn(format: "json" | "protobuf") {
   const rendering = { format, pretty: false, conversion: "none", conversionVersion: "v1", includeObject: "Metadata" };
-  return watchEvents(rendering as Parameters<typeof watchEvents>[0], new SettableClock());
+  const { type } = csrApi({} as CsrApiDependencies);
+  return watchEvents(type, rendering as Parameters<typeof watchEvents>[1], new SettableClock());
 }
 
 function read(format: "json" | "protobuf", octets: Buffer): unknown {

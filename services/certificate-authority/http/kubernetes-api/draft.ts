@@ -1,12 +1,19 @@
-import { type DecodedBody, decodeBody, decodeValue, type WireFormat } from "../../../shared/kubernetes/decode-body.ts";
+import {
+  type DecodedBody,
+  decodeBody,
+  decodeValue,
+  type ExpectedType,
+  type WireFormat,
+} from "../../../shared/kubernetes/decode-body.ts";
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import type { OwnerReference } from "../../../shared/kubernetes/object-meta.ts";
-import { CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
-import type { CsrDraft, DraftCondition, DraftMeta, DraftSpec, DraftStatus } from "../../domain/draft.ts";
+import type { ApiObject } from "../../domain/api-object.ts";
+import type { DraftMeta } from "../../domain/draft.ts";
 import { isSameValue } from "../../domain/same-value.ts";
+import { apiVersionOf, type MetaDraft, type ResourceType } from "./resource-api.ts";
 
-export interface DecodedDraft {
-  readonly draft: CsrDraft;
+export interface DecodedDraft<Draft> {
+  readonly draft: Draft;
   readonly strictErrors: readonly string[];
   /** What the client is told whatever it wants to be told of fields. */
   readonly warnings: readonly string[];
@@ -15,39 +22,48 @@ export interface DecodedDraft {
 /** A client that sends it claims to have seen nothing in particular. */
 const ANY_REVISION = "0";
 
-const CSR_TYPE = { apiVersion: CSR_API_VERSION, kind: CSR_KIND };
-
 /**
- * Reads a request body as a CertificateSigningRequest.
+ * Reads a request body as an object of this type.
  * @throws {StatusError} BadRequest when it is none.
  */
-export function decodeCsrBody(format: WireFormat, body: Buffer): DecodedDraft {
-  return toDraft(decodeBody(format, body, CSR_TYPE));
+export function decodeDraft<T extends ApiObject, Draft extends MetaDraft>(
+  type: ResourceType<T, Draft>,
+  format: WireFormat,
+  body: Buffer,
+): DecodedDraft<Draft> {
+  return toDraft(type, decodeBody(format, body, expectedOf(type)));
 }
 
 /**
- * Reads a JSON value, such as the outcome of a patch, as a CertificateSigningRequest.
+ * Reads a JSON value, such as the outcome of a patch, as an object of this type.
  * @throws {StatusError} BadRequest when it is none.
  */
-export function decodeCsrValue(value: unknown, duplicates: readonly string[]): DecodedDraft {
-  return toDraft(decodeValue(value, duplicates, CSR_TYPE));
+export function decodeDraftValue<T extends ApiObject, Draft extends MetaDraft>(
+  type: ResourceType<T, Draft>,
+  value: unknown,
+  duplicates: readonly string[],
+): DecodedDraft<Draft> {
+  return toDraft(type, decodeValue(value, duplicates, expectedOf(type)));
 }
 
-/** What decoding leaves: each field has its type or is missing. */
-interface DecodedCsr {
-  readonly metadata?: Partial<DraftMeta>;
-  readonly spec?: Partial<DraftSpec>;
-  readonly status?: { readonly conditions?: readonly Partial<DraftCondition>[]; readonly certificate?: string };
+const expectedTypes = new WeakMap<object, ExpectedType>();
+
+function expectedOf<T extends ApiObject, Draft extends MetaDraft>(type: ResourceType<T, Draft>): ExpectedType {
+  let expected = expectedTypes.get(type);
+  if (expected === undefined) {
+    expected = { apiVersion: apiVersionOf(type), kind: type.names.kind };
+    expectedTypes.set(type, expected);
+  }
+  return expected;
 }
 
-function toDraft({ object, strictErrors }: DecodedBody): DecodedDraft {
-  const { metadata = {}, spec, status } = object as JsonObject & DecodedCsr;
+function toDraft<T extends ApiObject, Draft extends MetaDraft>(
+  type: ResourceType<T, Draft>,
+  { object, strictErrors }: DecodedBody,
+): DecodedDraft<Draft> {
+  const { metadata = {} } = object as JsonObject & { metadata?: Partial<DraftMeta> };
   const { owners, warnings } = distinctOwners((metadata.ownerReferences ?? []).map(ownerReference));
-  return {
-    draft: { metadata: draftMeta(metadata, owners), spec: draftSpec(spec ?? {}), status: draftStatus(status) },
-    strictErrors,
-    warnings,
-  };
+  return { draft: type.toDraft(draftMeta(metadata, owners), object), strictErrors, warnings };
 }
 
 /** Source: kubernetes staging/src/k8s.io/apiserver/pkg/endpoints/handlers/rest.go (dedupOwnerReferences). */
@@ -79,17 +95,4 @@ function draftMeta(metadata: Partial<DraftMeta>, ownerReferences: readonly Owner
 
 function ownerReference(reference: Partial<OwnerReference>): OwnerReference {
   return { apiVersion: "", kind: "", name: "", uid: "", ...reference };
-}
-
-function draftSpec(spec: Partial<DraftSpec>): DraftSpec {
-  const { request = "", signerName = "", expirationSeconds, usages = [] } = spec;
-  return { request, signerName, usages, ...(expirationSeconds !== undefined && { expirationSeconds }) };
-}
-
-function draftStatus(status: DecodedCsr["status"]): DraftStatus {
-  return { conditions: (status?.conditions ?? []).map(draftCondition), certificate: status?.certificate ?? "" };
-}
-
-function draftCondition(condition: Partial<DraftCondition>): DraftCondition {
-  return { type: "", status: "", reason: "", message: "", ...condition };
 }
