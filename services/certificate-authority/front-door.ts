@@ -7,6 +7,7 @@ import { VERSION } from "../shared/version.ts";
 import type { Access } from "./access/access.ts";
 import type { Audit } from "./access/audit/audit.ts";
 import type { createRateLimiter } from "./access/rate-limiter.ts";
+import type { RbacRegistries } from "./access/rbac/registries.ts";
 import type { Configuration } from "./configuration.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
 import type { EncryptionAtRest } from "./domain/encryption.ts";
@@ -40,6 +41,7 @@ export interface FrontDoorDependencies {
   readonly configuration: Configuration;
   readonly ledger: Ledger;
   readonly access: Access;
+  readonly rbac: RbacRegistries;
   readonly issuance: Issuance;
   readonly metrics: Metrics;
   readonly identity: ReturnType<typeof ownIdentity>;
@@ -131,6 +133,11 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
   const csrDependencies = { requests: ledger.requests, issuance, watches, clock, logger };
   const app = createApp(edge, [
     ...kubernetesApi.routes(csrDependencies),
+    ...kubernetesApi.rbacRoutes({
+      clusterRoles: { store: ledger.clusterRoles, registry: deps.rbac.clusterRoles },
+      clusterRoleBindings: { store: ledger.clusterRoleBindings, registry: deps.rbac.clusterRoleBindings },
+      ...{ watches, clock, logger },
+    }),
     ...accessReviews.routes({ authorizer: access.authorizer, clock }),
     ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
     ...adminApi.routes({

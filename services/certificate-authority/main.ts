@@ -9,7 +9,9 @@ import { createLogger, type Logger } from "../shared/logging.ts";
 import { type Access, createAccess } from "./access/access.ts";
 import { openAudit } from "./access/audit/audit.ts";
 import { createRateLimiter } from "./access/rate-limiter.ts";
+import { openRbac } from "./access/rbac/open-rbac.ts";
 import { readRbacFiles } from "./access/rbac/read-objects.ts";
+import { createRbacRegistries } from "./access/rbac/registries.ts";
 import { type ChainLink, createChain } from "./approval/chain.ts";
 import { kubeletClientHook } from "./approval/hooks/kubelet-client.ts";
 import { manualHook } from "./approval/hooks/manual.ts";
@@ -125,6 +127,9 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   const unguarded = createSigner({ issuers: issuers.directory.signing, workers, clock, logger });
   const signer = audit?.guard ? { ...unguarded, signer: guardedSigner(unguarded.signer, audit.guard) } : unguarded;
   const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
+  const { clusterRoles, clusterRoleBindings } = ledger;
+  const stores = { clusterRoles, clusterRoleBindings };
+  const policy = await openRbac({ ...stores, files: rbacObjects, clock, logger, newUid: randomUUID });
   const access = createAccess({
     authentication: configuration.authentication,
     authorization: configuration.authorization,
@@ -134,10 +139,14 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     tokenHashKey: custody.deriveKey("bootstrap-token-hash"),
     readCertificate: signer.readCertificate,
     isRevoked: (fingerprint) => ledger.certificates.isRevoked(fingerprint),
-    rbacObjects,
+    policy,
     clock,
     logger,
     rateLimiter,
+  });
+  const rbac = createRbacRegistries({
+    ...{ ...stores, policy, clock, newNameSuffix, newUid: randomUUID },
+    authorizer: access.authorizer,
   });
   const { certificates } = ledger;
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
@@ -150,7 +159,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     clock,
   });
   return {
-    ...{ ledger, issuers, signer, access, issuance, keyLists, metrics, identity, rateLimiter, audit },
+    ...{ ledger, issuers, signer, access, rbac, issuance, keyLists, metrics, identity, rateLimiter, audit },
     clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
     configuredIssuers: issuerAdministration({
       ...{ settings: configuration, live: issuers, custody, clock },

@@ -62,6 +62,7 @@ describeEach("kubectl $version", (binary) => {
       "authentication.k8s.io/v1beta1",
       "authorization.k8s.io/v1",
       "certificates.k8s.io/v1",
+      "rbac.authorization.k8s.io/v1",
     ]);
   });
 

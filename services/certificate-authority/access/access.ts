@@ -12,9 +12,8 @@ import { type AuthorizerParts, createAuthorizers } from "./authorization/create.
 import type { AuthorizerSettings } from "./authorization/settings.ts";
 import type { ClientCertificateFields } from "./client-certificate.ts";
 import { impersonate } from "./impersonation.ts";
-import type { PolicyRule, RbacObject } from "./rbac/objects.ts";
-import { compilePolicy } from "./rbac/policy.ts";
-import { withStockObjects } from "./rbac/stock-objects.ts";
+import type { PolicyRule } from "./rbac/objects.ts";
+import type { RbacPolicy } from "./rbac/policy.ts";
 import { createTokenAdministration, type TokenAdministration } from "./token-administration.ts";
 
 export interface Identity {
@@ -48,8 +47,8 @@ export interface AccessDependencies {
   readonly readCertificate: (der: Uint8Array) => ClientCertificateFields;
   /** By fingerprint, lower-case hex; without it no certificate is. */
   readonly isRevoked?: (fingerprint: string) => boolean;
-  /** The administrator's own; the stock roles and bindings are laid under them. */
-  readonly rbacObjects: readonly RbacObject[];
+  /** Roles and bindings, prepared for asking. */
+  readonly policy: RbacPolicy;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
   /** Slows down guessing of bearer tokens. */
@@ -77,16 +76,15 @@ const MIN_HASH_KEY_BYTES = 32;
 /**
  * Builds the room that answers who is calling and whether they may.
  *
- * @throws {RbacObjectsError} when a binding names a role that does not exist; AuthenticationSetupError or KubeconfigError
- *   when a file that an authenticator or authorizer needs cannot be used.
+ * @throws {AuthenticationSetupError} or {KubeconfigError} when a file that an authenticator or authorizer needs cannot be
+ *   used.
  */
 export function createAccess(deps: AccessDependencies): Access {
-  const { tokens, clock, logger } = deps;
+  const { tokens, clock, logger, policy } = deps;
   if (deps.tokenHashKey.length < MIN_HASH_KEY_BYTES) {
     throw new Error(`tokenHashKey must have at least ${MIN_HASH_KEY_BYTES} bytes`);
   }
   const tokenHashKey = createSecretKey(deps.tokenHashKey);
-  const policy = compilePolicy(withStockObjects(deps.rbacObjects));
   const authorization = deps.authorization ?? DEFAULT_AUTHORIZATION;
   const observe = deps.observeWebhook;
   const decide = chainAuthorizers(createAuthorizers(authorization, { rbac: policy, clock, logger, observe }));

@@ -3,6 +3,14 @@ import type { UserInfo } from "../../shared/user-info.ts";
 /** Bound to `cluster-admin` by a stock binding: every right here, none in a cluster whose CA was imported. */
 export const ADMINISTRATORS_GROUP = "gatehouse:administrators";
 
+/** Kubernetes' group of that kind and ours. Whatever roles and webhooks say, somebody can put them right. */
+const PRIVILEGED_GROUPS: readonly string[] = ["system:masters", ADMINISTRATORS_GROUP];
+
+/** The group by which a user may do everything; undefined for everybody else. */
+export function privilegedGroupOf({ groups }: Pick<UserInfo, "groups">): string | undefined {
+  return PRIVILEGED_GROUPS.find((name) => groups.includes(name));
+}
+
 /** What a caller wants to do: an API resource, or a path that is none. */
 export type AccessAttributes =
   | {

@@ -297,6 +297,8 @@ function forbidden(user: UserInfo, info: RequestInfo): StatusError {
 
 /** Metrics labels are a closed set: a path that is no resource of ours counts under its first segment. */
 const KNOWN_RESOURCES = new Set([
+  "clusterrolebindings",
+  "clusterroles",
   "certificatesigningrequests",
   "selfsubjectaccessreviews",
   "selfsubjectrulesreviews",

@@ -44,6 +44,9 @@ const META_KINDS: ReadonlySet<string> = new Set([
 
 const KINDS_BY_API_VERSION: Readonly<Record<string, readonly string[]>> = {
   "certificates.k8s.io/v1": ["CertificateSigningRequest", "CertificateSigningRequestList"],
+  "rbac.authorization.k8s.io/v1": [
+    ...["ClusterRole", "ClusterRoleList", "ClusterRoleBinding", "ClusterRoleBindingList"],
+  ],
   "authentication.k8s.io/v1": ["SelfSubjectReview"],
   "authentication.k8s.io/v1beta1": ["SelfSubjectReview"],
   "authorization.k8s.io/v1": ["SubjectAccessReview", "SelfSubjectAccessReview", "SelfSubjectRulesReview"],

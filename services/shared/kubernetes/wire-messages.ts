@@ -4,7 +4,7 @@
  * string, `ExtraValue` a list of strings, and `ManagedFieldsEntry` is accepted and dropped.
  *
  * Sources: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto and
- * staging/src/k8s.io/api/{certificates,authentication,authorization}/v1/generated.proto.
+ * staging/src/k8s.io/api/{certificates,authentication,authorization,rbac}/v1/generated.proto.
  */
 export const WIRE_MESSAGES = `
 syntax = "proto2";
@@ -68,6 +68,28 @@ message CertificateSigningRequest {
 message CertificateSigningRequestList {
   optional ListMeta metadata = 1; repeated CertificateSigningRequest items = 2;
 }
+
+message PolicyRule {
+  repeated string verbs = 1; repeated string apiGroups = 2; repeated string resources = 3;
+  repeated string resourceNames = 4; repeated string nonResourceURLs = 5;
+}
+message LabelSelectorRequirement { optional string key = 1; optional string operator = 2; repeated string values = 3; }
+message LabelSelector {
+  map<string, string> matchLabels = 1; repeated LabelSelectorRequirement matchExpressions = 2;
+}
+message AggregationRule { repeated LabelSelector clusterRoleSelectors = 1; }
+message ClusterRole {
+  optional ObjectMeta metadata = 1; repeated PolicyRule rules = 2; optional AggregationRule aggregationRule = 3;
+}
+message ClusterRoleList { optional ListMeta metadata = 1; repeated ClusterRole items = 2; }
+message Subject {
+  optional string kind = 1; optional string apiGroup = 2; optional string name = 3; optional string namespace = 4;
+}
+message RoleRef { optional string apiGroup = 1; optional string kind = 2; optional string name = 3; }
+message ClusterRoleBinding {
+  optional ObjectMeta metadata = 1; repeated Subject subjects = 2; optional RoleRef roleRef = 3;
+}
+message ClusterRoleBindingList { optional ListMeta metadata = 1; repeated ClusterRoleBinding items = 2; }
 
 message UserInfo {
   optional string username = 1; optional string uid = 2; repeated string groups = 3;

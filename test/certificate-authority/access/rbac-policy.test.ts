@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { RbacObject } from "../../../services/certificate-authority/access/rbac/objects.ts";
-import { compilePolicy } from "../../../services/certificate-authority/access/rbac/policy.ts";
+import { compilePolicy, requireRoles } from "../../../services/certificate-authority/access/rbac/policy.ts";
 import type { AccessAttributes } from "../../../services/certificate-authority/domain/authorization.ts";
 import type { UserInfo } from "../../../services/shared/user-info.ts";
 import { clusterRole, clusterRoleBinding, policyRule, subject } from "../../builders/rbac.ts";
@@ -143,13 +143,18 @@ test("the reason names binding, role and subject; a refusal has none", () => {
   expect(policy.decide(user("bob"), onResource())).toEqual({ allowed: false, reason: "" });
 });
 
-test("system:masters may do everything without any binding", () => {
-  const root = user("root", "system:masters");
-  expect(compilePolicy([]).decide(root, onResource({ verb: "sign", resource: "signers" }))).toEqual({
-    allowed: true,
-    reason: 'group "system:masters" has every right',
-  });
-  expect(compilePolicy([]).decide(root, onPath("delete", "/v1/ledger")).allowed).toBe(true);
+test.each(["system:masters", "gatehouse:administrators"])("%s hold every rule without any binding", (group) => {
+  const rules = compilePolicy([]).rulesFor(user("root", group), "");
+  expect(rules).toEqual([
+    policyRule({ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }),
+    policyRule({ verbs: ["*"], nonResourceURLs: ["*"] }),
+  ]);
+  expect(compilePolicy([]).rulesFor(user(group), "")).toEqual([]);
+});
+
+test("what a ClusterRole grants can be asked", () => {
+  expect(compilePolicy([reader]).rulesOfClusterRole("reader")).toEqual(reader.rules);
+  expect(compilePolicy([reader]).rulesOfClusterRole("gone")).toBeUndefined();
 });
 
 test("a RoleBinding grants in its namespace only, by a Role of that namespace or a ClusterRole", () => {
@@ -197,8 +202,9 @@ test.each([
       },
     ],
   },
-])("a binding to $name is refused", ({ objects }) => {
-  expect(() => compilePolicy(objects)).toThrow(/"b" refers to (Cluster)?Role "(gone|r)", which does not exist/);
+])("a binding to $name grants nothing, and is refused where files are read", ({ objects }) => {
+  expect(compilePolicy(objects).rulesFor(user("a"), "two")).toEqual([]);
+  expect(() => requireRoles(objects, objects)).toThrow(/"b" refers to (Cluster)?Role "(gone|r)", which does not exist/);
 });
 
 test("an aggregating role has the rules of every role its selectors reach, and not its own", () => {

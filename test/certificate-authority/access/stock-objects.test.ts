@@ -1,11 +1,12 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { compilePolicy } from "../../../services/certificate-authority/access/rbac/policy.ts";
+import { compilePolicy, requireRoles } from "../../../services/certificate-authority/access/rbac/policy.ts";
 import { readRbacFiles } from "../../../services/certificate-authority/access/rbac/read-objects.ts";
-import { STOCK_OBJECTS, withStockObjects } from "../../../services/certificate-authority/access/rbac/stock-objects.ts";
+import { STOCK_OBJECTS } from "../../../services/certificate-authority/access/rbac/stock-objects.ts";
 import type { AccessAttributes } from "../../../services/certificate-authority/domain/authorization.ts";
 import { ANONYMOUS, type UserInfo } from "../../../services/shared/user-info.ts";
+import { withStockObjects } from "../../builders/rbac.ts";
 import { bootstrapper, node, onPath, onResource, user } from "../../builders/users.ts";
 
 const RBAC_DIRECTORY = "config/rbac";
@@ -102,7 +103,8 @@ test("an object of an administrator takes the stock one's place", () => {
 test("every example file loads", () => {
   const files = readdirSync(RBAC_DIRECTORY).map((file) => join(RBAC_DIRECTORY, file));
   expect(files).toHaveLength(6);
-  compilePolicy(withStockObjects(readRbacFiles(files)));
+  const objects = readRbacFiles(files);
+  requireRoles(objects, withStockObjects(objects));
 });
 
 test.each<[file: string, who: UserInfo, what: AccessAttributes, allowed: boolean]>([

@@ -69,13 +69,7 @@ const names: fc.Arbitrary<IntentArguments> = fc.record({
   }),
   sans: fc.record({
     dnsNames: some(...hosts),
-    emailAddresses: some(
-      "root@example.com",
-      "a@example.com",
-      "a@b.example.com",
-      "x@example.org",
-      "no",
-    ),
+    emailAddresses: some("root@example.com", "a@example.com", "a@b.example.com", "x@example.org", "no"),
     ipAddresses: some(
       "10.1.2.3",
       "10.200.0.1",
@@ -99,7 +93,14 @@ const names: fc.Arbitrary<IntentArguments> = fc.record({
 const ambiguous: fc.Arbitrary<IntentArguments> = fc.record({
   sans: fc.record({
     dnsNames: some("*.example.com", "*.com", "a*.example.com", "example.com.", "*.a.example.com", "a.example.com"),
-    emailAddresses: some("ROOT@example.com", "Root@example.com", "a@b@example.com", "@example.com", "a@", "a@example.com"),
+    emailAddresses: some(
+      "ROOT@example.com",
+      "Root@example.com",
+      "a@b@example.com",
+      "@example.com",
+      "a@",
+      "a@example.com",
+    ),
     ipAddresses: some("::ffff:10.1.2.3", "0.0.0.0", "255.255.255.255"),
     uris: some(
       ...["https://u@example.com/", "https://example.com.", "https://10.0.0.1/", "https://[fd00::1]/"],

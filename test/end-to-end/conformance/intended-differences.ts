@@ -78,6 +78,13 @@ const BLAME: readonly IntendedDifference[] = [
     ],
   },
   {
+    reason:
+      "what is wrong with a request is the client's to know: a binding without role is invalid, not a mistake of ours",
+    ours: "422 Invalid",
+    theirs: "500 Failure",
+    rows: ["rbac: bind no role", "rbac: bind an empty role"],
+  },
+  {
     reason: "a resourceVersion that no object can have is not that of this one",
     ours: "409 Conflict",
     theirs: "500 Failure",

@@ -15,6 +15,10 @@ export const SUBJECTS = {
   domainSigner: "/O=conformance:editors/O=conformance:domain-signers/CN=domain-signer",
   deleter: "/O=conformance:deleters/CN=deleter",
   impersonator: "/O=conformance:impersonators/CN=impersonator",
+  granter: "/O=conformance:granters/CN=granter",
+  escalator: "/O=conformance:granters/O=conformance:escalators/CN=escalator",
+  binder: "/O=conformance:granters/O=conformance:binders/CN=binder",
+  replacer: "/O=conformance:replacers/CN=replacer",
   node: "/O=system:nodes/CN=system:node:worker-1",
   nodeByNameOnly: "/O=conformance:creators/CN=system:node:worker-1",
   nobodyNamed: "/O=conformance:admins",
@@ -26,6 +30,8 @@ export type UserName = keyof typeof SUBJECTS;
 const CSR = { apiGroups: ["certificates.k8s.io"], resources: ["certificatesigningrequests"] };
 const SUBRESOURCES = ["certificatesigningrequests/approval", "certificatesigningrequests/status"];
 const READ = ["get", "list", "watch"];
+
+const RBAC = { apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles", "clusterrolebindings"] };
 
 const signers = (verb: string, ...resourceNames: readonly string[]) => ({
   apiGroups: ["certificates.k8s.io"],
@@ -41,6 +47,16 @@ const RULES: Readonly<Record<string, readonly object[]>> = {
     { nonResourceURLs: ["*"], verbs: ["*"] },
   ],
   readers: [{ ...CSR, verbs: READ }],
+  granters: [
+    { ...RBAC, verbs: [...READ, "create", "update", "patch", "delete"] },
+    { ...CSR, verbs: READ },
+    { apiGroups: ["example.com"], resources: ["*/scale", "things"], verbs: ["update"], resourceNames: ["a", "b"] },
+    { apiGroups: ["all.example.com"], resources: ["*"], verbs: ["*"] },
+    { nonResourceURLs: ["/example/*", "/one"], verbs: ["get", "post"] },
+  ],
+  escalators: [{ ...RBAC, resources: ["clusterroles"], verbs: ["escalate"] }],
+  binders: [{ ...RBAC, resources: ["clusterroles"], verbs: ["bind"], resourceNames: ["cluster-admin"] }],
+  replacers: [{ ...RBAC, verbs: [...READ, "update", "patch"] }],
   creators: [{ ...CSR, verbs: ["create"] }],
   editors: [
     { ...CSR, verbs: [...READ, "update", "patch"] },

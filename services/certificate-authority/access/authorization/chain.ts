@@ -1,5 +1,5 @@
 import type { UserInfo } from "../../../shared/user-info.ts";
-import { type AccessAttributes, type AccessDecision, ADMINISTRATORS_GROUP } from "../../domain/authorization.ts";
+import { type AccessAttributes, type AccessDecision, privilegedGroupOf } from "../../domain/authorization.ts";
 
 /** One of several that are asked. */
 export interface ChainedAuthorizer {
@@ -7,15 +7,12 @@ export interface ChainedAuthorizer {
   decide(user: UserInfo, attributes: AccessAttributes): AccessDecision | Promise<AccessDecision>;
 }
 
-/** Kubernetes' group of that kind and ours. Whatever roles and webhooks say, somebody can put them right. */
-const PRIVILEGED_GROUPS: readonly string[] = ["system:masters", ADMINISTRATORS_GROUP];
-
 const NO_OPINION: AccessDecision = { allowed: false, reason: "" };
 
 /** Allows members of the privileged groups everything. */
 export const privilegedGroups: ChainedAuthorizer = {
-  decide({ groups }) {
-    const group = PRIVILEGED_GROUPS.find((name) => groups.includes(name));
+  decide(user) {
+    const group = privilegedGroupOf(user);
     return group === undefined ? NO_OPINION : { allowed: true, reason: `group "${group}" has every right` };
   },
 };

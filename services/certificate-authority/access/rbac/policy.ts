@@ -1,10 +1,11 @@
 import type { UserInfo } from "../../../shared/user-info.ts";
-import type { AccessAttributes, AccessDecision } from "../../domain/authorization.ts";
+import { type AccessAttributes, type AccessDecision, privilegedGroupOf } from "../../domain/authorization.ts";
 import { serviceAccountUsername } from "../service-account.ts";
 import { selectorMatches } from "./label-selector.ts";
 import { type CompiledRule, combinedResourceOf, compileRule, ruleAllows } from "./matcher.ts";
 import {
   type BindingObject,
+  FULL_AUTHORITY,
   objectKey,
   type PolicyRule,
   type RbacObject,
@@ -13,15 +14,14 @@ import {
 } from "./objects.ts";
 import { RbacObjectsError } from "./read-objects.ts";
 
-/** Members may do everything, whatever the roles say, as in kube-apiserver. */
-const PRIVILEGED_GROUP = "system:masters";
-
 /** RBAC objects prepared for asking; immutable. */
 export interface RbacPolicy {
   /** Denied unless a binding's role allows it; the reason names binding, role and subject. */
   decide(user: UserInfo, attributes: AccessAttributes): AccessDecision;
   /** Every rule that applies to the user, cluster-wide and, when `namespace` is not empty, in that namespace. */
   rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[];
+  /** What a ClusterRole grants, aggregated rules included; undefined when there is none of that name. */
+  rulesOfClusterRole(name: string): readonly PolicyRule[] | undefined;
 }
 
 /** What a subject gains by one binding. */
@@ -46,33 +46,34 @@ const CLUSTER = "";
 
 /**
  * Indexes bindings by subject, so that a question costs what the asking user's own bindings cost, however many others
- * there are.
- *
- * @throws {RbacObjectsError} when a binding names a role that does not exist.
+ * there are. A binding to a role that does not exist grants nothing.
  */
 export function compilePolicy(objects: readonly RbacObject[]): RbacPolicy {
   const roles = resolveRoles(objects.filter(isRole));
   const scopes = new Map<string, Scope>();
-  const dangling: string[] = [];
   for (const binding of objects.filter(isBinding)) {
     const role = roles.get(roleKey(binding));
-    if (role === undefined) {
-      const { kind, name, roleRef } = binding;
-      dangling.push(`${kind} "${name}" refers to ${roleRef.kind} "${roleRef.name}", which does not exist`);
-      continue;
-    }
+    if (role === undefined) continue;
     for (const subject of binding.subjects) addGrant(scopeOf(scopes, binding.namespace), binding, subject, role);
   }
-  if (dangling.length > 0) throw new RbacObjectsError(dangling);
-  return policyOver(scopes);
+  return policyOver(scopes, roles);
 }
 
-function policyOver(scopes: ReadonlyMap<string, Scope>): RbacPolicy {
+/** @throws {RbacObjectsError} when a binding names a role that does not exist. */
+export function requireRoles(bindings: readonly RbacObject[], objects: readonly RbacObject[]): void {
+  const roles = new Set(objects.filter(isRole).map(objectKey));
+  const dangling = bindings.filter(isBinding).filter((binding) => !roles.has(roleKey(binding)));
+  if (dangling.length === 0) return;
+  throw new RbacObjectsError(
+    dangling.map(({ kind, name, roleRef }) => {
+      return `${kind} "${name}" refers to ${roleRef.kind} "${roleRef.name}", which does not exist`;
+    }),
+  );
+}
+
+function policyOver(scopes: ReadonlyMap<string, Scope>, roles: ReadonlyMap<string, ResolvedRole>): RbacPolicy {
   return {
     decide(user, attributes) {
-      if (user.groups.includes(PRIVILEGED_GROUP)) {
-        return { allowed: true, reason: `group "${PRIVILEGED_GROUP}" has every right` };
-      }
       const namespace = attributes.kind === "resource" ? attributes.namespace : "";
       const question = { attributes, combinedResource: combinedResourceOf(attributes) };
       const grant =
@@ -82,8 +83,10 @@ function policyOver(scopes: ReadonlyMap<string, Scope>): RbacPolicy {
     },
     rulesFor(user, namespace) {
       const grants = scopesOf(scopes, namespace).flatMap((scope) => [...grantsOf(scope, user)]);
-      return [...new Set(grants.flatMap(({ role }) => role.rules))];
+      const own = privilegedGroupOf(user) === undefined ? [] : FULL_AUTHORITY;
+      return [...new Set([...own, ...grants.flatMap(({ role }) => role.rules)])];
     },
+    rulesOfClusterRole: (name) => roles.get(objectKey({ kind: "ClusterRole", name, namespace: "" }))?.rules,
   };
 }
 

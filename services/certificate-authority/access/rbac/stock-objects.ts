@@ -1,5 +1,5 @@
 import { ADMINISTRATORS_GROUP } from "../../domain/authorization.ts";
-import { type BindingObject, objectKey, type PolicyRule, type RbacObject, type RoleObject } from "./objects.ts";
+import { type BindingObject, FULL_AUTHORITY, type PolicyRule, type RbacObject, type RoleObject } from "./objects.ts";
 
 const CSR_GROUP = "certificates.k8s.io";
 const SIGNERS = [
@@ -72,7 +72,7 @@ const certificateController = role(
  * Source: kubernetes plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata, cmd/kubeadm/app/phases/bootstraptoken/node.
  */
 export const STOCK_OBJECTS: readonly RbacObject[] = [
-  role("cluster-admin", resources(["*"], "*", ["*"]), paths(["*"], ["*"])),
+  role("cluster-admin", ...FULL_AUTHORITY),
   role(
     "system:basic-user",
     resources(["create"], "authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
@@ -103,11 +103,3 @@ export const STOCK_OBJECTS: readonly RbacObject[] = [
     "system:nodes",
   ),
 ];
-
-/**
- * The stock objects with an administrator's own laid over them: one of the same kind and name takes the stock one's
- * place, so that a default can be narrowed (a binding without subjects grants nothing).
- */
-export function withStockObjects(own: readonly RbacObject[]): readonly RbacObject[] {
-  return [...new Map([...STOCK_OBJECTS, ...own].map((object) => [objectKey(object), object])).values()];
-}

@@ -101,6 +101,7 @@ const DELETE_OPTIONS = object(
   [
     { group: "", version: "v1", kind: "DeleteOptions" },
     { group: "certificates.k8s.io", version: "v1", kind: "DeleteOptions" },
+    { group: "rbac.authorization.k8s.io", version: "v1", kind: "DeleteOptions" },
   ],
 );
 

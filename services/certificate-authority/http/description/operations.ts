@@ -52,7 +52,7 @@ const WRITE = [PRETTY, DRY_RUN, FIELD_MANAGER, FIELD_VALIDATION];
 
 const SELECT = [
   query("labelSelector", text("Only objects whose labels fit this selector.")),
-  query("fieldSelector", text("Only objects whose metadata.name or spec.signerName fits this selector.")),
+  query("fieldSelector", text("Only objects whose metadata.name, or spec.signerName of requests, fits this selector.")),
   query("limit", integer("int64", "At most so many objects in one answer; metadata.continue tells how to go on.")),
   query("continue", text("Token from the previous page's metadata.continue.")),
   query("resourceVersion", text("Revision the answer must not be older than; for a watch, the one to start after.")),

@@ -8,12 +8,13 @@ import { META_SCHEMAS } from "./meta-schemas.ts";
 import { openApiV2 } from "./open-api-v2.ts";
 import { encodeOpenApiV2, OPEN_API_V2_PROTOBUF, OPEN_API_V2_PROTOBUF_ASKED } from "./open-api-v2-protobuf.ts";
 import { openApiV3 } from "./open-api-v3.ts";
+import { RBAC_SCHEMAS } from "./rbac-schemas.ts";
 import { REVIEW_SCHEMAS } from "./review-schemas.ts";
 import type { Json, Schemas } from "./schema.ts";
 import { SERVED } from "./served-resources.ts";
 import { kubernetesVersion, versionInfo } from "./version-info.ts";
 
-const SCHEMAS: Schemas = { ...META_SCHEMAS, ...CERTIFICATE_SCHEMAS, ...REVIEW_SCHEMAS };
+const SCHEMAS: Schemas = { ...META_SCHEMAS, ...CERTIFICATE_SCHEMAS, ...RBAC_SCHEMAS, ...REVIEW_SCHEMAS };
 /** A document is asked for under the hash of its content, so what was fetched once never changes. */
 const IMMUTABLE = "private, immutable, max-age=31536000";
 

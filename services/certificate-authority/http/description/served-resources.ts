@@ -1,4 +1,5 @@
 import { CERTIFICATE_REQUEST, CERTIFICATE_REQUEST_LIST } from "./certificate-schemas.ts";
+import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CLUSTER_ROLE_BINDING_LIST, CLUSTER_ROLE_LIST } from "./rbac-schemas.ts";
 
 /** A resource as discovery and OpenAPI tell of it. All of them are cluster-scoped. */
 export interface ServedResource {
@@ -21,12 +22,14 @@ export interface ServedGroupVersion {
 
 const CHANGES = ["get", "patch", "update"];
 
+const ALL_VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
 const CERTIFICATE_SIGNING_REQUESTS: ServedResource = {
   name: "certificatesigningrequests",
   singularName: "certificatesigningrequest",
   kind: "CertificateSigningRequest",
   shortNames: ["csr"],
-  verbs: ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+  verbs: ALL_VERBS,
   subresources: [
     { name: "approval", verbs: CHANGES },
     { name: "status", verbs: CHANGES },
@@ -34,6 +37,12 @@ const CERTIFICATE_SIGNING_REQUESTS: ServedResource = {
   schema: CERTIFICATE_REQUEST,
   listSchema: CERTIFICATE_REQUEST_LIST,
 };
+
+function plainResource(kind: string, schema: string, listSchema: string): ServedResource {
+  const singularName = kind.toLowerCase();
+  const names = { name: `${singularName}s`, singularName, kind, shortNames: [] };
+  return { ...names, verbs: ALL_VERBS, subresources: [], schema, listSchema };
+}
 
 function reviewResource(kind: string, schemaPrefix: string): ServedResource {
   const singularName = kind.toLowerCase();
@@ -74,4 +83,12 @@ export const SERVED: readonly ServedGroupVersion[] = [
     ],
   },
   { group: "certificates.k8s.io", version: "v1", resources: [CERTIFICATE_SIGNING_REQUESTS] },
+  {
+    group: "rbac.authorization.k8s.io",
+    version: "v1",
+    resources: [
+      plainResource("ClusterRoleBinding", CLUSTER_ROLE_BINDING, CLUSTER_ROLE_BINDING_LIST),
+      plainResource("ClusterRole", CLUSTER_ROLE, CLUSTER_ROLE_LIST),
+    ],
+  },
 ];

@@ -3,6 +3,7 @@ import { type CsrApiDependencies, csrApi } from "./csr-resource.ts";
 import { resourceHandler, resourceRoutes } from "./resource-routes.ts";
 
 export type { CsrApiDependencies } from "./csr-resource.ts";
+export { rbacRoutes } from "./rbac-resources.ts";
 export { createWatchRegistry, type WatchRegistry } from "./watch-registry.ts";
 
 /** Where Express mounts CertificateSigningRequests. */

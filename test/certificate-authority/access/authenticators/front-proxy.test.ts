@@ -5,6 +5,8 @@ import { beforeAll, expect, test } from "@jest/globals";
 import { type AccessDependencies, createAccess } from "../../../../services/certificate-authority/access/access.ts";
 import type { AuthenticatorSettings } from "../../../../services/certificate-authority/access/authenticators/settings.ts";
 import { authenticationSchema } from "../../../../services/certificate-authority/access/authenticators/settings.ts";
+import { compilePolicy } from "../../../../services/certificate-authority/access/rbac/policy.ts";
+import { STOCK_OBJECTS } from "../../../../services/certificate-authority/access/rbac/stock-objects.ts";
 import { readCertificate } from "../../../../services/certificate-authority/signer/certificate-reader.ts";
 import { CLIENT_EXTENSIONS, makeOpensslLeaf } from "../../../builders/openssl-leaf.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
@@ -76,7 +78,7 @@ function setUp(settings: object = {}, order: readonly AuthenticatorSettings[] = 
     tokens: new FakeBootstrapTokens(),
     tokenHashKey: Buffer.alloc(32, 7),
     readCertificate,
-    rbacObjects: [],
+    policy: compilePolicy(STOCK_OBJECTS),
     clock,
     logger,
   };

@@ -26,6 +26,7 @@ test("/apis lists the groups with their versions, the preferred first", async ()
     ["authentication.k8s.io", ["v1", "v1beta1"]],
     ["authorization.k8s.io", ["v1"]],
     ["certificates.k8s.io", ["v1"]],
+    ["rbac.authorization.k8s.io", ["v1"]],
   ]);
   expect(body.groups[0].preferredVersion).toEqual({ groupVersion: "authentication.k8s.io/v1", version: "v1" });
 });
@@ -76,6 +77,18 @@ test.each([
   expect(resources.every(({ verbs }) => verbs.join() === "create")).toBe(true);
 });
 
+test("/apis/rbac.authorization.k8s.io/v1 lists what may be done with roles and bindings of the cluster", async () => {
+  const { body } = await request(app).get("/apis/rbac.authorization.k8s.io/v1").expect(200);
+  const verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+  expect(body.resources).toEqual([
+    {
+      ...{ name: "clusterrolebindings", singularName: "clusterrolebinding", kind: "ClusterRoleBinding" },
+      ...{ namespaced: false, verbs },
+    },
+    { name: "clusterroles", singularName: "clusterrole", kind: "ClusterRole", namespaced: false, verbs },
+  ]);
+});
+
 test.each(["v2", "v2beta1"])("aggregated discovery %s tells everything at once", async (version) => {
   const contentType = aggregatedType(version);
   const { body } = await request(app)
@@ -85,7 +98,7 @@ test.each(["v2", "v2beta1"])("aggregated discovery %s tells everything at once",
     .expect("content-type", contentType)
     .expect("cache-control", "public");
   expect(body).toMatchObject({ kind: "APIGroupDiscoveryList", apiVersion: `apidiscovery.k8s.io/${version}` });
-  expect(body.items.at(-1)).toEqual({
+  expect(body.items.at(-2)).toEqual({
     metadata: { name: "certificates.k8s.io" },
     versions: [
       {

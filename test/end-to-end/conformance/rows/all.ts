@@ -15,6 +15,7 @@ import { ORDER } from "./order.ts";
 import { PATCH } from "./patch.ts";
 import { PATHS } from "./paths.ts";
 import { PERMISSIONS } from "./permissions.ts";
+import { RBAC } from "./rbac.ts";
 import { REVIEWS } from "./reviews.ts";
 import { UPDATE } from "./update.ts";
 import { WATCH } from "./watch.ts";
@@ -36,6 +37,7 @@ export const ALL_ROWS: readonly Row[] = [
   ...ACCEPT,
   ...BODIES,
   ...PATHS,
+  ...RBAC,
   ...REVIEWS,
   ...IDENTITY,
   ...DISCOVERY,
