@@ -3,10 +3,11 @@ import type { Logger } from "../shared/logging.ts";
 import type { Custody } from "./custody/custody.ts";
 import type { IssuerAvailability } from "./domain/issuer.ts";
 import type { Issuers, SigningIssuers } from "./domain/ports.ts";
+import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import { type IssuerDirectory, issuerDirectory } from "./issuer-directory.ts";
 import { contentOfFiles } from "./issuer-files.ts";
 import { type Selection, selectIssuers } from "./issuer-selection.ts";
-import type { SigningSettings } from "./issuer-settings.ts";
+import { issuerNameOf, type SigningSettings } from "./issuer-settings.ts";
 
 export interface LiveIssuersDependencies {
   readonly settings: SigningSettings;
@@ -126,6 +127,20 @@ export class LiveIssuers implements SigningIssuers {
     if (!isSame(former.directory, directory)) for (const listener of this.#listeners) await this.#tell(listener);
   }
 
+  /** Lifetimes that do not fit are refused where they are configured; a CA that came from elsewhere, or grew old, shows it here. */
+  #reportShortLife(name: string): void {
+    const { settings, clock, logger } = this.#deps;
+    const signerName = OUR_SIGNERS.find((ours) => issuerNameOf(ours, settings.signers) === name);
+    const availability = signerName && this.issuerFor(signerName);
+    if (availability?.kind !== "ready") return;
+    const { notAfter } = availability.issuer;
+    if (notAfter.getTime() - clock.now().getTime() >= settings.signing.maxDurationSeconds * 1000) return;
+    logger.warn(
+      { name, notAfter },
+      "certificates end with this issuer, or what is above it, before signing.maxDurationSeconds",
+    );
+  }
+
   async #tell(listener: () => Promise<void>): Promise<void> {
     try {
       await listener();
@@ -139,6 +154,7 @@ export class LiveIssuers implements SigningIssuers {
     const { logger } = this.#deps;
     for (const [name, selection] of this.#selections) {
       const before = former.get(name);
+      if (idOf(selection) !== idOf(before)) this.#reportShortLife(name);
       const problem = problemOf(selection);
       if (problem === undefined) {
         if (before !== undefined && problemOf(before) !== undefined)
@@ -158,6 +174,10 @@ export class LiveIssuers implements SigningIssuers {
 function filesOf({ issuer, issuers }: SigningSettings): readonly string[] {
   const files = [issuer, ...issuers].flatMap((one) => (one.import === undefined ? [] : Object.values(one.import)));
   return files.filter((path) => path !== undefined);
+}
+
+function idOf(selection: Selection | undefined): string | undefined {
+  return selection?.kind === "active" ? selection.chained.issuer.description.id : undefined;
 }
 
 function problemOfFiles(selection: Selection): string | undefined {

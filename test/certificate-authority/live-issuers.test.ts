@@ -343,6 +343,18 @@ describe("an issuer in files", () => {
     expect(signs(live, CLIENT)).toEqual(["second"]);
   });
 
+  test("is told when certificates end with it before their time, once", async () => {
+    put(buildIssuer("ecdsa-p256", { notAfter: new Date(clock.now().getTime() + 300 * 86_400_000) }));
+    const live = await open(settings());
+    const told = () => log.lines.filter(({ msg }) => String(msg).includes("before signing.maxDurationSeconds"));
+    expect(told()).toMatchObject([{ level: "warn", name: "default" }]);
+    await live.refresh();
+    expect(told()).toHaveLength(1);
+    put(first);
+    await live.checkFiles();
+    expect(told()).toHaveLength(1);
+  });
+
   test("a bad pair stops the first start, when there is nothing to go on with", async () => {
     put({ ...first, privateKey: second.privateKey });
     await expect(open(settings())).rejects.toMatchObject({ code: "KeyMismatch" });
