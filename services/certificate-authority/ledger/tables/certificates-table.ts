@@ -27,6 +27,9 @@ export const certificatesSql = {
   otherNodeOfKey:
     "SELECT node_name FROM certificates INDEXED BY certificates_by_key " +
     "WHERE spki_sha256 = unhex(?) AND node_name IS NOT NULL AND node_name <> ? LIMIT 1",
+  keysAfter:
+    "SELECT lower(hex(spki_sha256)) FROM certificates INDEXED BY certificates_by_key " +
+    "WHERE node_name IS NOT NULL AND spki_sha256 > unhex(?) ORDER BY spki_sha256 LIMIT ?",
   latest: `SELECT ${COLUMNS} ${OF_NODE_AND_SIGNER} ${LATEST_FIRST}`,
   predecessor: `SELECT lower(hex(fingerprint)) ${OF_NODE_AND_SIGNER} AND not_before_ms <= ${INTEGER} ${LATEST_FIRST}`,
   serialTaken: "SELECT 1 FROM certificates WHERE serial = unhex(?) AND issuer_id = unhex(?)",
@@ -64,6 +67,7 @@ export function certificatesReader(connection: Connection) {
   const bySerial = connection.prepare<[string], StoredCertificateRow>(certificatesSql.bySerial);
   const isRevoked = connection.prepare<[string], number>(certificatesSql.isRevoked).pluck();
   const otherNodeOfKey = connection.prepare<[string, string], string>(certificatesSql.otherNodeOfKey).pluck();
+  const keysAfter = connection.prepare<[string, number], string>(certificatesSql.keysAfter).pluck();
   const latest = connection.prepare<[string, string], StoredCertificateRow>(certificatesSql.latest);
   return {
     byFingerprint: (fingerprint: string): StoredCertificateRow | undefined => byFingerprint.get(fingerprint),
@@ -73,6 +77,8 @@ export function certificatesReader(connection: Connection) {
     /** No node has an empty name, so that it stands for none. */
     otherNodeOfKey: (spkiSha256: string, nodeName: string): string | undefined =>
       otherNodeOfKey.get(spkiSha256, nodeName),
+    /** Keys certified for nodes, as lower-case hex SHA-256, in their order. */
+    keysAfter: (spkiSha256: string, limit: number): readonly string[] => keysAfter.all(spkiSha256, limit),
     latest: (nodeName: string, signerName: string): StoredCertificateRow | undefined =>
       latest.get(nodeName, signerName),
   };
