@@ -232,6 +232,24 @@ describe("an issuer that is signed elsewhere", () => {
     expect(signs(live, SERVING)).toEqual(["corporate", "corporate"]);
   });
 
+  test("goes on when a crash kept its request from being forgotten: the same chain is installed again", async () => {
+    const settings = { ...EXTERNAL, issuers: EXTERNAL.issuers.slice(0, 1), signers: EXTERNAL.signers.slice(0, 1) };
+    const crashing = administration(await open(settings), settings);
+    const chain = sign(await crashing.requestCertificate("corporate", "alice"), 0);
+    const forgetRequest = custody.forgetRequest.bind(custody);
+    custody.forgetRequest = () => Promise.reject(new Error("crash"));
+    await expect(crashing.install("corporate", chain, "alice")).rejects.toThrow("crash");
+    custody.forgetRequest = forgetRequest;
+    const live = await open(settings);
+    expect(signs(live, SERVING)).toEqual(["corporate", "corporate"]);
+    await administration(live, settings).install("corporate", chain, "alice");
+    expect((await opened.ledger.issuers.list()).filter(({ name }) => name === "corporate")).toHaveLength(1);
+    await expect(administration(live, settings).install("corporate", chain, "alice")).rejects.toMatchObject({
+      reason: "BadRequest",
+      message: expect.stringContaining("gatehouse issuer request corporate"),
+    });
+  });
+
   test("is no other issuer", async () => {
     const admin = administration(await open(EXTERNAL), EXTERNAL);
     await expect(admin.requestCertificate("default", "alice")).rejects.toMatchObject({ reason: "Conflict" });

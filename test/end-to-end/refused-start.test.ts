@@ -96,6 +96,16 @@ function joined(...files: readonly string[]): string {
 test.each([
   { name: "an unknown setting", settings: { isuers: {} }, message: /Unrecognized key: "isuers"/ },
   { name: "an unknown algorithm", settings: { issuer: { keyAlgorithm: "dsa" } }, message: /→ at issuer\.keyAlgorithm/ },
+  {
+    name: "nothing but an issuer that awaits its certificate",
+    settings: { issuer: { externallySigned: true } },
+    message: /awaits its certificate.*name another issuer for gatehouse\.dev\/serving under signers/,
+  },
+  {
+    name: "an issuer that may not certify this host",
+    settings: { issuer: { nameConstraints: { permitted: { dnsNames: ["example.com"] } } } },
+    message: /gatehouse\.dev\/serving: the DNS name "localhost" is outside the permitted "example\.com"/,
+  },
   { name: "a missing RBAC file", settings: { rbac: { files: ["nowhere.yaml"] } }, message: /nowhere\.yaml/ },
 ])("refuses $name in the configuration", ({ settings, message }) => {
   expectRefusal(start(settings), message);
