@@ -14,6 +14,7 @@ const ROOMS = {
   signer: ["domain"],
   custody: ["domain"],
   ledger: ["domain"],
+  "control-plane": ["domain"],
   domain: [],
 };
 
@@ -34,6 +35,7 @@ const OWNERS = {
   "reflect-metadata": [`${CA}/signer`, `${CA}/custody`],
   "@grpc/": [`${CA}/custody`],
   "@noble/ciphers": [`${CA}/custody`],
+  pkcs11js: [`${CA}/custody`],
   "@kubernetes/client-node": [`${CA}/kubernetes`, "services/node-authorizer/graph-feed"],
 };
 

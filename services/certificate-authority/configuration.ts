@@ -5,6 +5,7 @@ import { z } from "zod";
 import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.ts";
 import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
 import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
+import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 import {
   defaultIssuerSchema,
@@ -67,6 +68,8 @@ const plainSchema = z.strictObject({
   issuers: furtherIssuersSchema,
   /** Which issuer signs for which signer; the default one where nothing is said. */
   signers: signersSchema,
+  /** PKCS #11 tokens that issuers have their keys in. */
+  tokens: tokensSchema,
   encryption: encryptionSchema.optional(),
   signing: z
     .strictObject({
@@ -215,6 +218,7 @@ function resolvePaths(
     dataDirectory: dataDirectory === undefined ? resolve(base, configuration.dataDirectory) : resolve(dataDirectory),
     issuer: resolveIssuer(issuer, base),
     issuers: issuers.map((further) => resolveIssuer(further, base)),
+    tokens: resolveTokenPaths(configuration.tokens, (path) => resolve(base, path)),
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
     authorization: resolveAuthorizationPaths(configuration.authorization, (path) => resolve(base, path)),
@@ -228,7 +232,7 @@ function resolveIssuer<T extends Pick<IssuerSettings, "import">>(issuer: T, base
   const { certificateFile, keyFile, chainFile } = issuer.import;
   const files = {
     certificateFile: resolve(base, certificateFile),
-    keyFile: resolve(base, keyFile),
+    ...(keyFile !== undefined && { keyFile: resolve(base, keyFile) }),
     ...(chainFile !== undefined && { chainFile: resolve(base, chainFile) }),
   };
   return { ...issuer, import: files };

@@ -9,6 +9,7 @@ import type { Audit } from "./access/audit/audit.ts";
 import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { RbacRegistries } from "./access/rbac/registries.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
 import type { EncryptionAtRest } from "./domain/encryption.ts";
 import type { ConfiguredIssuers } from "./domain/issuer.ts";
@@ -54,6 +55,8 @@ export interface FrontDoorDependencies {
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
+  /** The tokens that issuers have their keys in. */
+  readonly tokens: Pick<Tokens, "all">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -163,13 +166,14 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
  * Key services are checked by the name kube-apiserver gives that check, where a configuration may name some. A server
  * that may not change anything for want of an audit record is not ready.
  */
-function readinessChecks({ ledger, configuration, keyServices, audit }: FrontDoorDependencies) {
+function readinessChecks({ ledger, configuration, keyServices, tokens, audit }: FrontDoorDependencies) {
   const guard = audit?.guard;
   const { encryption } = configuration;
   const mayUseKeyServices = encryption !== undefined && "configurationFile" in encryption;
   return {
     ledger: () => ledger.maintenance.check(),
     ...(mayUseKeyServices && { "kms-providers": keyServices }),
+    ...Object.fromEntries(tokens.all.map((token) => [`token-${token.name}`, async () => token.requireWell()])),
     ...(guard && { audit: () => guard.check() }),
   };
 }
@@ -182,7 +186,7 @@ function isForCsrs({ url = "" }: IncomingMessage): boolean {
 }
 
 function attachMetricSources(
-  { metrics, ledger, issuance, configuredIssuers, clock }: FrontDoorDependencies,
+  { metrics, ledger, issuance, configuredIssuers, tokens, clock }: FrontDoorDependencies,
   watches: () => number,
 ): void {
   const { requests, certificates, issuers } = ledger;
@@ -195,6 +199,7 @@ function attachMetricSources(
     certificatesExpiringBefore: (bounds) => certificates.countByExpiry(clock.now(), bounds),
     issuers: () => issuers.list(),
     configuredIssuers: () => configuredIssuers.list(),
+    tokens: () => tokens.all,
     queueDepth: () => issuance.depth,
     watches,
     revision: () => requests.revision(),

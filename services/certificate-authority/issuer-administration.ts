@@ -1,11 +1,13 @@
 import type { Clock } from "../shared/clock.ts";
 import { StatusError } from "../shared/status-error.ts";
 import { ConfigurationError } from "./configuration.ts";
-import type { Custody } from "./custody/custody.ts";
+import type { Custody, UsableIssuer } from "./custody/custody.ts";
 import { CustodyError } from "./custody/custody-error.ts";
+import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { ConfiguredIssuer, ConfiguredIssuers } from "./domain/issuer.ts";
 import type { AuditTrail, Issuers } from "./domain/ports.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
+import { issuerHome } from "./issuer-home.ts";
 import { constraintsOf, recordOf, type Selection } from "./issuer-selection.ts";
 import {
   type IssuerSettings,
@@ -21,6 +23,8 @@ export interface IssuerAdministrationDependencies {
   readonly settings: SigningSettings;
   readonly live: LiveIssuers;
   readonly custody: Custody;
+  /** Needed when an issuer names a token. */
+  readonly tokens?: Tokens | undefined;
   readonly issuers: Issuers;
   readonly audit: Pick<AuditTrail, "append">;
   readonly clock: Clock;
@@ -28,7 +32,7 @@ export interface IssuerAdministrationDependencies {
 
 /** What administrators see of the issuers, and how one that is signed elsewhere gets its certificate. */
 export function issuerAdministration(deps: IssuerAdministrationDependencies): ConfiguredIssuers {
-  const { settings, live, custody, clock } = deps;
+  const { settings, live, clock } = deps;
   const all = issuersInOrder(settings);
 
   function externalIssuer(name: string): IssuerSettings {
@@ -57,22 +61,23 @@ export function issuerAdministration(deps: IssuerAdministrationDependencies): Co
         nameConstraints: constraintsOf(issuer),
       };
       // One at a time: two first calls would make two keys, and one would be lost.
-      const requestPem = await live.exclusively(() => custody.requestIssuer(name, wish)).catch(rethrow);
+      const requestPem = await live.exclusively(() => issuerHome(issuer, deps).request(wish)).catch(rethrow);
       await note("issuer.requested", name, requestedBy, { commonName });
       return requestPem;
     },
 
     async install(name, chainPem, installedBy) {
       const issuer = externalIssuer(name);
+      const home = issuerHome(issuer, deps);
       await live.exclusively(async () => {
         const now = clock.now();
-        const chained = await custody.installIssuer(name, chainPem, now, requirementsOf(issuer, all)).catch(rethrow);
+        const chained = await home.install(chainPem, now, requirementsOf(issuer, all)).catch(rethrow);
         await deps.issuers.record(recordOf(issuer, chained, "generated", now));
         await note("issuer.installed", chained.issuer.description.id, installedBy, { name });
       });
       await live.refresh().catch(rethrow);
       // Last: until here a crash finds the key by its request, and installing the same chain again goes on.
-      await custody.forgetRequest(name);
+      await home.forgetRequest();
     },
   };
 }
@@ -102,7 +107,13 @@ function describe(selection: Selection, { signers }: SigningSettings): Configure
     return { name, state, id: undefined, problem: selection.message, signerNames };
   }
   const { id } = selection.chained.issuer.description;
+  const away = problemOfKey(selection.chained.issuer.privateKey);
+  if (away !== undefined) return { name, state: "awaitingToken", id, problem: away, signerNames };
   return { name, state: "ready", id, problem: selection.problem, signerNames };
+}
+
+function problemOfKey(key: UsableIssuer["privateKey"]): string | undefined {
+  return "spkiDer" in key ? key.problem : undefined;
 }
 
 /** What custody says of a chain, and the configuration of what follows from it, is the administrator's to read. */

@@ -5,7 +5,7 @@ import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import { ancestorsOf, trustAnchors } from "./domain/trust.ts";
 import type { Selection } from "./issuer-selection.ts";
 import { issuerNameOf, OWN_SIGNERS, type SigningSettings } from "./issuer-settings.ts";
-import type { SigningIssuer } from "./signer/issuing-core.ts";
+import type { SigningIssuer } from "./signer/signer.ts";
 
 /** The issuers of one moment: who signs for whom, and who is trusted. Another moment has another directory. */
 export interface IssuerDirectory {
@@ -30,7 +30,7 @@ export function issuerDirectory(
   records: readonly IssuerRecord[],
   now: Date,
 ): IssuerDirectory {
-  const availability = new Map<string, IssuerAvailability>();
+  const availability = new Map<string, () => IssuerAvailability>();
   for (const [name, selection] of selections) availability.set(name, availabilityOf(selection));
   const bySigner = new Map(
     settings.signers.map(({ signerName, issuer }) => [signerName as string, availability.get(issuer)]),
@@ -39,7 +39,7 @@ export function issuerDirectory(
   const clients = records.filter((record) => record.notAfter >= now && isForClients(record, settings));
   const active = [...selections.values()].filter((selection) => selection.kind === "active");
   return {
-    issuerFor: (signerName) => bySigner.get(signerName) ?? usual,
+    issuerFor: (signerName) => (bySigner.get(signerName) ?? usual)(),
     signing: active.map(({ chained: { issuer } }) => {
       return { certificateDer: issuer.description.certificateDer, privateKey: issuer.privateKey };
     }),
@@ -53,11 +53,22 @@ export function issuerDirectory(
   };
 }
 
-const UNKNOWN: IssuerAvailability = { kind: "awaited", reason: "NoIssuer", message: "there is no issuer" };
+const NO_ISSUER: IssuerAvailability = { kind: "awaited", reason: "NoIssuer", message: "there is no issuer" };
+const UNKNOWN = (): IssuerAvailability => NO_ISSUER;
 
-function availabilityOf(selection: Selection): IssuerAvailability {
-  if (selection.kind === "active") return { kind: "ready", issuer: activeIssuerOf(selection.chained) };
-  return { kind: "awaited", reason: selection.reason, message: selection.message };
+/** Asked anew for each request: a token comes and goes without anything else changing. */
+function availabilityOf(selection: Selection): () => IssuerAvailability {
+  if (selection.kind === "awaited") {
+    const awaited: IssuerAvailability = { kind: "awaited", reason: selection.reason, message: selection.message };
+    return () => awaited;
+  }
+  const ready: IssuerAvailability = { kind: "ready", issuer: activeIssuerOf(selection.chained) };
+  const { privateKey } = selection.chained.issuer;
+  if (!("spkiDer" in privateKey)) return () => ready;
+  // Requesters read this: what is wrong with the token is for the log.
+  const message = `the token that holds the key of the issuer ${selection.settings.name} is away`;
+  const away: IssuerAvailability = { kind: "awaited", reason: "AwaitingToken", message };
+  return () => (privateKey.problem === undefined ? ready : away);
 }
 
 function activeIssuerOf({ issuer: { description, authority }, ancestors }: ChainedIssuer): ActiveIssuer {

@@ -1,13 +1,15 @@
 import type { Logger } from "../shared/logging.ts";
 import { ConfigurationError } from "./configuration.ts";
 import { isSignedBy, readAuthorities } from "./custody/authority.ts";
-import type { ChainedIssuer, Custody, LoadedIssuer } from "./custody/custody.ts";
+import type { ChainedIssuer, Custody, UsableIssuer } from "./custody/custody.ts";
 import { CustodyError } from "./custody/custody-error.ts";
 import { sameNameConstraints } from "./custody/name-constraints-codec.ts";
+import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { directoryNameOf } from "./domain/directory-name.ts";
 import type { IssuerRecord } from "./domain/issuer.ts";
 import type { NameConstraints, NameSubtrees } from "./domain/name-subtrees.ts";
 import type { Issuers } from "./domain/ports.ts";
+import { issuerHome } from "./issuer-home.ts";
 import { type IssuerSettings, issuersInOrder, pathLengthOf, type SigningSettings } from "./issuer-settings.ts";
 
 const DAY_SECONDS = 86_400;
@@ -25,6 +27,8 @@ export type Selection =
 
 export interface SelectionDependencies {
   readonly custody: Custody;
+  /** Needed when an issuer names a token. */
+  readonly tokens?: Tokens | undefined;
   readonly issuers: Issuers;
   readonly now: Date;
   readonly logger: Logger;
@@ -60,7 +64,7 @@ async function select(settings: IssuerSettings, context: Context): Promise<Selec
   const active = context.records.find(({ name, slot }) => slot === "active" && name === settings.name);
   if (settings.import !== undefined) return selectFiles(settings, settings.import, active, context);
   if (active !== undefined) {
-    const chained = await loadRecorded(active, context);
+    const chained = await loadRecorded(settings, active, context);
     if (active.origin === "generated" && !settings.externallySigned) checkAgreement(settings, active, chained, context);
     return { kind: "active", settings, chained, problem: undefined };
   }
@@ -93,14 +97,14 @@ async function selectFiles(
   context: Context,
 ): Promise<Selection> {
   try {
-    const chained = await context.custody.importIssuer({ ...files, now: context.now });
+    const chained = await issuerHome(settings, context).import(files, context.now);
     const { id } = chained.issuer.description;
     if (active?.origin === "generated" && active.id !== id) throw otherAuthority(settings, active.id, id);
     if (active?.id !== id) await record(settings, chained, "imported", context);
     return { kind: "active", settings, chained, problem: undefined };
   } catch (error) {
     if (active?.origin !== "imported" || !(error instanceof CustodyError)) throw error;
-    return { kind: "active", settings, chained: await loadRecorded(active, context), problem: error.message };
+    return { kind: "active", settings, chained: await loadRecorded(settings, active, context), problem: error.message };
   }
 }
 
@@ -112,9 +116,9 @@ function otherAuthority({ name }: IssuerSettings, recorded: string, found: strin
   );
 }
 
-async function loadRecorded(active: IssuerRecord, { custody, now }: Context): Promise<ChainedIssuer> {
+async function loadRecorded(settings: IssuerSettings, active: IssuerRecord, context: Context): Promise<ChainedIssuer> {
   const ancestors = readAuthorities(active.ancestorsPem, `the recorded chain of issuer ${active.name}`);
-  return { issuer: await custody.loadIssuer(active.id, now), ancestors };
+  return { issuer: await issuerHome(settings, context).load(active, context.now), ancestors };
 }
 
 /** An issuer as the one that signs under its name. */
@@ -168,14 +172,17 @@ async function firstIssuer(
   context: Context,
 ): Promise<ChainedIssuer> {
   const ancestors = parent === undefined ? [] : [parent.chained.issuer.authority, ...parent.chained.ancestors];
-  const leftOver = await takeLeftOver(settings, ancestors[0]?.certificatePem, context);
+  const home = issuerHome(settings, context);
+  const leftOver = home.keepsLeftOvers
+    ? await takeLeftOver(settings, ancestors[0]?.certificatePem, context)
+    : undefined;
   if (leftOver !== undefined) return { issuer: leftOver, ancestors };
   const lifetimeSeconds = settings.lifetimeDays * DAY_SECONDS;
   requireWithin(settings, ancestors, lifetimeSeconds, context.now);
   const { keyAlgorithm: algorithm, commonName } = settings;
   const pathLength = pathLengthOf(settings, context.all);
   const shape = { algorithm, commonName, lifetimeSeconds, pathLength, nameConstraints: constraintsOf(settings) };
-  const issuer = await context.custody.createIssuer({ ...shape, now: context.now, parent: parent?.chained });
+  const issuer = await home.create({ ...shape, now: context.now, parent: parent?.chained });
   return { issuer, ancestors };
 }
 
@@ -184,7 +191,7 @@ async function takeLeftOver(
   { commonName }: IssuerSettings,
   issuerPem: string | undefined,
   { custody, records, now }: Context,
-): Promise<LoadedIssuer | undefined> {
+): Promise<UsableIssuer | undefined> {
   const known = new Set(records.map(({ id }) => id));
   const [leftOver, ...more] = (await custody.issuerIds()).filter((id) => !known.has(id));
   if (more.length > 0 && records.length === 0) {

@@ -56,7 +56,8 @@ const subtrees = z
 
 const filesSchema = z.strictObject({
   certificateFile: z.string().min(1),
-  keyFile: z.string().min(1),
+  /** Left out when the key is in a token. */
+  keyFile: z.string().min(1).optional(),
   /** The certificates above an intermediate, the root among them. */
   chainFile: z.string().min(1).optional(),
 });
@@ -73,6 +74,10 @@ const issuerShape = {
   nameConstraints: z.strictObject({ permitted: subtrees, excluded: subtrees }).optional(),
   /** A CA in files, read again when they change. */
   import: filesSchema.optional(),
+  /** The name of one of `tokens`: the key is made and used in there, and never leaves it. */
+  token: z.string().min(1).optional(),
+  /** What the key is called in the token; `gatehouse-` and the issuer's name without it. */
+  keyLabel: z.string().min(1).max(255).optional(),
 };
 
 /** The issuer that signs whatever no other is named for. */
@@ -103,6 +108,7 @@ export interface SigningSettings {
   readonly issuers: readonly IssuerSettings[];
   readonly signers: z.infer<typeof signersSchema>;
   readonly signing: { readonly maxDurationSeconds: number };
+  readonly tokens?: readonly { readonly name: string }[];
 }
 
 /** Every issuer under its name, parents before those they sign. The configuration must have been checked. */
@@ -149,7 +155,12 @@ export function issuerProblems(settings: SigningSettings): readonly Problem[] {
   const pathOf = (index: number): readonly (string | number)[] => (index === 0 ? ["issuer"] : ["issuers", index - 1]);
   return [
     ...all.flatMap((issuer, index) => {
-      const found = [...kindProblems(issuer), ...nameProblems(issuer, index, all), ...parentProblems(issuer, all)];
+      const found = [
+        ...kindProblems(issuer),
+        ...tokenProblems(issuer, index, all, settings.tokens ?? []),
+        ...nameProblems(issuer, index, all),
+        ...parentProblems(issuer, all),
+      ];
       return found.map(({ path, message }) => ({ path: [...pathOf(index), ...path], message }));
     }),
     ...signerProblems(settings, all),
@@ -165,6 +176,30 @@ function kindProblems(issuer: IssuerSettings): readonly Problem[] {
   const isShaped = issuer.pathLength !== undefined || issuer.nameConstraints !== undefined;
   if (issuer.import === undefined || !isShaped) return [];
   return [{ path: ["import"], message: "an imported CA has its path length and name constraints already" }];
+}
+
+function tokenProblems(
+  { token, keyLabel, import: files, name }: IssuerSettings,
+  index: number,
+  all: readonly IssuerSettings[],
+  tokens: readonly { readonly name: string }[],
+): readonly Problem[] {
+  if (token === undefined) {
+    if (keyLabel !== undefined) return [{ path: ["keyLabel"], message: "names a key in a token: set token as well" }];
+    return files !== undefined && files.keyFile === undefined
+      ? [{ path: ["import", "keyFile"], message: "is needed, unless token says where the key is" }]
+      : [];
+  }
+  const known = tokens.map((one) => one.name).join(", ") || "none";
+  if (!tokens.some((one) => one.name === token))
+    return [{ path: ["token"], message: `there is no token called ${token}; configured are: ${known}` }];
+  if (files?.keyFile !== undefined)
+    return [{ path: ["import", "keyFile"], message: "and token exclude each other: a key is in one place" }];
+  const label = keyLabel ?? `gatehouse-${name}`;
+  const isTaken = all
+    .slice(0, index)
+    .some((other) => other.token === token && (other.keyLabel ?? `gatehouse-${other.name}`) === label);
+  return isTaken ? [{ path: ["keyLabel"], message: `another issuer has its key in ${token} under "${label}"` }] : [];
 }
 
 function nameProblems(

@@ -1,6 +1,7 @@
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { Custody } from "./custody/custody.ts";
+import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { IssuerAvailability } from "./domain/issuer.ts";
 import type { Issuers, SigningIssuers } from "./domain/ports.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
@@ -12,6 +13,8 @@ import { issuerNameOf, type SigningSettings } from "./issuer-settings.ts";
 export interface LiveIssuersDependencies {
   readonly settings: SigningSettings;
   readonly custody: Custody;
+  /** Needed when an issuer names a token. */
+  readonly tokens?: Tokens | undefined;
   readonly issuers: Issuers;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -188,9 +191,9 @@ function problemOf(selection: Selection): string | undefined {
   return selection.kind === "awaited" ? selection.message : selection.problem;
 }
 
-async function selectNow({ settings, custody, issuers, clock, logger }: LiveIssuersDependencies) {
+async function selectNow({ settings, custody, tokens, issuers, clock, logger }: LiveIssuersDependencies) {
   const now = clock.now();
-  const selections = await selectIssuers(settings, { custody, issuers, now, logger });
+  const selections = await selectIssuers(settings, { custody, tokens, issuers, now, logger });
   return { selections, directory: issuerDirectory(settings, selections, await issuers.list(), now) };
 }
 

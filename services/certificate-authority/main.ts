@@ -23,9 +23,11 @@ import {
   type ConfigurationOverrides,
   loadConfiguration,
 } from "./configuration.ts";
+import { openConfiguredTokens } from "./configured-tokens.ts";
 import { type Custody, openCustody } from "./custody/custody.ts";
 import type { EncryptionSource } from "./custody/encryption/encryption-source.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
+import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { keyPolicyRelaxations } from "./domain/key-policy.ts";
 import type { KeyPolicy } from "./domain/ports.ts";
 import { encryptionAtRest } from "./encryption-at-rest.ts";
@@ -103,6 +105,7 @@ interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock
   readonly keyLists: KeyLists;
   readonly signer: Signer;
   readonly issuers: LiveIssuers;
+  readonly tokens: Tokens;
   close(): Promise<void>;
 }
 
@@ -122,7 +125,9 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     limits: { maximumRequests: configuration.limits.maxStoredRequests },
   });
   const custody = await openConfiguredCustody(configuration, logger);
-  const issuers = await LiveIssuers.open({ settings: configuration, custody, issuers: ledger.issuers, clock, logger });
+  const tokens = await openConfiguredTokens(configuration, logger);
+  const settings = configuration;
+  const issuers = await LiveIssuers.open({ settings, custody, tokens, issuers: ledger.issuers, clock, logger });
   const workers = configuration.signing.workers ?? Math.max(1, availableParallelism() - 1);
   const unguarded = createSigner({ issuers: issuers.directory.signing, workers, clock, logger });
   const signer = audit?.guard ? { ...unguarded, signer: guardedSigner(unguarded.signer, audit.guard) } : unguarded;
@@ -162,14 +167,16 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     ...{ ledger, issuers, signer, access, rbac, issuance, keyLists, metrics, identity, rateLimiter, audit },
     clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
     configuredIssuers: issuerAdministration({
-      ...{ settings: configuration, live: issuers, custody, clock },
+      ...{ settings, live: issuers, custody, tokens, clock },
       ...{ issuers: ledger.issuers, audit: ledger.audit },
     }),
     encryption: encryptionAtRest(custody),
     keyServices: () => custody.checkKeyServices(),
+    tokens,
     close: async () => {
       await issuance.stop();
       await signer.close();
+      await tokens.close();
       await ledger.close();
       custody.close();
       await audit?.close();
@@ -303,12 +310,16 @@ function followIssuers(
   door: FrontDoor,
   logger: Logger,
 ): WatchedFiles {
-  const { issuers, signer, issuance } = authority;
+  const { issuers, signer, issuance, tokens } = authority;
   issuers.onChange(async () => {
     signer.changeIssuers(issuers.directory.signing);
     issuance.revisit();
     await door.followIssuers();
     await leaveFiles(configuration, authority, door, logger);
+  });
+  // What waited for a token is signed as soon as it is back.
+  tokens.onChange(({ problem }) => {
+    if (problem === undefined) issuance.revisit();
   });
   return watchFiles(issuers.paths, () => void issuers.checkFiles(), logger);
 }

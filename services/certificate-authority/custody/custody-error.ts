@@ -20,6 +20,10 @@ export type CustodyErrorCode =
   | "NotACertificateAuthority"
   | "InvalidChain"
   | "NoRequest"
+  | "PinMissing"
+  | "PinRefused"
+  | "TokenUnusable"
+  | "TokenKeyMissing"
   | "IssuerExpired"
   | "IssuerNotYetValid";
 

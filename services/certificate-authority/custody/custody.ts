@@ -5,6 +5,7 @@ import { writeFileDurably } from "../../shared/durable-file.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { ReencryptionOutcome } from "../domain/encryption.ts";
 import type { Authority, IssuerDescription, KeyAlgorithm } from "../domain/issuer.ts";
+import type { RemoteKey } from "../domain/remote-key.ts";
 import { type AuthorityNeeds, orderChain, readAuthorities, requireShape } from "./authority.ts";
 import { CustodyError } from "./custody-error.ts";
 import { type EncryptionSource, EncryptionSourceReader } from "./encryption/encryption-source.ts";
@@ -45,16 +46,21 @@ export interface CustodyOptions {
   readonly logger: Logger;
 }
 
-/** An issuer that passed every check and can sign now. */
-export interface LoadedIssuer {
+/** An issuer that passed every check and can sign now, here or in a token. */
+export interface UsableIssuer {
   readonly description: IssuerDescription;
   readonly authority: Authority;
+  readonly privateKey: KeyObject | RemoteKey;
+}
+
+/** An issuer whose key is kept here. */
+export interface LoadedIssuer extends UsableIssuer {
   readonly privateKey: KeyObject;
 }
 
 /** An issuer that came with the certificates above it. */
-export interface ChainedIssuer {
-  readonly issuer: LoadedIssuer;
+export interface ChainedIssuer<Issuer extends UsableIssuer = UsableIssuer> {
+  readonly issuer: Issuer;
   /** Its own issuer's first, the root last; empty for a root, and when nobody told them. */
   readonly ancestors: readonly Authority[];
 }
@@ -93,7 +99,7 @@ export interface Custody {
    * Takes over an existing CA from PEM files, which are left as they are. The same CA may be imported again.
    * @param files - `chainFile` holds the certificates above it, the root among them, in any order.
    */
-  importIssuer(files: IssuerFiles & { readonly now: Date }): Promise<ChainedIssuer>;
+  importIssuer(files: IssuerFiles & { readonly now: Date }): Promise<ChainedIssuer<LoadedIssuer>>;
   /**
    * Asks for a certificate that is signed elsewhere. The key is made on the first call, kept under the issuer's name and
    * used again until `installIssuer`; it never leaves.
@@ -106,7 +112,7 @@ export interface Custody {
    * @throws {CustodyError} NoRequest when none waits under the name; KeyMismatch when no certificate is about its key;
    *   InvalidChain and those of `loadIssuer`. Then the request waits on.
    */
-  installIssuer(name: string, chainPem: string, now: Date, needs: AuthorityNeeds): Promise<ChainedIssuer>;
+  installIssuer(name: string, chainPem: string, now: Date, needs: AuthorityNeeds): Promise<ChainedIssuer<LoadedIssuer>>;
   /** Forgets the key of a request, whose certificate is on record now. */
   forgetRequest(name: string): Promise<void>;
   /** @param id - lower-case hex SHA-256 of the certificate's DER. */
@@ -190,7 +196,7 @@ class EncryptedFileCustody implements Custody {
     return this.loadIssuer(description.id, now);
   }
 
-  async importIssuer(source: IssuerFiles & { now: Date }): Promise<ChainedIssuer> {
+  async importIssuer(source: IssuerFiles & { now: Date }): Promise<ChainedIssuer<LoadedIssuer>> {
     const certificateDer = readCertificatePem(await readSource(source.certificateFile), source.certificateFile);
     const privateKey = readPrivateKeyPem(await this.#readSourceKey(source.keyFile), source.keyFile);
     const { description, authority } = checkIssuer(certificateDer, privateKey, source.now, source.certificateFile);
@@ -216,7 +222,12 @@ class EncryptedFileCustody implements Custody {
     return encodePem("CERTIFICATE REQUEST", requestDer);
   }
 
-  async installIssuer(name: string, chainPem: string, now: Date, needs: AuthorityNeeds): Promise<ChainedIssuer> {
+  async installIssuer(
+    name: string,
+    chainPem: string,
+    now: Date,
+    needs: AuthorityNeeds,
+  ): Promise<ChainedIssuer<LoadedIssuer>> {
     const pkcs8Der = await this.#files.read(requestLabel(name));
     if (pkcs8Der === undefined) throw noRequest(name);
     const privateKey = createPrivateKey({ key: pkcs8Der, format: "der", type: "pkcs8" });

@@ -1,9 +1,9 @@
 import "reflect-metadata";
-import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { createHash, type KeyObject } from "node:crypto";
 import type { IssuerDescription } from "../domain/issuer.ts";
 import { checkValidity, decodePemBlock, parseCertificate, type ReadAuthority, readAuthority } from "./authority.ts";
 import { CustodyError } from "./custody-error.ts";
-import { describeKey } from "./key-strength.ts";
+import { describeKey, publicHalf } from "./key-strength.ts";
 import { encodePem, readPemBlocks } from "./pem.ts";
 
 /**
@@ -34,23 +34,19 @@ export interface CheckedIssuer {
 /**
  * Describes a CA certificate and checks that it may sign with this key now.
  *
+ * @param key - the private key, or its public half when the key itself is elsewhere.
  * @param origin - what to call it in messages.
  * @throws {CustodyError} InvalidCertificate, KeyMismatch, NotACertificateAuthority, IssuerNotYetValid, IssuerExpired,
  *   UnsupportedKey, KeyTooWeak.
  */
-export function checkIssuer(
-  certificateDer: Uint8Array,
-  privateKey: KeyObject,
-  now: Date,
-  origin: string,
-): CheckedIssuer {
+export function checkIssuer(certificateDer: Uint8Array, key: KeyObject, now: Date, origin: string): CheckedIssuer {
   const certificate = parseCertificate(certificateDer, origin);
   const spki = Buffer.from(certificate.publicKey.rawData);
-  const ownSpki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  const ownSpki = publicHalf(key).export({ format: "der", type: "spki" });
   if (!spki.equals(ownSpki)) {
     throw new CustodyError("KeyMismatch", `the private key is not the one of the certificate ${origin}`);
   }
-  const keyAlgorithm = describeKey(privateKey, origin);
+  const keyAlgorithm = describeKey(key, origin);
   const authority = readAuthority(certificateDer, origin);
   checkValidity(authority, now, origin);
   const description: IssuerDescription = {

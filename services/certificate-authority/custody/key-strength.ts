@@ -29,9 +29,14 @@ export function describeKey(key: KeyObject, origin: string): string {
 function describeCurve(key: KeyObject, namedCurve: string | undefined, origin: string): string {
   const curve = CURVES.get(namedCurve);
   if (curve === undefined) throw unsupported(origin, `on the curve ${namedCurve}`);
-  const { length } = createPublicKey(key).export({ format: "der", type: "spki" });
+  const { length } = publicHalf(key).export({ format: "der", type: "spki" });
   if (length === curve.spkiLength) return curve.name;
   throw unsupported(origin, "encoded with curve parameters or a compressed point, which Kubernetes cannot read");
+}
+
+/** @param key - private or public. */
+export function publicHalf(key: KeyObject): KeyObject {
+  return key.type === "public" ? key : createPublicKey(key);
 }
 
 function unsupported(origin: string, found: string): CustodyError {

@@ -13,8 +13,16 @@ import {
 } from "@peculiar/x509";
 import type { KeyAlgorithm } from "../domain/issuer.ts";
 import { isEmptySubtrees, type NameConstraints } from "../domain/name-subtrees.ts";
+import type { RemoteKey } from "../domain/remote-key.ts";
 import { CustodyError } from "./custody-error.ts";
-import { exportPrivateKey, generateWebCryptoKeys, importWebCryptoKeys, webCrypto } from "./key-pair.ts";
+import {
+  exportPrivateKey,
+  generateWebCryptoKeys,
+  importWebCryptoKeys,
+  remoteWebCryptoKeys,
+  type WebCryptoKeys,
+  webCrypto,
+} from "./key-pair.ts";
 import { encodeNameConstraints } from "./name-constraints-codec.ts";
 
 const BACKDATE_SECONDS = 300;
@@ -53,7 +61,7 @@ export interface SigningParent {
   readonly certificateDer: Uint8Array;
   /** As `IssuerDescription.keyAlgorithm`. */
   readonly keyAlgorithm: string;
-  readonly privateKey: KeyObject;
+  readonly privateKey: KeyObject | RemoteKey;
 }
 
 /**
@@ -64,9 +72,33 @@ export interface SigningParent {
  * Source: RFC 5280, 4.2.1; kubernetes cmd/kubeadm/app/util/pkiutil/pki_helpers.go for the usages.
  */
 export async function makeIssuer(wish: IssuerWish): Promise<MadeIssuer> {
+  checkWish(wish);
+  const made = await generateWebCryptoKeys(wish.algorithm);
+  return { certificateDer: await certify(wish, made), pkcs8Der: await exportPrivateKey(made.keys.privateKey) };
+}
+
+/**
+ * Makes the certificate of a CA whose key is elsewhere; otherwise as `makeIssuer`.
+ *
+ * @returns DER.
+ */
+export async function makeRemoteIssuer(wish: Omit<IssuerWish, "algorithm">, key: RemoteKey): Promise<Buffer> {
+  checkWish(wish);
+  return certify(wish, await remoteWebCryptoKeys(key));
+}
+
+/** Before a key is made for what cannot be. */
+function checkWish(wish: Omit<IssuerWish, "algorithm">): void {
+  chooseValidity(wish);
+  subjectOf(wish);
+}
+
+async function certify(
+  wish: Omit<IssuerWish, "algorithm">,
+  { keys, signingAlgorithm, crypto }: WebCryptoKeys,
+): Promise<Buffer> {
   const { notBefore, notAfter } = chooseValidity(wish);
   const subject = subjectOf(wish);
-  const { keys, signingAlgorithm } = await generateWebCryptoKeys(wish.algorithm);
   const extensions = [
     ...authorityExtensions(wish),
     await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webCrypto),
@@ -76,10 +108,10 @@ export async function makeIssuer(wish: IssuerWish): Promise<MadeIssuer> {
     wish.parent === undefined
       ? await X509CertificateGenerator.createSelfSigned(
           { ...common, name: subject, keys, signingAlgorithm, extensions },
-          webCrypto,
+          crypto,
         )
       : await signedBy(wish.parent, { ...common, subject, publicKey: keys.publicKey }, extensions);
-  return { certificateDer: Buffer.from(certificate.rawData), pkcs8Der: await exportPrivateKey(keys.privateKey) };
+  return Buffer.from(certificate.rawData);
 }
 
 async function signedBy(
@@ -92,7 +124,7 @@ async function signedBy(
   extensions: readonly Extension[],
 ): Promise<X509Certificate> {
   const parent = new X509Certificate(new Uint8Array(certificateDer));
-  const { keys, signingAlgorithm } = await importWebCryptoKeys(privateKey, keyAlgorithm);
+  const { keys, signingAlgorithm, crypto } = await importWebCryptoKeys(privateKey, keyAlgorithm);
   const identifier = parent.getExtension(SubjectKeyIdentifierExtension)?.keyId;
   const ofParent = identifier === undefined ? [] : [new AuthorityKeyIdentifierExtension(identifier)];
   return X509CertificateGenerator.create(
@@ -103,7 +135,7 @@ async function signedBy(
       signingAlgorithm,
       extensions: [...extensions, ...ofParent],
     },
-    webCrypto,
+    crypto,
   );
 }
 
@@ -119,13 +151,13 @@ export interface MadeRequest {
  */
 export async function makeIssuerRequest(
   wish: AuthorityWish,
-  privateKey: KeyObject,
+  privateKey: KeyObject | RemoteKey,
   keyAlgorithm: string,
 ): Promise<MadeRequest> {
-  const { keys, signingAlgorithm } = await importWebCryptoKeys(privateKey, keyAlgorithm);
+  const { keys, signingAlgorithm, crypto } = await importWebCryptoKeys(privateKey, keyAlgorithm);
   const request = await Pkcs10CertificateRequestGenerator.create(
     { name: subjectOf(wish), keys, signingAlgorithm, extensions: authorityExtensions(wish) },
-    webCrypto,
+    crypto,
   );
   return { requestDer: Buffer.from(request.rawData) };
 }
@@ -140,7 +172,10 @@ function authorityExtensions({ pathLength, nameConstraints }: AuthorityWish): Ex
   ];
 }
 
-function chooseValidity({ lifetimeSeconds, now }: IssuerWish): { notBefore: Date; notAfter: Date } {
+function chooseValidity({ lifetimeSeconds, now }: Pick<IssuerWish, "lifetimeSeconds" | "now">): {
+  notBefore: Date;
+  notAfter: Date;
+} {
   const nowEpoch = Math.floor(now.getTime() / 1000);
   const notAfter = new Date((nowEpoch + lifetimeSeconds) * 1000);
   if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds < 1 || !(notAfter <= LAST_INSTANT)) {

@@ -51,8 +51,8 @@ export type IssuerAvailability =
 /** An issuer as the configuration names it, whether it can sign yet or not. */
 export interface ConfiguredIssuer {
   readonly name: string;
-  readonly state: "ready" | "awaitingCertificate" | "awaitingIssuer";
-  /** The id of what signs now; undefined while nothing does. */
+  readonly state: "ready" | "awaitingCertificate" | "awaitingIssuer" | "awaitingToken";
+  /** The id of what signs, or will sign again when its token is back; undefined while there is no such thing. */
   readonly id: string | undefined;
   /** Why it cannot sign, or why its files are not taken while what was taken before signs on. */
   readonly problem: string | undefined;

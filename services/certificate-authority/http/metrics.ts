@@ -22,6 +22,8 @@ export interface MetricSources {
     readonly state: string;
     readonly problem: string | undefined;
   }[];
+  /** Tokens that issuers have their keys in. */
+  tokens?(): readonly { readonly name: string; readonly problem: string | undefined }[];
   queueDepth(): number;
   watches(): number;
   revision(): number;
@@ -196,6 +198,7 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
     "1 while the files of an issuer cannot be used and what was taken from them before signs on",
     ["name"],
   );
+  const tokenReady = gauge("gatehouse_token_ready", "1 while a token can be used, 0 while it is away", ["token"]);
   const depth = gauge("gatehouse_issuance_queue_depth", "Requests waiting for review or signature in this process");
   const watches = gauge("gatehouse_watches", "Open watch streams");
   const revision = gauge("gatehouse_ledger_revision", "Newest durable revision");
@@ -220,6 +223,8 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
       ready.set({ name }, isReady ? 1 : 0);
       rejected.set({ name }, isReady && problem !== undefined ? 1 : 0);
     }
+    for (const { name, problem } of sources.tokens?.() ?? [])
+      tokenReady.set({ token: name }, problem === undefined ? 1 : 0);
     depth.set(sources.queueDepth());
     watches.set(sources.watches());
     revision.set(sources.revision());

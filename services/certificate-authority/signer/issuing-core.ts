@@ -19,9 +19,19 @@ const SERIAL_OCTETS = 16;
 const REMEMBERED_KEYS = 1024;
 
 /** An issuer's certificate and the key it signs with. The key is used, never exported. */
-export interface SigningIssuer {
+export interface LocalIssuer {
   readonly certificateDer: Uint8Array;
-  readonly privateKey: KeyObject;
+  /** Undefined when the key is elsewhere: then `prepare` and `finish` have its signatures made there. */
+  readonly privateKey: KeyObject | undefined;
+}
+
+/** What is to be signed elsewhere. Survives a structured clone. */
+export interface PreparedCertificate {
+  readonly intent: CertificateIntent;
+  /** Big-endian magnitude. */
+  readonly serial: Uint8Array;
+  /** TBSCertificate, DER. */
+  readonly toBeSigned: Uint8Array;
 }
 
 export type SigningOutcome =
@@ -34,6 +44,10 @@ export type SigningOutcome =
   /** InternalError: the finished certificate is not what was intended; it was dropped. */
   | { readonly kind: "refused"; readonly error: StatusError };
 
+export type PreparationOutcome =
+  | { readonly kind: "prepared"; readonly prepared: PreparedCertificate }
+  | Extract<SigningOutcome, { kind: "refused" }>;
+
 /** The whole work of issuing, on one thread and synchronous, many at a time. */
 export interface IssuingCore {
   /** See `decodeRequests`. */
@@ -43,6 +57,13 @@ export interface IssuingCore {
    * does not verify, none is released.
    */
   sign(intents: readonly CertificateIntent[]): readonly SigningOutcome[];
+  /** Builds what a key that is elsewhere is to sign. */
+  prepare(intent: CertificateIntent): PreparationOutcome;
+  /**
+   * Lints, re-reads and verifies the certificate of a signature that was made elsewhere, as `sign` does with its own.
+   * @param signature - as it stands in a certificate, DER for ECDSA.
+   */
+  finish(prepared: PreparedCertificate, signature: Uint8Array): SigningOutcome;
 }
 
 /** Public keys by the SHA-256 of their SPKI. */
@@ -53,10 +74,7 @@ export function createKeyMemory(): KeyMemory {
   return new LRUCache({ max: REMEMBERED_KEYS });
 }
 
-export function createIssuingCore(
-  { certificateDer, privateKey }: SigningIssuer,
-  keys = createKeyMemory(),
-): IssuingCore {
+export function createIssuingCore({ certificateDer, privateKey }: LocalIssuer, keys = createKeyMemory()): IssuingCore {
   const issuer = loadIssuerCertificate(certificateDer);
   const builder = createCertificateBuilder(issuer);
 
@@ -71,6 +89,7 @@ export function createIssuingCore(
   }
 
   function signDraft({ intent, serial, toBeSigned }: Draft): Leaf {
+    if (privateKey === undefined) throw new Error("the issuer's key is elsewhere");
     const signature = sign(issuer.signature.digest, toBeSigned, privateKey);
     return { intent, serial, der: builder.certificate(toBeSigned, signature) };
   }
@@ -117,9 +136,20 @@ export function createIssuingCore(
     sign(intents) {
       const signed = step(step(start(intents), build), signDraft);
       const released = step(vouch(step(step(signed, lint), reread)), release);
-      return released.map((attempt) =>
-        "value" in attempt ? attempt.value : { kind: "refused", error: toRefusal(attempt.error) },
+      return released.map(outcomeOf);
+    },
+    prepare(intent) {
+      const [attempt] = step(step(start([intent]), build), detach);
+      return attempt !== undefined && "value" in attempt ? attempt.value : refusal(attempt?.error);
+    },
+    finish({ intent, serial, toBeSigned }, signature) {
+      const der = builder.certificate(Buffer.from(toBeSigned), Buffer.from(signature));
+      // A batch of one: whoever keeps the key is not trusted to sign what it was given, so every signature is verified.
+      const [attempt] = step(
+        vouch(step(step(start([{ intent, serial: Buffer.from(serial), der }]), lint), reread)),
+        release,
       );
+      return outcomeOf(attempt);
     },
   };
 }
@@ -144,6 +174,23 @@ interface RereadLeaf {
 
 function expectNone(faults: readonly string[]): void {
   if (faults.length > 0) throw new Error(faults.join("; "));
+}
+
+function outcomeOf(attempt: Attempt<SigningOutcome> | undefined): SigningOutcome {
+  if (attempt !== undefined && "value" in attempt) return attempt.value;
+  return refusal(attempt?.error);
+}
+
+function refusal(cause: unknown): Extract<SigningOutcome, { kind: "refused" }> {
+  return { kind: "refused", error: toRefusal(cause) };
+}
+
+/** In memory of its own: what crosses to another thread takes all of its buffer along, a shared pool too. */
+function detach({ intent, serial, toBeSigned }: Draft): PreparationOutcome {
+  return {
+    kind: "prepared",
+    prepared: { intent, serial: Uint8Array.from(serial), toBeSigned: Uint8Array.from(toBeSigned) },
+  };
 }
 
 /** Which rule failed is for operators: it stands in the cause. */

@@ -1,14 +1,14 @@
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
-import type { SigningIssuer } from "./issuing-core.ts";
+import type { LocalIssuer } from "./issuing-core.ts";
 import type { IssuingJob, IssuingMessage, IssuingResult } from "./issuing-jobs.ts";
 
 export interface IssuingPoolOptions {
   /** The worker's module: what `issuing-worker.ts` is. */
   readonly worker: URL;
   readonly workers: number;
-  readonly issuers: readonly SigningIssuer[];
+  readonly issuers: readonly LocalIssuer[];
   readonly logger: Logger;
 }
 
@@ -19,7 +19,7 @@ export interface IssuingPool {
    */
   readonly run: (jobs: readonly IssuingJob[]) => Promise<readonly IssuingResult[]>;
   /** Goes on with these issuers: batches that are handed to `run` from now on know them and no others. */
-  readonly changeIssuers: (issuers: readonly SigningIssuer[]) => void;
+  readonly changeIssuers: (issuers: readonly LocalIssuer[]) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -112,7 +112,7 @@ export function createIssuingPool({ worker: file, workers, issuers, logger }: Is
 }
 
 /** Nothing but what a worker needs, whatever else the objects have. */
-function plainIssuers(issuers: readonly SigningIssuer[]): readonly SigningIssuer[] {
+function plainIssuers(issuers: readonly LocalIssuer[]): readonly LocalIssuer[] {
   return issuers.map(({ certificateDer, privateKey }) => ({ certificateDer, privateKey }));
 }
 

@@ -1,13 +1,14 @@
 import { hash } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { StatusError } from "../../shared/status-error.ts";
-import { createIssuingCore, createKeyMemory, type IssuingCore, type SigningIssuer } from "./issuing-core.ts";
+import { createIssuingCore, createKeyMemory, type IssuingCore, type LocalIssuer } from "./issuing-core.ts";
 import type { IssuingJob, IssuingMessage, IssuingResult } from "./issuing-jobs.ts";
 
 type SignJob = Extract<IssuingJob, { kind: "sign" }>;
+type RemoteJob = Extract<IssuingJob, { kind: "prepare" | "finish" }>;
 
 const keys = createKeyMemory();
-let cores = coresOf(workerData as readonly SigningIssuer[]);
+let cores = coresOf(workerData as readonly LocalIssuer[]);
 
 parentPort?.on("message", (message: IssuingMessage) => {
   if ("issuers" in message) cores = coresOf(message.issuers);
@@ -15,7 +16,7 @@ parentPort?.on("message", (message: IssuingMessage) => {
 });
 
 /** A core for each issuer, by the issuer's id. */
-function coresOf(issuers: readonly SigningIssuer[]): ReadonlyMap<string, IssuingCore> {
+function coresOf(issuers: readonly LocalIssuer[]): ReadonlyMap<string, IssuingCore> {
   return new Map(
     issuers.map((issuer) => {
       const id = hash("sha256", issuer.certificateDer);
@@ -28,7 +29,10 @@ function coresOf(issuers: readonly SigningIssuer[]): ReadonlyMap<string, Issuing
 function work(jobs: readonly IssuingJob[]): readonly IssuingResult[] {
   const decoded = decode(jobs.flatMap((job) => (job.kind === "decode" ? job.requestBase64 : []))).values();
   const signed = sign(jobs.filter((job) => job.kind === "sign")).values();
-  return jobs.flatMap(({ kind }) => (kind === "decode" ? decoded : signed).next().value ?? []);
+  return jobs.flatMap((job) => {
+    if (job.kind === "prepare" || job.kind === "finish") return assist(job);
+    return (job.kind === "decode" ? decoded : signed).next().value ?? [];
+  });
 }
 
 /** Whichever core does it: what a request says is the same under every issuer. */
@@ -46,6 +50,14 @@ function sign(jobs: readonly SignJob[]): readonly IssuingResult[] {
     for (const [index, job] of group.entries()) results.set(job, resultOf(outcomes?.[index]));
   }
   return jobs.map((job) => results.get(job) ?? resultOf(undefined));
+}
+
+/** What is to be done before and after a key that is elsewhere has signed. */
+function assist(job: RemoteJob): IssuingResult {
+  const core = cores.get(job.issuerId);
+  if (core === undefined) return resultOf(undefined);
+  const outcome = job.kind === "prepare" ? core.prepare(job.intent) : core.finish(job.prepared, job.signature);
+  return outcome.kind === "prepared" ? outcome : resultOf(outcome);
 }
 
 function resultOf(outcome: ReturnType<IssuingCore["sign"]>[number] | undefined): IssuingResult {

@@ -1,22 +1,30 @@
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { extname } from "node:path";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
+import type { CertificateIntent } from "../domain/certificate.ts";
 import type { CertificateFacts } from "../domain/certificate-facts.ts";
 import type { IssuerDescription } from "../domain/issuer.ts";
 import type { CertificateInspector, CertificateSigner, CsrDecoder } from "../domain/ports.ts";
+import type { RemoteKey } from "../domain/remote-key.ts";
 import { type BatchQueue, createBatchQueue } from "./batch-queue.ts";
 import { inspectPem } from "./certificate-inspector.ts";
 import { readCertificate } from "./certificate-reader.ts";
-import { loadIssuerCertificate } from "./issuer-certificate.ts";
-import type { SigningIssuer } from "./issuing-core.ts";
+import { type IssuerSignature, loadIssuerCertificate } from "./issuer-certificate.ts";
+import type { LocalIssuer } from "./issuing-core.ts";
 import type { IssuingJob, IssuingResult } from "./issuing-jobs.ts";
 import { createIssuingPool } from "./issuing-pool.ts";
 
 /** A batch takes a few milliseconds: long enough to make the hand-over cheap, short enough to wait behind. */
 const MAX_BATCH = 32;
 const DEFAULT_MAX_WAITING = 8192;
+
+/** An issuer and its key: one of ours, used on the signing threads, or one that signs where it is. */
+export interface SigningIssuer {
+  readonly certificateDer: Uint8Array;
+  readonly privateKey: KeyObject | RemoteKey;
+}
 
 export interface SignerOptions {
   /** Everything that may sign; at least one. */
@@ -55,9 +63,9 @@ export interface Signer {
  */
 export function createSigner(options: SignerOptions): Signer {
   const { clock, logger } = options;
-  let descriptions = describeIssuers(options.issuers);
+  let known = knownIssuers(options.issuers);
   const worker = new URL(`./issuing-worker${extname(import.meta.filename)}`, import.meta.url);
-  const pool = createIssuingPool({ ...options, worker });
+  const pool = createIssuingPool({ ...options, issuers: options.issuers.map(localIssuer), worker });
   const queue = createBatchQueue<IssuingJob, IssuingResult>({
     lanes: options.workers,
     maxBatch: MAX_BATCH,
@@ -66,12 +74,12 @@ export function createSigner(options: SignerOptions): Signer {
   });
   return {
     decoder: decoderOver(queue, logger),
-    signer: signerOver(queue, (id) => descriptions.get(id), clock, logger),
+    signer: signerOver(queue, (id) => known.get(id), clock, logger),
     inspector: { inspectPem },
     readCertificate,
     changeIssuers(issuers) {
-      descriptions = describeIssuers(issuers);
-      pool.changeIssuers(issuers);
+      known = knownIssuers(issuers);
+      pool.changeIssuers(issuers.map(localIssuer));
     },
     async close() {
       await queue.drain();
@@ -80,13 +88,35 @@ export function createSigner(options: SignerOptions): Signer {
   };
 }
 
-function describeIssuers(issuers: readonly SigningIssuer[]): ReadonlyMap<string, IssuerDescription> {
-  const descriptions = issuers.map(({ certificateDer, privateKey }) => {
-    const { description, publicKey } = loadIssuerCertificate(certificateDer);
-    if (createPublicKey(privateKey).equals(publicKey)) return [description.id, description] as const;
-    throw new TypeError("the issuer's key does not belong to its certificate");
+/** What the front thread needs to know of an issuer. */
+interface KnownIssuer {
+  readonly description: IssuerDescription;
+  readonly digest: IssuerSignature["digest"];
+  /** Undefined when the signing threads have the key. */
+  readonly remoteKey: RemoteKey | undefined;
+}
+
+function knownIssuers(issuers: readonly SigningIssuer[]): ReadonlyMap<string, KnownIssuer> {
+  const known = issuers.map(({ certificateDer, privateKey }) => {
+    const { description, publicKey, signature } = loadIssuerCertificate(certificateDer);
+    if (!publicHalf(privateKey).equals(publicKey))
+      throw new TypeError("the issuer's key does not belong to its certificate");
+    return [description.id, { description, digest: signature.digest, remoteKey: remoteKeyOf(privateKey) }] as const;
   });
-  return new Map(descriptions);
+  return new Map(known);
+}
+
+function publicHalf(key: KeyObject | RemoteKey): KeyObject {
+  if ("spkiDer" in key) return createPublicKey({ key: Buffer.from(key.spkiDer), format: "der", type: "spki" });
+  return createPublicKey(key);
+}
+
+function remoteKeyOf(key: KeyObject | RemoteKey): RemoteKey | undefined {
+  return "spkiDer" in key ? key : undefined;
+}
+
+function localIssuer({ certificateDer, privateKey }: SigningIssuer): LocalIssuer {
+  return { certificateDer, privateKey: "spkiDer" in privateKey ? undefined : privateKey };
 }
 
 function decoderOver(queue: BatchQueue<IssuingJob, IssuingResult>, logger: Logger): CsrDecoder {
@@ -101,7 +131,7 @@ function decoderOver(queue: BatchQueue<IssuingJob, IssuingResult>, logger: Logge
 
 function signerOver(
   queue: BatchQueue<IssuingJob, IssuingResult>,
-  issuerOf: (id: string) => IssuerDescription | undefined,
+  issuerOf: (id: string) => KnownIssuer | undefined,
   clock: Clock,
   logger: Logger,
 ): CertificateSigner {
@@ -109,8 +139,12 @@ function signerOver(
     async sign(intent, issuerId) {
       const issuer = issuerOf(issuerId);
       if (issuer === undefined) throw new StatusError("ServiceUnavailable", "the issuer does not sign any more");
-      if (clock.now() >= issuer.notAfter) throw new StatusError("InternalError", "the issuer has expired");
-      const result = await queue.submit({ kind: "sign", intent, issuerId });
+      if (clock.now() >= issuer.description.notAfter) throw new StatusError("InternalError", "the issuer has expired");
+      const { remoteKey } = issuer;
+      const result =
+        remoteKey === undefined
+          ? await queue.submit({ kind: "sign", intent, issuerId })
+          : await signElsewhere(queue, { intent, issuerId, remoteKey, digest: issuer.digest });
       if (result.kind === "signed") {
         const { certificate, advice } = result;
         if (advice.length > 0) logger.info({ serial: certificate.serial, advice }, "issued against the RFC's advice");
@@ -119,6 +153,24 @@ function signerOver(
       throw toError(result, logger);
     },
   };
+}
+
+interface RemoteSigning extends Omit<KnownIssuer, "description"> {
+  readonly intent: CertificateIntent;
+  readonly issuerId: string;
+  readonly remoteKey: RemoteKey;
+}
+
+/** The one path in two halves: a signing thread builds, the key signs where it is, a signing thread lints, re-reads and verifies. */
+async function signElsewhere(
+  queue: BatchQueue<IssuingJob, IssuingResult>,
+  { intent, issuerId, remoteKey, digest }: RemoteSigning,
+): Promise<IssuingResult> {
+  const built = await queue.submit({ kind: "prepare", intent, issuerId });
+  if (built.kind !== "prepared") return built;
+  const { prepared } = built;
+  const signature = await remoteKey.sign(digest, prepared.toBeSigned, "der");
+  return queue.submit({ kind: "finish", prepared, signature, issuerId });
 }
 
 /** The cause names rules and fields, never key material; it is for the log, the message for the caller. */

@@ -90,7 +90,7 @@ export const issuer = resource("Issuer", {
 
 export const configuredIssuer = resource("ConfiguredIssuer", {
   name: z.string(),
-  state: z.enum(["ready", "awaitingCertificate", "awaitingIssuer"]),
+  state: z.enum(["ready", "awaitingCertificate", "awaitingIssuer", "awaitingToken"]),
   issuerId: hex.optional().describe("The id of what signs now."),
   problem: z
     .string()
