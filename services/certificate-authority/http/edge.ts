@@ -193,7 +193,7 @@ class Exchange {
     if (isAnonymous(this.#user)) {
       throw new StatusError("Unauthorized", "Unauthorized");
     }
-    throw forbidden(this.#user, info);
+    throw forbidden(this.#user, info, decision.reason);
   }
 
   #answerError(error: unknown): void {
@@ -283,14 +283,17 @@ function attributesOf(info: RequestInfo): AccessAttributes {
   return { kind: "resource", verb, group, version, resource, subresource, name, namespace };
 }
 
-function forbidden(user: UserInfo, info: RequestInfo): StatusError {
+/** @param reason - why, as an authorizer told it; empty when nobody did. */
+function forbidden(user: UserInfo, info: RequestInfo, reason: string): StatusError {
+  const why = reason === "" ? "" : `: ${reason}`;
   if (!info.isResource) {
-    return new StatusError("Forbidden", `forbidden: User "${user.username}" cannot ${info.verb} path "${info.path}"`);
+    const text = `forbidden: User "${user.username}" cannot ${info.verb} path "${info.path}"${why}`;
+    return new StatusError("Forbidden", text);
   }
   const resource = info.subresource === "" ? info.resource : `${info.resource}/${info.subresource}`;
   const subject =
     info.name === "" ? `${info.resource}.${info.apiGroup}` : `${info.resource}.${info.apiGroup} "${info.name}"`;
-  const message = `${subject} is forbidden: User "${user.username}" cannot ${info.verb} resource "${resource}" in API group "${info.apiGroup}" at the cluster scope`;
+  const message = `${subject} is forbidden: User "${user.username}" cannot ${info.verb} resource "${resource}" in API group "${info.apiGroup}" at the cluster scope${why}`;
   const details = { ...(info.name !== "" && { name: info.name }), group: info.apiGroup, kind: info.resource };
   return new StatusError("Forbidden", message, { details });
 }

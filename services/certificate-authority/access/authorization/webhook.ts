@@ -65,7 +65,12 @@ export function webhookAuthorizer(
         "content-type": "application/json",
         ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
       };
-      const answer = await exchange(target.url, { method: "POST", headers, body });
+      const message = { method: "POST", headers, body } as const;
+      const answer = await exchange(target.url, message).catch((error: unknown) => {
+        // A kept connection may be closed by its other end just when it is used again.
+        if ((error as NodeJS.ErrnoException).code !== "ECONNRESET") throw error;
+        return exchange(target.url, message);
+      });
       const decision = decisionIn(answer, name);
       observe(name, outcomeOf(decision), (performance.now() - started) / 1000);
       return decision;

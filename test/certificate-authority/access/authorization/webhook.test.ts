@@ -151,6 +151,23 @@ test("with no time to remember, and for questions of absurd length, every one is
   expect(long.sent).toHaveLength(2);
 });
 
+test("a connection that was closed under a question is tried once more, and no oftener", async () => {
+  const closed = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+  let answers: readonly (Error | object)[] = [closed, review({ allowed: true })];
+  const next = async (): Promise<string> => {
+    const [answer, ...rest] = answers;
+    answers = rest;
+    if (answer instanceof Error) throw answer;
+    return JSON.stringify(answer);
+  };
+  const { decide, sent } = setUp(next);
+  expect(await decide(ALICE, GET)).toMatchObject({ allowed: true });
+  expect(sent).toHaveLength(2);
+  answers = [closed, closed, review({ allowed: true })];
+  expect(await decide(user("bob"), GET)).toMatchObject({ allowed: false });
+  expect(sent).toHaveLength(4);
+});
+
 test("one question at a time is sent once, and no more than 256 different ones", async () => {
   let answer: (text: string) => void = () => undefined;
   const waiting = new Promise<string>((resolve) => {
