@@ -15,6 +15,7 @@ const ROOMS = {
   custody: ["domain"],
   ledger: ["domain"],
   "control-plane": ["domain"],
+  "control-plane": ["domain"],
   domain: [],
 };
 

@@ -1,5 +1,6 @@
 import { imposedBy } from "./custody/authority.ts";
 import type { ChainedIssuer } from "./custody/custody.ts";
+import { isControlPlaneIssuer } from "./domain/control-plane.ts";
 import type { ActiveIssuer, IssuerAvailability, IssuerRecord } from "./domain/issuer.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import { ancestorsOf, trustAnchors } from "./domain/trust.ts";
@@ -84,12 +85,14 @@ function activeIssuerOf({ issuer: { description, authority }, ancestors }: Chain
 
 /**
  * A CA that only signs CAs is no client's, or everything below it would be; nor is one that signs only for signers whose
- * certificates are not meant for us. One that signed for clients in the past still is.
+ * certificates are not meant for us, or a control plane's own. One that signed for clients in the past still is.
  */
 function isForClients(
-  { name }: IssuerRecord,
+  record: IssuerRecord,
   { issuer, issuers, signers }: Pick<SigningSettings, "issuer" | "issuers" | "signers">,
 ): boolean {
+  const { name } = record;
+  if (isControlPlaneIssuer(record)) return false;
   if ([...OUR_SIGNERS, ...OWN_SIGNERS].some((signerName) => issuerNameOf(signerName, signers) === name)) return true;
   const isParent = [issuer, ...issuers].some(({ parent }) => parent === name);
   return !isParent && !signers.some((entry) => entry.issuer === name);

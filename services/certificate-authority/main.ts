@@ -24,8 +24,7 @@ import {
   loadConfiguration,
 } from "./configuration.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
-import { type Custody, openCustody } from "./custody/custody.ts";
-import type { EncryptionSource } from "./custody/encryption/encryption-source.ts";
+import { openConfiguredCustody } from "./configured-custody.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { keyPolicyRelaxations } from "./domain/key-policy.ts";
@@ -48,6 +47,7 @@ import { createSigner, type Signer } from "./signer/signer.ts";
 
 export { ConfigurationError } from "./configuration.ts";
 export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
+export { checkPki, initializePki } from "./pki.ts";
 
 const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;
@@ -182,20 +182,6 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
       await audit?.close();
     },
   };
-}
-
-function openConfiguredCustody({ dataDirectory, encryption }: Configuration, logger: Logger): Promise<Custody> {
-  const directory = join(dataDirectory, "keys");
-  return openCustody({ directory, encryption: encryptionSource(encryption), logger });
-}
-
-/** The key is taken out of the environment, so that no child process and no crash report sees it. */
-function encryptionSource(encryption: Configuration["encryption"]): EncryptionSource {
-  if (encryption === undefined || !("keyEnvironment" in encryption)) return encryption ?? {};
-  const variable = encryption.keyEnvironment;
-  const value = process.env[variable];
-  delete process.env[variable];
-  return { environmentKey: { variable, value } };
 }
 
 function rateLimits(limits: Configuration["limits"]) {

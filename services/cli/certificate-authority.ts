@@ -5,6 +5,54 @@ export interface CertificateAuthority {
   /** Resolves when the server has stopped. */
   readonly serve: (options: ServeOptions) => Promise<void>;
   readonly verifyLedgerFile: (path: string) => Promise<LedgerVerification>;
+  readonly initializePki: (options: PkiOptions) => Promise<PkiOutcome>;
+  readonly checkPki: (directory: string, etcd: "local" | "external") => Promise<PkiExpiration>;
+}
+
+/** What the files of a control plane node depend on. */
+export interface PkiOptions {
+  readonly configFile: string | undefined;
+  readonly dataDirectory: string | undefined;
+  readonly directory: string;
+  readonly clusterName: string;
+  readonly nodeName: string;
+  readonly advertiseAddress: string;
+  readonly bindPort: number;
+  readonly controlPlaneEndpoint: string | undefined;
+  readonly extraNames: readonly string[];
+  readonly serviceCidrs: readonly string[];
+  readonly serviceDnsDomain: string;
+  readonly etcd: "local" | "external";
+  readonly isExternal: boolean;
+  readonly isRenewing: boolean;
+  readonly renewBeforeSeconds: number | undefined;
+  readonly keyAlgorithm: string;
+  readonly lifetimeSeconds: number;
+}
+
+export interface PkiOutcome {
+  readonly files: readonly {
+    readonly name: string;
+    readonly path: string;
+    readonly action: string;
+    readonly notAfter: Date | undefined;
+  }[];
+  readonly notices: readonly string[];
+}
+
+interface ExpiringCertificate {
+  readonly name: string;
+  readonly notAfter: Date | undefined;
+  readonly residualSeconds: number;
+  readonly isExternallyManaged: boolean;
+  /** Undefined for CAs. */
+  readonly authority: string | undefined;
+  readonly isMissing: boolean;
+}
+
+export interface PkiExpiration {
+  readonly certificates: readonly ExpiringCertificate[];
+  readonly authorities: readonly ExpiringCertificate[];
 }
 
 /** What the command line lays over the configuration file. */

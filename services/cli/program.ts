@@ -16,6 +16,8 @@ import { addIssuerReencrypt } from "./commands/issuer-reencrypt.ts";
 import { addIssuerRequest } from "./commands/issuer-request.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
+import { addPkiCheck } from "./commands/pki-check.ts";
+import { addPkiInit } from "./commands/pki-init.ts";
 import { addServe } from "./commands/serve.ts";
 import { addTokenCreate } from "./commands/token-create.ts";
 import { addTokenDelete } from "./commands/token-delete.ts";
@@ -69,6 +71,9 @@ function createProgram({ terminal, loadCertificateAuthority: load, benchmark }: 
   addIssuerRequest(issuer, terminal);
   addIssuerInstall(issuer, terminal);
   addIssuerReencrypt(issuer, terminal);
+  const pki = program.command("pki").description("the certificates of a control plane");
+  addPkiInit(pki, terminal, load);
+  addPkiCheck(pki, terminal, load);
   const ledger = program.command("ledger").description("the record of everything that was signed");
   addLedgerBackup(ledger, terminal);
   addLedgerVerify(ledger, terminal, load);

@@ -80,7 +80,7 @@ async function removeWhenOld(path: string): Promise<void> {
 }
 
 /** Makes new names in a directory survive a power cut. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
     await directory.sync();

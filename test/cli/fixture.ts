@@ -66,6 +66,8 @@ export async function gatehouse(args: readonly string[], options: RunOptions = {
     loadCertificateAuthority: async () => ({
       serve: unexpected,
       verifyLedgerFile: unexpected,
+      initializePki: unexpected,
+      checkPki: unexpected,
       ...certificateAuthority,
     }),
     benchmark: benchmark ?? { checkout: "/nowhere/", run: unexpected },

@@ -1,16 +1,18 @@
+import { isControlPlaneIssuer } from "./control-plane.ts";
 import type { IssuerRecord } from "./issuer.ts";
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/g;
 
 /**
  * The CA certificates that clients should trust now, PEM, each once: of every issuer that has not expired, in all slots, the
- * root above it, or itself when none is known. Sorted by issuer, so that equal bundles have equal bytes.
+ * root above it, or itself when none is known. A control plane's own CAs are none of them. Sorted by issuer, so that equal
+ * bundles have equal bytes.
  */
 export function trustAnchors(
-  issuers: readonly Pick<IssuerRecord, "id" | "certificatePem" | "ancestorsPem" | "notAfter">[],
+  issuers: readonly Pick<IssuerRecord, "id" | "name" | "certificatePem" | "ancestorsPem" | "notAfter">[],
   now: Date,
 ): readonly string[] {
-  const trusted = issuers.filter(({ notAfter }) => notAfter >= now);
+  const trusted = issuers.filter((issuer) => issuer.notAfter >= now && !isControlPlaneIssuer(issuer));
   const ordered = trusted.toSorted((one, other) => (one.id < other.id ? -1 : 1));
   return [...new Set(ordered.map((issuer) => `${anchorOf(issuer).trim()}\n`))];
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { LoadCertificateAuthority } from "../certificate-authority.ts";
-import { CommandError } from "../command-error.ts";
+import { explain } from "../explain.ts";
 import { withExamples } from "../options.ts";
 
 interface Options {
@@ -49,13 +49,4 @@ export function addServe(parent: Command, load: LoadCertificateAuthority): void 
     "gatehouse serve --data-dir /var/lib/gatehouse --listen 0.0.0.0:9443",
     "gatehouse serve --config /etc/gatehouse/gatehouse.yaml --log-level debug",
   ]);
-}
-
-const DEFECTS = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);
-
-/** What a room refuses to start with names its own way out; only a defect keeps its stack. */
-function explain(error: unknown): never {
-  const { name = "", message } = error as Partial<Error>;
-  if (message === undefined || DEFECTS.has(name)) throw error;
-  throw new CommandError(message, undefined, { cause: error });
 }

@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import type { Logger } from "../shared/logging.ts";
+import type { Configuration } from "./configuration.ts";
+import { type Custody, openCustody } from "./custody/custody.ts";
+import type { EncryptionSource } from "./custody/encryption/encryption-source.ts";
+
+/** Opens the keys of the configured data directory under the configured encryption. @throws as `openCustody`. */
+export function openConfiguredCustody(
+  { dataDirectory, encryption }: Pick<Configuration, "dataDirectory" | "encryption">,
+  logger: Logger,
+): Promise<Custody> {
+  const directory = join(dataDirectory, "keys");
+  return openCustody({ directory, encryption: encryptionSource(encryption), logger });
+}
+
+/** The key is taken out of the environment, so that no child process and no crash report sees it. */
+function encryptionSource(encryption: Configuration["encryption"]): EncryptionSource {
+  if (encryption === undefined || !("keyEnvironment" in encryption)) return encryption ?? {};
+  const variable = encryption.keyEnvironment;
+  const value = process.env[variable];
+  delete process.env[variable];
+  return { environmentKey: { variable, value } };
+}

@@ -1,0 +1,112 @@
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { type Clock, systemClock } from "../shared/clock.ts";
+import { createLogger, type Logger } from "../shared/logging.ts";
+import { type Configuration, loadConfiguration } from "./configuration.ts";
+import { openConfiguredCustody } from "./configured-custody.ts";
+import { type Expiration, readExpiration } from "./control-plane/expiration.ts";
+import { type ControlPlaneOutcome, type ControlPlaneWish, initializeControlPlane } from "./control-plane/initialize.ts";
+import { CONTROL_PLANE_ALGORITHMS } from "./control-plane/key-pem.ts";
+import { PkiError } from "./control-plane/pki-error.ts";
+import { controlPlaneIssuers } from "./control-plane-issuers.ts";
+import { generateKeyPair } from "./custody/key-pair.ts";
+import type { ControlPlaneSettings } from "./domain/control-plane.ts";
+import { controlPlaneProblems } from "./domain/control-plane-problems.ts";
+import { openLedger } from "./ledger/ledger.ts";
+import { LiveIssuers } from "./live-issuers.ts";
+import { createSigner } from "./signer/signer.ts";
+
+/** What the command line says. */
+export interface PkiOptions extends Omit<ControlPlaneSettings, "nodeName"> {
+  readonly configFile?: string | undefined;
+  readonly dataDirectory?: string | undefined;
+  readonly directory: string;
+  /** This machine's when undefined. */
+  readonly nodeName: string | undefined;
+  readonly isExternal: boolean;
+  readonly isRenewing: boolean;
+  readonly renewBeforeSeconds: number | undefined;
+  readonly keyAlgorithm: string;
+  readonly lifetimeSeconds: number;
+}
+
+/**
+ * Makes the certificates of a control plane node with the CA of a data directory, which no server may be using: it is
+ * the ledger's only writer meanwhile. A data directory that is not there yet is made, as `serve` makes it.
+ *
+ * @throws {PkiError} with what is wrong with options and files; LedgerOpenError and CustodyError.
+ */
+export async function initializePki(options: PkiOptions, clock: Clock = systemClock): Promise<ControlPlaneOutcome> {
+  const wish = readWish(options);
+  const { configFile, dataDirectory } = options;
+  const configuration = loadConfiguration({ configFile, dataDirectory });
+  const logger = createLogger({ level: "warn", format: process.stderr.isTTY ? "text" : "json" });
+  mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
+  const file = join(configuration.dataDirectory, "gatehouse.db");
+  const ledger = await openLedger({ file, clock, logger });
+  try {
+    const custody = await openConfiguredCustody(configuration, logger);
+    try {
+      return await withSigner({ configuration, ledger, custody, clock, logger }, wish);
+    } finally {
+      custody.close();
+    }
+  } finally {
+    await ledger.close();
+  }
+}
+
+/** When the certificates in a directory expire; needs neither a server nor a data directory. @throws {PkiError} */
+export function checkPki(
+  directory: string,
+  etcd: ControlPlaneSettings["etcd"],
+  clock: Clock = systemClock,
+): Promise<Expiration> {
+  return readExpiration(resolve(directory), etcd, clock.now());
+}
+
+function readWish(options: PkiOptions): ControlPlaneWish {
+  const { directory, isExternal, isRenewing, renewBeforeSeconds, lifetimeSeconds } = options;
+  const settings = { ...options, nodeName: (options.nodeName ?? hostname()).toLowerCase() };
+  const keyAlgorithm = CONTROL_PLANE_ALGORITHMS.find((algorithm) => algorithm === options.keyAlgorithm);
+  const problems = controlPlaneProblems(settings);
+  if (keyAlgorithm === undefined)
+    throw new PkiError([...problems, `--key-algorithm must be one of ${CONTROL_PLANE_ALGORITHMS.join(", ")}`]);
+  if (problems.length > 0) throw new PkiError(problems);
+  return {
+    ...{ settings, isExternal, isRenewing, renewBeforeSeconds, lifetimeSeconds, keyAlgorithm },
+    directory: resolve(directory),
+  };
+}
+
+interface Rooms {
+  readonly configuration: Configuration;
+  readonly ledger: Awaited<ReturnType<typeof openLedger>>;
+  readonly custody: Awaited<ReturnType<typeof openConfiguredCustody>>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+async function withSigner(rooms: Rooms, wish: ControlPlaneWish): Promise<ControlPlaneOutcome> {
+  const { configuration, ledger, custody, clock, logger } = rooms;
+  const live = await LiveIssuers.open({ settings: configuration, custody, issuers: ledger.issuers, clock, logger });
+  const { etcd, clusterName } = wish.settings;
+  const parts = { live, custody, issuers: ledger.issuers, clock };
+  const { isExternal, keyAlgorithm } = wish;
+  const found = await controlPlaneIssuers({ etcd, clusterName, isExternal, keyAlgorithm }, parts);
+  const signer = createSigner({ issuers: found.signing, workers: 1, clock, logger });
+  try {
+    return await initializeControlPlane(wish, {
+      issuers: found.issuers,
+      signer: signer.signer,
+      certificates: ledger.certificates,
+      audit: ledger.audit,
+      readCertificate: signer.readCertificate,
+      generateKeyPem: async (algorithm) => (await generateKeyPair(algorithm)).pkcs8Pem(),
+      clock,
+    });
+  } finally {
+    await signer.close();
+  }
+}
