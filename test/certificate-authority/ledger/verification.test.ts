@@ -33,9 +33,11 @@ beforeAll(async () => {
     new Uint8Array([1]),
   );
   const a = await requests.create(storedCsr("a"));
-  const certificate = certificateRecord({ issuerId, serial: "01" });
+  const certificate = certificateRecord({ issuerId, serial: "01", requestName: "a", requestUid: a.metadata.uid });
+  const pem = `-----BEGIN CERTIFICATE-----\n${Buffer.from(certificate.der).toString("base64")}\n-----END CERTIFICATE-----\n`;
+  const issued = { ...ISSUED, certificate: Buffer.from(pem).toString("base64") };
   const approved = await requests.update({ ...a, status: APPROVED }, { decision: decisionRecord() });
-  await requests.update({ ...approved, status: ISSUED }, { certificate });
+  await requests.update({ ...approved, status: issued }, { certificate });
   await requests.create(storedCsr("b"));
   await requests.remove("b", {});
   await certificates.record(certificateRecord({ issuerId, serial: "02" }));
@@ -185,6 +187,11 @@ test.each([
     name: "an object whose state disagrees with it",
     sql: "UPDATE requests SET state = 'undecided' WHERE name = 'a'",
     problems: ["request a: its columns and its object disagree"],
+  },
+  {
+    name: "another certificate in an object",
+    sql: `UPDATE changes SET object = json_set(object, '$.status.certificate', 'LS0tLS1DRVJU') WHERE revision = 4`,
+    problems: [expect.stringMatching(/^request a: its certificate is not the one on record, [0-9a-f]{64}$/)],
   },
   {
     name: "an object that is another's",

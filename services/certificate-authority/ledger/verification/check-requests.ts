@@ -1,4 +1,5 @@
 import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
+import { sha256Hex } from "../audit-chain.ts";
 import { createChangeLog } from "../change-log.ts";
 import type { Connection } from "../connection.ts";
 import { stateOf } from "../stored-object.ts";
@@ -30,6 +31,9 @@ export const requestChecksSql = {
   lastOfName:
     "SELECT revision, type, name, object FROM changes INDEXED BY changes_by_name " +
     "WHERE name = ? ORDER BY revision DESC LIMIT 1",
+  certificateOf:
+    "SELECT lower(hex(fingerprint)) FROM certificates INDEXED BY certificates_by_request " +
+    "WHERE request_name = ? AND request_uid = ? ORDER BY id DESC LIMIT 1",
   hasRequest: "SELECT 1 FROM requests WHERE name = ?",
   hasObject: "SELECT 1 FROM objects WHERE key = ?",
 } as const;
@@ -68,12 +72,18 @@ function checkLog(connection: Connection, compactedRevision: number, problems: P
 
 function checkObjects(connection: Connection, problems: Problems): void {
   const lastOfName = connection.prepare<[string], ChangeHead>(requestChecksSql.lastOfName);
+  const certificateOf = connection.prepare<[string, string], string>(requestChecksSql.certificateOf).pluck();
   for (const row of connection.prepare<[string], WholeRequestRow>(requestChecksSql.requests).iterate("")) {
     const last = lastOfName.get(row.name);
     if (last === undefined || last.type === "DELETED" || last.revision !== row.revision) {
       problems.add(`request ${row.name}: it is not what the change log says it became`);
     } else if (!isConsistent(row, last.object)) {
       problems.add(`request ${row.name}: its columns and its object disagree`);
+    } else {
+      // The object is vouched for by no audit entry, but its certificate is.
+      const issued = certificateOf.get(row.name, row.uid);
+      if (issued === undefined || fingerprintIn(last.object) === issued) continue;
+      problems.add(`request ${row.name}: its certificate is not the one on record, ${issued}`);
     }
   }
 }
@@ -85,4 +95,12 @@ function isConsistent({ name, uid, state }: WholeRequestRow, object: string): bo
   } catch {
     return false;
   }
+}
+
+/** Lower-case hex SHA-256 of the first certificate of an object's status, as its record has it; "" when there is none. */
+function fingerprintIn(object: string): string {
+  const { status } = JSON.parse(object) as CertificateSigningRequest;
+  const pem = Buffer.from(status.certificate ?? "", "base64").toString("latin1");
+  const [, base64] = /-----BEGIN CERTIFICATE-----([^-]+)-----END/.exec(pem) ?? [];
+  return base64 === undefined ? "" : sha256Hex(Buffer.from(base64, "base64"));
 }
