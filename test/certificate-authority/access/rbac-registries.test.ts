@@ -191,21 +191,20 @@ test("finalizers hold an object until they are gone; it grants what it grants un
 test("a change without resourceVersion is put on top of what others wrote meanwhile", async () => {
   const { clusterRoles, stores } = await setUp();
   await clusterRoles.create(administrator, roleDraft("shared", []), REAL);
+  const start = stores.clusterRoles.revision();
   let tries = 0;
+  const others: Promise<unknown>[] = [];
   const change = () => {
     tries += 1;
-    if (tries === 1) {
-      void clusterRoles.update(
-        administrator,
-        "shared",
-        () => roleDraft("shared", [], { labels: { other: "was-here" } }),
-        REAL,
-      );
-    }
+    const labelled = () => roleDraft("shared", [], { labels: { other: "was-here" } });
+    if (tries === 1) others.push(clusterRoles.update(administrator, "shared", labelled, REAL));
     return roleDraft("shared", [rule("get")]);
   };
   await clusterRoles.update(administrator, "shared", change, REAL);
-  expect((await stores.clusterRoles.get("shared"))?.rules).toHaveLength(1);
+  await Promise.all(others);
+  expect(stores.clusterRoles.revision()).toBe(start + 2);
+  const before = await stores.clusterRoles.get("shared");
   const stale = () => roleDraft("shared", [], { resourceVersion: "1" });
   await expect(clusterRoles.update(administrator, "shared", stale, REAL)).rejects.toMatchObject({ reason: "Conflict" });
+  expect(await stores.clusterRoles.get("shared")).toBe(before);
 });
