@@ -19,6 +19,12 @@ const ROOMS = {
   domain: [],
 };
 
+/**
+ * `diagnosis` looks at what other rooms use, through their own readers, so that it judges nothing otherwise than they do.
+ * It reads configuration; only `doctor.ts` composes it.
+ */
+const DIAGNOSIS = ["diagnosis/", "custody/", "access/", "ledger/", "domain/", "configuration\\.ts$"];
+
 const roomRules = Object.entries(ROOMS).map(([room, allowed]) => ({
   name: `room-${room}`,
   comment: `${room} imports only: ${[...allowed, "shared"].join(", ")}`,
@@ -51,6 +57,20 @@ const ownerRules = Object.entries(OWNERS).map(([library, owners]) => ({
 export default {
   forbidden: [
     ...roomRules,
+    {
+      name: "room-diagnosis",
+      comment:
+        "diagnosis reads configuration and what custody, access, ledger and domain know; nobody but doctor.ts uses it",
+      severity: "error",
+      from: { path: `^${CA}/diagnosis/` },
+      to: { path: "^services/", pathNot: ["^services/shared/", ...DIAGNOSIS.map((path) => `^${CA}/${path}`)] },
+    },
+    {
+      name: "diagnosis-through-doctor",
+      severity: "error",
+      from: { path: "^services/", pathNot: [`^${CA}/diagnosis/`, `^${CA}/doctor\\.ts$`] },
+      to: { path: `^${CA}/diagnosis/` },
+    },
     ...ownerRules,
     {
       name: "shared-imports-nothing-of-ours",
@@ -69,13 +89,13 @@ export default {
       name: "cli-reaches-services-through-main",
       severity: "error",
       from: { path: "^services/cli/" },
-      to: { path: "^services/", pathNot: ["^services/(shared|cli)/", "^services/[^/]+/main\\.ts$"] },
+      to: { path: "^services/", pathNot: ["^services/(shared|cli)/", "^services/[^/]+/(main|doctor)\\.ts$"] },
     },
     {
       name: "nobody-imports-main",
       severity: "error",
       from: { path: "^services/", pathNot: "^services/cli/" },
-      to: { path: "^services/[^/]+/main\\.ts$" },
+      to: { path: "^services/[^/]+/(main|doctor)\\.ts$" },
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },

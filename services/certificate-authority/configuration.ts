@@ -20,6 +20,19 @@ const DAY_SECONDS = 86_400;
 /** A problem in the configuration file or on the command line; the message names every path, value and way out. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
+  /** Each problem by itself; empty when the message is all there is. */
+  readonly problems: readonly ConfigurationProblem[];
+
+  constructor(message: string, options: ErrorOptions & { readonly problems?: readonly ConfigurationProblem[] } = {}) {
+    super(message, options);
+    this.problems = options.problems ?? [];
+  }
+}
+
+export interface ConfigurationProblem {
+  /** For example `server.listen` or `rbac.files[0]`; empty for the whole. */
+  readonly path: string;
+  readonly message: string;
 }
 
 const listenAddress = z
@@ -158,8 +171,7 @@ export function loadConfiguration(overrides: ConfigurationOverrides): Configurat
   const { configFile } = overrides;
   const raw = configFile === undefined ? emptyDocument() : readDocument(configFile);
   const parsed = configurationSchema.safeParse(raw);
-  if (!parsed.success)
-    throw new ConfigurationError(`${configFile ?? "configuration"} is not valid:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw invalid(`${configFile ?? "configuration"} is not valid`, parsed.error);
   const configuration = applyOverrides(parsed.data, overrides);
   return resolvePaths(
     configuration,
@@ -197,8 +209,13 @@ function applyOverrides(configuration: Configuration, { listen, logLevel }: Conf
     log: { ...configuration.log, ...(logLevel !== undefined && { level: logLevel }) },
   };
   const parsed = configurationSchema.safeParse(merged);
-  if (!parsed.success) throw new ConfigurationError(`the command line is not valid:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw invalid("the command line is not valid", parsed.error);
   return parsed.data;
+}
+
+function invalid(what: string, error: z.ZodError): ConfigurationError {
+  const problems = error.issues.map(({ path, message }) => ({ path: z.core.toDotPath(path), message }));
+  return new ConfigurationError(`${what}:\n${z.prettifyError(error)}`, { problems });
 }
 
 function resolvePaths(

@@ -9,6 +9,7 @@ import { addCertificateShow } from "./commands/certificate-show.ts";
 import { APPROVAL, addCsrDecision, DENIAL } from "./commands/csr-decide.ts";
 import { addCsrList } from "./commands/csr-list.ts";
 import { addCsrShow } from "./commands/csr-show.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addIssuerExport } from "./commands/issuer-export.ts";
 import { addIssuerInstall } from "./commands/issuer-install.ts";
 import { addIssuerList } from "./commands/issuer-list.ts";
@@ -24,17 +25,20 @@ import { addTokenDelete } from "./commands/token-delete.ts";
 import { addTokenHash } from "./commands/token-hash.ts";
 import { addTokenList } from "./commands/token-list.ts";
 import { addVersion } from "./commands/version.ts";
+import { type LoadDoctor, loadDoctor } from "./doctor.ts";
 import { withExamples } from "./options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
 export interface ProgramDependencies {
   readonly terminal: Terminal;
   readonly loadCertificateAuthority: LoadCertificateAuthority;
+  readonly loadDoctor: LoadDoctor;
   readonly benchmark: BenchmarkPlace;
 }
 
 /** The whole command line. Parsing throws a CommanderError instead of ending the process. */
-function createProgram({ terminal, loadCertificateAuthority: load, benchmark }: ProgramDependencies): Command {
+function createProgram(dependencies: ProgramDependencies): Command {
+  const { terminal, loadCertificateAuthority: load, benchmark } = dependencies;
   const program = new Command("gatehouse")
     .description("Certificate authority for the nodes of a Kubernetes cluster.")
     .version(VERSION, "-V, --version", "print the version of this command")
@@ -80,6 +84,7 @@ function createProgram({ terminal, loadCertificateAuthority: load, benchmark }: 
   const audit = program.command("audit").description("who did what: requests, decisions, signatures, removals");
   addAuditSearch(audit, terminal);
   addAuditTail(audit, terminal);
+  addDoctor(program, terminal, dependencies.loadDoctor);
   addBench(program, benchmark);
   addVersion(program, terminal);
   return program;
@@ -125,6 +130,7 @@ export async function runInProcess(): Promise<void> {
   const code = await run(process.argv.slice(2), {
     terminal,
     loadCertificateAuthority,
+    loadDoctor,
     benchmark: benchmarkPlace,
   });
   // A server that could not start may have threads already, which would keep the process for ever.

@@ -171,6 +171,7 @@ function following(args: readonly string[]) {
   const code = run(args, {
     terminal,
     loadCertificateAuthority: async () => certificateAuthority as never,
+    loadDoctor: unexpected,
     benchmark: { checkout: "/nowhere/", run: unexpected },
   });
   const until = async (text: string): Promise<void> => {

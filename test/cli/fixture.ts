@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls";
 import { stringify } from "yaml";
 import type { CertificateAuthority } from "../../services/cli/certificate-authority.ts";
 import type { BenchmarkPlace } from "../../services/cli/commands/bench.ts";
+import type { Doctor } from "../../services/cli/doctor.ts";
 import { run } from "../../services/cli/program.ts";
 import type { Terminal } from "../../services/cli/terminal.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
@@ -51,12 +52,13 @@ export interface Outcome {
 export interface RunOptions extends Partial<Terminal> {
   readonly isTTY?: boolean;
   readonly certificateAuthority?: Partial<CertificateAuthority>;
+  readonly doctor?: Doctor;
   readonly benchmark?: BenchmarkPlace;
 }
 
 /** Runs one command line in this process. */
 export async function gatehouse(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const { certificateAuthority = {}, benchmark, ...overrides } = options;
+  const { certificateAuthority = {}, doctor, benchmark, ...overrides } = options;
   const { terminal, written } = fakeTerminal(overrides);
   const unexpected = async (): Promise<never> => {
     throw new Error("not expected to be called");
@@ -70,6 +72,7 @@ export async function gatehouse(args: readonly string[], options: RunOptions = {
       checkPki: unexpected,
       ...certificateAuthority,
     }),
+    loadDoctor: async () => doctor ?? unexpected(),
     benchmark: benchmark ?? { checkout: "/nowhere/", run: unexpected },
   });
   return { code, ...written };

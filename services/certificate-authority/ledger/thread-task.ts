@@ -19,12 +19,17 @@ export class TaskError extends Error {
 
 /**
  * Runs the worker module of that name (`<name>-worker`, beside this file) once, in its own thread, and resolves with
- * its answer.
+ * its answer. `signal` ends the thread, at the latest when SQLite returns to it.
  */
-export function runTask<T>(name: "backup" | "verify", workerData: unknown): Promise<T> {
+export function runTask<T>(
+  name: "backup" | "verify" | "spot-check",
+  workerData: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   const file = new URL(`./${name}-worker${extname(import.meta.filename)}`, import.meta.url);
   return new Promise((resolve, reject) => {
     const worker = new Worker(file, { workerData });
+    signal?.addEventListener("abort", () => void worker.terminate(), { once: true });
     worker.once("message", (answer: TaskAnswer<T>) => {
       if (answer.kind === "done") resolve(answer.result);
       else reject(new TaskError(answer.message, answer.code));

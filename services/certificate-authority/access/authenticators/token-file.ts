@@ -29,7 +29,7 @@ const entrySchema = z.strictObject({
   expires: z.iso.datetime({ offset: true }).optional(),
 });
 
-type Entry = z.infer<typeof entrySchema>;
+export type TokenFileEntry = z.infer<typeof entrySchema>;
 
 const fileSchema = z.array(entrySchema).max(MAXIMUM_ENTRIES).nullable();
 
@@ -50,7 +50,7 @@ export function tokenFileAuthenticator(deps: TokenFileDependencies): {
   readonly reload: () => void;
 } {
   const { file, clock, logger, onChange } = deps;
-  const watched = new WatchedFiles({ paths: [file], parse: ([text = ""]) => parseEntries(text), logger, onChange });
+  const watched = new WatchedFiles({ paths: [file], parse: ([text = ""]) => parseTokenFile(text), logger, onChange });
   warnOfWriters(file, logger);
   const inTurn = limited(MAXIMUM_AT_ONCE, MAXIMUM_WAITING);
   async function authenticate(token: string): Promise<Outcome> {
@@ -69,13 +69,14 @@ export function tokenFileAuthenticator(deps: TokenFileDependencies): {
   return { authenticator: { name: "tokenFile", judges: "token", authenticate }, reload: () => watched.reload() };
 }
 
-function parseEntries(text: string): ReadonlyMap<string, Entry> {
+/** The lines of a token file by their ids. @throws {Error} naming what is wrong; no hash is in the message. */
+export function parseTokenFile(text: string): ReadonlyMap<string, TokenFileEntry> {
   const document = parseDocument(text);
   const [problem] = document.errors;
   if (problem !== undefined) throw new Error(`not valid YAML: ${problem.code}`);
   const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 0 }));
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, TokenFileEntry>();
   for (const entry of parsed.data ?? []) {
     if (entries.has(entry.id)) throw new Error(`the id ${entry.id} occurs twice`);
     entries.set(entry.id, entry);

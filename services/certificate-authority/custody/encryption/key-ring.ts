@@ -23,6 +23,11 @@ export class KeyRing {
     this.#keyServices = keys.filter(isKeyService);
   }
 
+  /** Of all keys, in their order. */
+  get providers(): readonly SealingKey["provider"][] {
+    return this.#keys.map(({ provider }) => provider);
+  }
+
   /** The keys that somebody else keeps. */
   get keyServices(): readonly KmsKey[] {
     return this.#keyServices;

@@ -1,0 +1,136 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Clock, systemClock } from "../shared/clock.ts";
+import {
+  type Configuration,
+  ConfigurationError,
+  type ConfigurationOverrides,
+  loadConfiguration,
+} from "./configuration.ts";
+import { inspectKeys, type KeysInspection } from "./custody/inspect-keys.ts";
+import type { CheckContext, LedgerState, RunningServer } from "./diagnosis/contract.ts";
+import { messageOf } from "./diagnosis/findings.ts";
+import { CHECKS } from "./diagnosis/registry.ts";
+import { type Diagnosis, runChecks } from "./diagnosis/run-checks.ts";
+import { silentLogger } from "./diagnosis/silent-logger.ts";
+import { type System, thisSystem } from "./diagnosis/system.ts";
+import { findWriter, inspectLedger } from "./ledger/inspect-ledger.ts";
+
+/** The ids of all checks, and what each looks at. */
+export const CHECK_TITLES: readonly { readonly id: string; readonly title: string }[] = CHECKS.map(({ id, title }) => ({
+  id,
+  title,
+}));
+
+/** A server to ask, or why there is none. */
+export type ServerChoice =
+  | { readonly kind: "server"; readonly server: RunningServer; readonly isNamed: boolean }
+  | { readonly kind: "none"; readonly reason: string };
+
+export interface DoctorOptions extends ConfigurationOverrides {
+  /** Ids, or the topics before their dots; everything when absent. */
+  readonly only?: readonly string[] | undefined;
+  /** Reads the whole ledger, for as long as that takes. */
+  readonly isFull: boolean;
+  /** For each check. */
+  readonly timeoutSeconds: number;
+  /** Called with the data directory, where a server leaves a kubeconfig. */
+  readonly chooseServer: (dataDirectory: string) => ServerChoice;
+  readonly clock?: Clock;
+  readonly system?: System;
+}
+
+/**
+ * Looks at configuration, keys, clocks, ledger, addresses, files and expiry, whether a server is running or not. Changes
+ * nothing and takes no lock; findings hold no secret.
+ */
+export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
+  const { only, timeoutSeconds } = options;
+  const wanted = only && new Set(only);
+  const checks = CHECKS.filter(
+    ({ id }) => wanted === undefined || wanted.has(id) || wanted.has(id.split(".")[0] ?? ""),
+  );
+  const { context, close } = openContext(options);
+  try {
+    return await runChecks(checks, context, timeoutSeconds * 1000);
+  } finally {
+    await close();
+  }
+}
+
+function openContext(options: DoctorOptions): { readonly context: CheckContext; readonly close: () => Promise<void> } {
+  const { clock = systemClock, system = thisSystem, isFull } = options;
+  const { configuration, problem } = readConfiguration(options);
+  const dataDirectory = configuration?.dataDirectory ?? resolve(options.dataDirectory ?? "data");
+  const isPlaceKnown = configuration !== undefined || options.dataDirectory !== undefined;
+  const keysDirectory = join(dataDirectory, "keys");
+  const ledgerFile = join(dataDirectory, "gatehouse.db");
+  const choice = options.chooseServer(dataDirectory);
+  const ledger = once(() => openLedgerAt(ledgerFile));
+  const context: CheckContext = {
+    ...{ configuration, isPlaceKnown, dataDirectory, keysDirectory, ledgerFile, clock, system, isFull, ledger },
+    configurationFile: options.configFile,
+    configurationError: problem,
+    server: choice.kind === "server" ? choice.server : undefined,
+    withoutServer: choice.kind === "none" ? choice.reason : "",
+    isServerNamed: choice.kind === "server" && choice.isNamed,
+    writer: once(() => findWriter(ledgerFile)),
+    keys: once(() => openKeys(keysDirectory, configuration, system, clock)),
+  };
+  const close = async (): Promise<void> => {
+    const state = await ledger();
+    if (state.kind === "here") await state.inspection.close();
+  };
+  return { context, close };
+}
+
+function readConfiguration(options: DoctorOptions): {
+  readonly configuration: Configuration | undefined;
+  readonly problem: ConfigurationError | undefined;
+} {
+  try {
+    return { configuration: loadConfiguration(options), problem: undefined };
+  } catch (thrown) {
+    if (thrown instanceof ConfigurationError) return { configuration: undefined, problem: thrown };
+    throw thrown;
+  }
+}
+
+async function openLedgerAt(file: string): Promise<LedgerState> {
+  if (!existsSync(file)) return { kind: "absent" };
+  try {
+    const inspection = await inspectLedger(file);
+    try {
+      inspection.snapshot();
+      return { kind: "here", inspection };
+    } catch (thrown) {
+      await inspection.close();
+      throw thrown;
+    }
+  } catch (thrown) {
+    return { kind: "unreadable", reason: messageOf(thrown) };
+  }
+}
+
+async function openKeys(
+  directory: string,
+  configuration: Configuration | undefined,
+  { environment }: System,
+  clock: Clock,
+): Promise<KeysInspection | undefined> {
+  const encryption = configuration?.encryption;
+  const source =
+    encryption !== undefined && "keyEnvironment" in encryption
+      ? { environmentKey: { variable: encryption.keyEnvironment, value: environment[encryption.keyEnvironment] } }
+      : (encryption ?? {});
+  return inspectKeys({ directory, encryption: source, logger: silentLogger, now: clock.now() });
+}
+
+/** What is found out by the first who asks serves everybody; so does its failure. */
+function once<T>(work: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: work() };
+    return made.value;
+  };
+}

@@ -1,0 +1,58 @@
+import { constants, existsSync } from "node:fs";
+import { copyFile, mkdtemp, rm, stat, statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+/** Where a ledger can be read without changing anything beside it. */
+export interface ReadingPlace {
+  readonly path: string;
+  readonly release: () => Promise<void>;
+}
+
+/** There is no room for a copy. The message names the way out. */
+class NoRoomError extends Error {
+  override readonly name = "NoRoomError";
+}
+
+/**
+ * Finds where to read a ledger. In use, or left behind by a crash, it is read where it lies. At rest it is copied first:
+ * SQLite would make the write-ahead log and its index beside it even for a reader, and cannot take them away again.
+ *
+ * @throws {NoRoomError} when the temporary directory cannot hold the copy.
+ */
+export async function readingPlace(file: string): Promise<ReadingPlace> {
+  if (isInUse(file)) return inPlace(file);
+  const place = await copyOf(file);
+  // A server that started in between may have written while we copied.
+  if (!isInUse(file)) return place;
+  await place.release();
+  return inPlace(file);
+}
+
+/** Whoever opens a ledger makes the index of its log before anything is written. */
+function isInUse(file: string): boolean {
+  return existsSync(`${file}-shm`);
+}
+
+function inPlace(path: string): ReadingPlace {
+  return { path, release: async () => undefined };
+}
+
+async function copyOf(file: string): Promise<ReadingPlace> {
+  const sources = [file, `${file}-wal`].filter((path) => existsSync(path));
+  const sizes = await Promise.all(sources.map(async (path) => (await stat(path)).size));
+  const needed = sizes.reduce((sum, size) => sum + size, 0);
+  const { bavail, bsize } = await statfs(tmpdir());
+  if (bavail * bsize < needed) {
+    throw new NoRoomError(`a copy of ${file} takes ${needed} bytes, more than ${tmpdir()} has free; set TMPDIR`);
+  }
+  const directory = await mkdtemp(join(tmpdir(), "gatehouse-doctor-"));
+  const release = () => rm(directory, { recursive: true, force: true });
+  try {
+    for (const source of sources) await copyFile(source, join(directory, basename(source)), constants.COPYFILE_FICLONE);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { path: join(directory, basename(file)), release };
+}
