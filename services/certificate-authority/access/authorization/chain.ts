@@ -27,16 +27,17 @@ export function chainAuthorizers(
   authorizers: readonly ChainedAuthorizer[],
 ): (user: UserInfo, attributes: AccessAttributes) => AccessDecision | Promise<AccessDecision> {
   return (user, attributes) => {
-    const reasons: string[] = [];
-    for (const [index, authorizer] of authorizers.entries()) {
-      const decision = authorizer.decide(user, attributes);
+    let told = "";
+    for (let index = 0; index < authorizers.length; index += 1) {
+      const decision = authorizers[index]?.decide(user, attributes) ?? NO_OPINION;
       if (decision instanceof Promise) {
-        return decision.then((answer) => go(authorizers.slice(index + 1), answer, reasons, user, attributes));
+        const rest = authorizers.slice(index + 1);
+        return decision.then((answer) => go(rest, answer, told, user, attributes));
       }
       if (isFinal(decision)) return decision;
-      if (decision.reason !== "") reasons.push(decision.reason);
+      told = joined(told, decision.reason);
     }
-    return refusal(reasons);
+    return refusal(told);
   };
 }
 
@@ -44,23 +45,28 @@ export function chainAuthorizers(
 async function go(
   rest: readonly ChainedAuthorizer[],
   answer: AccessDecision,
-  reasons: string[],
+  toldBefore: string,
   user: UserInfo,
   attributes: AccessAttributes,
 ): Promise<AccessDecision> {
   let decision = answer;
+  let told = toldBefore;
   for (const next of [...rest, undefined]) {
     if (isFinal(decision)) return decision;
-    if (decision.reason !== "") reasons.push(decision.reason);
+    told = joined(told, decision.reason);
     if (next !== undefined) decision = await next.decide(user, attributes);
   }
-  return refusal(reasons);
+  return refusal(told);
+}
+
+function joined(told: string, reason: string): string {
+  return told === "" || reason === "" ? told + reason : `${told}; ${reason}`;
 }
 
 function isFinal({ allowed, denied }: AccessDecision): boolean {
   return allowed || denied === true;
 }
 
-function refusal(reasons: readonly string[]): AccessDecision {
-  return reasons.length === 0 ? NO_OPINION : { allowed: false, reason: reasons.join("; ") };
+function refusal(reason: string): AccessDecision {
+  return reason === "" ? NO_OPINION : { allowed: false, reason };
 }
