@@ -112,7 +112,7 @@ async function ownIssuer(
 }
 
 function rootIssuer({ description }: LoadedIssuer): ActiveIssuer {
-  return { description, chainPem: "", notAfter: description.notAfter, constraints: [] };
+  return { description, chainPem: "", notAfter: description.notAfter, constraints: [], isRemote: false };
 }
 
 function toControlPlaneIssuer(

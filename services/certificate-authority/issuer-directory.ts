@@ -1,5 +1,4 @@
 import { imposedBy } from "./custody/authority.ts";
-import type { ChainedIssuer } from "./custody/custody.ts";
 import { isControlPlaneIssuer } from "./domain/control-plane.ts";
 import type { ActiveIssuer, IssuerAvailability, IssuerRecord } from "./domain/issuer.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
@@ -72,7 +71,8 @@ function availabilityOf(selection: Selection): () => IssuerAvailability {
   return () => (privateKey.problem === undefined ? ready : away);
 }
 
-function activeIssuerOf({ issuer: { description, authority }, ancestors }: ChainedIssuer): ActiveIssuer {
+function activeIssuerOf({ issuer, ancestors }: Extract<Selection, { kind: "active" }>["chained"]): ActiveIssuer {
+  const { description, authority, privateKey } = issuer;
   const line = [authority, ...ancestors];
   const intermediates = ancestors.length === 0 ? [] : line.filter(({ isSelfSigned }) => !isSelfSigned);
   return {
@@ -80,6 +80,7 @@ function activeIssuerOf({ issuer: { description, authority }, ancestors }: Chain
     chainPem: intermediates.map(({ certificatePem }) => certificatePem).join(""),
     notAfter: new Date(Math.min(...line.map(({ notAfter }) => notAfter.getTime()))),
     constraints: imposedBy(line),
+    isRemote: "spkiDer" in privateKey,
   };
 }
 

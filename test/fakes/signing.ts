@@ -58,7 +58,13 @@ export function createFakeSigner(issuerNotAfter: Date): FakeSigner {
     notBefore: new Date(0),
     notAfter: issuerNotAfter,
   };
-  const issuer: ActiveIssuer = { description, chainPem: "", notAfter: issuerNotAfter, constraints: [] };
+  const issuer: ActiveIssuer = {
+    description,
+    chainPem: "",
+    notAfter: issuerNotAfter,
+    constraints: [],
+    isRemote: false,
+  };
   const issuers = {
     availability: { kind: "ready", issuer } as IssuerAvailability,
     issuerFor: (): IssuerAvailability => issuers.availability,

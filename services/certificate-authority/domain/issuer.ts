@@ -40,6 +40,8 @@ export interface ActiveIssuer {
   readonly notAfter: Date;
   /** Its own name constraints and those of everything above it. */
   readonly constraints: readonly ImposedConstraints[];
+  /** Its key is on a token, whose answer may be long in coming. */
+  readonly isRemote: boolean;
 }
 
 /** Whether there is something to sign with now. */

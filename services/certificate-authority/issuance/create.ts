@@ -1,5 +1,6 @@
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { Decision } from "../domain/decision.ts";
+import type { SigningIssuers } from "../domain/ports.ts";
 import type { Creation } from "./creation.ts";
 import type { FactsCache } from "./facts-cache.ts";
 import type { FreshRequest, Reviewer } from "./review.ts";
@@ -7,6 +8,7 @@ import type { Submission } from "./submit.ts";
 import type { WorkQueue, WorkResult } from "./work-queue.ts";
 
 interface Workers {
+  readonly issuers: SigningIssuers;
   readonly reviewer: Reviewer;
   readonly cache: FactsCache;
   readonly queue: WorkQueue<FreshRequest>;
@@ -19,17 +21,17 @@ type FirstWork =
   | { readonly kind: "asked"; readonly reviewed: Promise<Decision> };
 
 /**
- * Stores a request. What follows from it without asking anybody outside, the certificate included, is stored in the same
- * commit; the queue takes over from there.
+ * Stores a request. What follows from it without waiting for anybody outside, a hook or a token, is stored in the same
+ * commit, the certificate included; the queue takes over from there.
  *
  * @throws {StatusError} what the store refuses the request with.
  */
 export async function createAndWork(
-  { reviewer, cache, queue }: Workers,
+  { issuers, reviewer, cache, queue }: Workers,
   submission: Submission,
   creation: Creation,
 ): Promise<CertificateSigningRequest> {
-  const work = await firstWork(reviewer, submission, creation);
+  const work = await firstWork(issuers, reviewer, submission, creation);
   const stored = await creation.created();
   if (work.kind === "worked" && work.result === "done") return stored;
   const { name, uid } = stored.metadata;
@@ -40,15 +42,23 @@ export async function createAndWork(
   return stored;
 }
 
-async function firstWork(reviewer: Reviewer, { csr, facts }: Submission, creation: Creation): Promise<FirstWork> {
+async function firstWork(
+  issuers: SigningIssuers,
+  reviewer: Reviewer,
+  { csr, facts }: Submission,
+  { store }: Creation,
+): Promise<FirstWork> {
   try {
     const reviewed = reviewer.review(csr, facts);
-    if (!(reviewed instanceof Promise)) {
-      return { kind: "worked", result: await reviewer.follow(csr, facts, reviewed, creation.store) };
+    if (reviewed instanceof Promise) {
+      // Whoever works on the request learns of a failure; until then it is nobody's.
+      reviewed.catch(() => undefined);
+      return { kind: "asked", reviewed };
     }
-    // Whoever works on the request learns of a failure; until then it is nobody's.
-    reviewed.catch(() => undefined);
-    return { kind: "asked", reviewed };
+    const availability = issuers.issuerFor(csr.spec.signerName);
+    const isRemote = availability.kind === "ready" && availability.issuer.isRemote;
+    if (isRemote && reviewed.outcome === "approved") return { kind: "asked", reviewed: Promise.resolve(reviewed) };
+    return { kind: "worked", result: await reviewer.follow(csr, facts, reviewed, store) };
   } catch (error) {
     return { kind: "failed", error };
   }

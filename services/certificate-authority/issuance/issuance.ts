@@ -36,13 +36,14 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
     queue.add(csr.metadata.name, { csr });
   }
 
+  const workers = { issuers: deps.issuers, reviewer, cache, queue };
   return {
     async create(requester, draft, options) {
       if (queue.waiting >= settings.queueLimit) throw tooBusy();
       const submission = await submit(deps, cache, requester, draft);
       if (options.dryRun) return submission.csr;
       const creation = beginCreation(deps, submission);
-      return lifecycle.isRunning ? createAndWork({ reviewer, cache, queue }, submission, creation) : creation.created();
+      return lifecycle.isRunning ? createAndWork(workers, submission, creation) : creation.created();
     },
 
     async update(requester, name, target, change, options) {

@@ -122,6 +122,18 @@ test("an issuer that cannot sign: the request is stored as approved, and signed 
   expect(harness.requests.decisions).toHaveLength(1);
 });
 
+test("nobody waits for a token to have a request stored", async () => {
+  const harness = harnessAtOnce({ allowed: true });
+  const { issuers, issuer } = harness.signer;
+  issuers.availability = { kind: "ready", issuer: { ...issuer, isRemote: true } };
+  await harness.issuance.create(bootstrapper(), draft(), REAL);
+  await harness.settled();
+  expect((await harness.stored())?.status.certificate).toBeDefined();
+  expect(writesOf(harness)).toEqual([1, 1]);
+  expect(harness.requests.decisions).toHaveLength(1);
+  expect(harness.observed.filter((line) => line === "review")).toHaveLength(1);
+});
+
 test("a hook that cannot evaluate: the request is stored and asked about again", async () => {
   const answers: Answers = { allowed: true, error: new Error("no answer") };
   const harness = harnessAtOnce(answers);
