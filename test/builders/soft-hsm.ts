@@ -63,12 +63,34 @@ export class SoftHsm {
     renameSync(this.#tokens, this.#away);
   }
 
+  /** Puts a new token of that label where those were that were pulled out. */
+  putAnotherIn(label: string): void {
+    mkdirSync(this.#tokens);
+    this.addToken(label);
+  }
+
   putBack(): void {
+    rmSync(this.#tokens, { recursive: true, force: true });
     renameSync(this.#away, this.#tokens);
   }
 
   remove(): void {
     rmSync(this.home, { recursive: true });
+  }
+
+  /**
+   * Does something to the module in this very process, as another user of it might: `loaded` is the module, `slots` are
+   * those with a token.
+   */
+  async interfere(code: string): Promise<void> {
+    const program = `
+      const { PKCS11 } = require("pkcs11js");
+      const loaded = new PKCS11();
+      loaded.load(${JSON.stringify(SOFT_HSM_MODULE)});
+      const slots = loaded.C_GetSlotList(true);
+      ${code}`;
+    const worker = new Worker(program, { eval: true });
+    await new Promise((resolve, reject) => worker.once("exit", resolve).once("error", reject));
   }
 
   /**

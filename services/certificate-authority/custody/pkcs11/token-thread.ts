@@ -9,6 +9,8 @@ const MAXIMUM_BATCH = 32;
 /** Operations that may wait for a device; one more is refused. */
 const MAXIMUM_WAITING = 4096;
 
+const TOKEN_WORKER = new URL(`./token-worker${extname(import.meta.filename)}`, import.meta.url);
+
 interface Asked {
   readonly operation: TokenOperation;
   readonly timeoutMilliseconds: number;
@@ -22,6 +24,7 @@ interface Asked {
  */
 export class TokenThread {
   readonly #modulePath: string;
+  readonly #workerFile: URL;
   readonly #logger: Logger;
   readonly #waiting: Asked[] = [];
   #worker: Worker;
@@ -30,9 +33,11 @@ export class TokenThread {
   #isStuck = false;
   #isClosed = false;
 
-  constructor(modulePath: string, logger: Logger) {
+  /** @param workerFile - what runs as the thread: what `token-worker.ts` is. */
+  constructor(modulePath: string, logger: Logger, workerFile = TOKEN_WORKER) {
     this.#modulePath = modulePath;
     this.#logger = logger;
+    this.#workerFile = workerFile;
     this.#worker = this.#start();
   }
 
@@ -59,8 +64,7 @@ export class TokenThread {
   }
 
   #start(): Worker {
-    const file = new URL(`./token-worker${extname(import.meta.filename)}`, import.meta.url);
-    const worker = new Worker(file, { workerData: { modulePath: this.#modulePath } });
+    const worker = new Worker(this.#workerFile, { workerData: { modulePath: this.#modulePath } });
     worker.on("message", (answers: readonly TokenAnswer[]) => this.#finish(answers));
     worker.on("error", (error) =>
       this.#logger.error({ err: error, module: this.#modulePath }, "the thread of a PKCS #11 module failed"),

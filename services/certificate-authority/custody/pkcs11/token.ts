@@ -18,7 +18,7 @@ const KEY_MAKING_FACTOR = 24;
 
 export interface TokenParts {
   readonly address: TokenAddress;
-  readonly thread: TokenThread;
+  readonly thread: Pick<TokenThread, "ask">;
   readonly pin: Pin;
   readonly timeoutMilliseconds: number;
   readonly logger: Logger;
@@ -123,7 +123,7 @@ export class Token {
 
   /** A session that ended costs one new login, unnoticed by those who ask; a token that is gone is away from then on. */
   async #use(operation: TokenOperation): Promise<TokenAnswer> {
-    if (this.#problem !== undefined) throw new TokenFailure("lost", this.#problem);
+    this.requireWell();
     try {
       return await this.#ask(operation);
     } catch (error) {

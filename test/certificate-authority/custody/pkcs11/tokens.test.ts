@@ -119,6 +119,13 @@ describeWithTokens(`keys in PKCS #11 tokens (${NEEDS_SOFT_HSM})`, () => {
     );
   }
 
+  /** A P-256 key that somebody else makes. */
+  function makeKey(tokenLabel: string, keyLabel: string, kind: "extractable" | "guarded"): void {
+    const program = fileURLToPath(new URL("./make-key.ts", import.meta.url));
+    const env = { ...process.env, ...hsm.environment };
+    execFileSync(process.execPath, [program, SOFT_HSM_MODULE ?? "", tokenLabel, PIN, keyLabel, kind], { env });
+  }
+
   test.each([
     {
       name: "an unknown label",
@@ -229,9 +236,7 @@ describeWithTokens(`keys in PKCS #11 tokens (${NEEDS_SOFT_HSM})`, () => {
   });
 
   test("a key is refused while it can be taken out", async () => {
-    const program = fileURLToPath(new URL("./make-extractable-key.ts", import.meta.url));
-    const env = { ...process.env, ...hsm.environment };
-    execFileSync(process.execPath, [program, SOFT_HSM_MODULE ?? "", "beta", PIN, "loose"], { env });
+    makeKey("beta", "loose", "extractable");
     const token = await open({ tokenLabel: "beta" });
     await expect(token.findKey("loose")).rejects.toMatchObject({
       code: "TokenUnusable",
@@ -266,5 +271,56 @@ describeWithTokens(`keys in PKCS #11 tokens (${NEEDS_SOFT_HSM})`, () => {
     expect(changes).toEqual([expect.stringMatching(/is away/), undefined]);
     const told = recorded.lines.filter(({ msg }) => /a token is away|the token is back/.test(msg));
     expect(told.map(({ level }) => level)).toEqual(["error", "info"]);
+  });
+
+  test("another token of the same name does not sign in its place", async () => {
+    const token = await open();
+    const key = await token.makeKey("own", "ecdsa-p256");
+    hsm.pullOut();
+    hsm.putAnotherIn("alpha");
+    makeKey("alpha", "own", "guarded");
+    await expect(key.sign("sha256", Buffer.from("leaf"), "der")).rejects.toMatchObject({
+      reason: "ServiceUnavailable",
+    });
+    expect(key.problem).toMatch(/its key "own" is another one/);
+    hsm.putBack();
+    while (key.problem !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect(key.sign("sha256", Buffer.from("leaf"), "der")).resolves.toBeInstanceOf(Uint8Array);
+  });
+
+  test.each([
+    { name: "the module was finalized", interference: "loaded.C_Finalize();" },
+    {
+      name: "the user was logged out",
+      interference: "slots.forEach((slot) => { try { loaded.C_Logout(loaded.C_OpenSession(slot, 4)); } catch {} });",
+    },
+    { name: "all sessions were closed", interference: "slots.forEach((slot) => loaded.C_CloseAllSessions(slot));" },
+  ])("a session that ended is opened again unnoticed: $name", async ({ interference }) => {
+    const token = await open();
+    const key = await token.makeKey("ended", "ecdsa-p256");
+    await hsm.interfere(interference);
+    const signatures = await Promise.all(
+      Array.from({ length: 50 }, () => key.sign("sha256", Buffer.from("leaf"), "der")),
+    );
+    expect(signatures).toHaveLength(50);
+    expect(token.problem).toBeUndefined();
+    expect(recorded.lines.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  test("a PIN that is wrong from some time on is offered once, and the corrected one ends it", async () => {
+    const pinFile = join(hsm.home, "changing-pin");
+    writeFileSync(pinFile, PIN, { mode: 0o600 });
+    const token = await open({ pinFile });
+    const key = await token.makeKey("pinned", "ecdsa-p256");
+    writeFileSync(pinFile, "5555-changed");
+    await hsm.interfere("loaded.C_Finalize();");
+    await expect(key.sign("sha256", Buffer.from("leaf"), "der")).rejects.toMatchObject({
+      reason: "ServiceUnavailable",
+    });
+    expect(key.problem).toMatch(/refused the PIN in .*changing-pin/);
+    writeFileSync(pinFile, PIN);
+    while (key.problem !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(JSON.stringify(recorded.lines)).not.toContain("5555-changed");
+    await expect(key.sign("sha256", Buffer.from("leaf"), "der")).resolves.toBeInstanceOf(Uint8Array);
   });
 });

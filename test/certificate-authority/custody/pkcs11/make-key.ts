@@ -1,9 +1,9 @@
-// Makes a P-256 key that can be taken out of its token again: node make-extractable-key.ts MODULE TOKEN-LABEL PIN KEY-LABEL.
+// Makes a P-256 key in a token: node make-key.ts MODULE TOKEN-LABEL PIN KEY-LABEL [extractable].
 import pkcs11 from "pkcs11js";
 
 const P256 = Buffer.from("06082a8648ce3d030107", "hex");
 
-const [, , modulePath = "", tokenLabel = "", pin = "", keyLabel = ""] = process.argv;
+const [, , modulePath = "", tokenLabel = "", pin = "", keyLabel = "", kind = ""] = process.argv;
 const module = new pkcs11.PKCS11();
 module.load(modulePath);
 module.C_Initialize();
@@ -22,5 +22,10 @@ module.C_GenerateKeyPair(
   session,
   { mechanism: pkcs11.CKM_EC_KEY_PAIR_GEN },
   [...identity, { type: pkcs11.CKA_EC_PARAMS, value: P256 }],
-  [...identity, { type: pkcs11.CKA_SIGN, value: true }, { type: pkcs11.CKA_EXTRACTABLE, value: true }],
+  [
+    ...identity,
+    { type: pkcs11.CKA_SIGN, value: true },
+    { type: pkcs11.CKA_SENSITIVE, value: true },
+    { type: pkcs11.CKA_EXTRACTABLE, value: kind === "extractable" },
+  ],
 );
