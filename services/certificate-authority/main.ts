@@ -23,8 +23,8 @@ import {
   type ConfigurationOverrides,
   loadConfiguration,
 } from "./configuration.ts";
-import { openConfiguredTokens } from "./configured-tokens.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
+import { openConfiguredTokens } from "./configured-tokens.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { keyPolicyRelaxations } from "./domain/key-policy.ts";

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../shared/clock.ts";
 import { createLogger, type Logger } from "../shared/logging.ts";
 import { type Configuration, loadConfiguration } from "./configuration.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
+import { openConfiguredTokens } from "./configured-tokens.ts";
 import { type Expiration, readExpiration } from "./control-plane/expiration.ts";
 import { type ControlPlaneOutcome, type ControlPlaneWish, initializeControlPlane } from "./control-plane/initialize.ts";
 import { CONTROL_PLANE_ALGORITHMS } from "./control-plane/key-pem.ts";
@@ -43,17 +44,11 @@ export async function initializePki(options: PkiOptions, clock: Clock = systemCl
   const configuration = loadConfiguration({ configFile, dataDirectory });
   const logger = createLogger({ level: "warn", format: process.stderr.isTTY ? "text" : "json" });
   mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
-  const file = join(configuration.dataDirectory, "gatehouse.db");
-  const ledger = await openLedger({ file, clock, logger });
+  const closers: (() => unknown)[] = [];
   try {
-    const custody = await openConfiguredCustody(configuration, logger);
-    try {
-      return await withSigner({ configuration, ledger, custody, clock, logger }, wish);
-    } finally {
-      custody.close();
-    }
+    return await run({ configuration, clock, logger, closers }, wish);
   } finally {
-    await ledger.close();
+    for (const close of closers.toReversed()) await close();
   }
 }
 
@@ -80,33 +75,36 @@ function readWish(options: PkiOptions): ControlPlaneWish {
   };
 }
 
-interface Rooms {
+interface Run {
   readonly configuration: Configuration;
-  readonly ledger: Awaited<ReturnType<typeof openLedger>>;
-  readonly custody: Awaited<ReturnType<typeof openConfiguredCustody>>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What is to be closed afterwards, the last one first. */
+  readonly closers: (() => unknown)[];
 }
 
-async function withSigner(rooms: Rooms, wish: ControlPlaneWish): Promise<ControlPlaneOutcome> {
-  const { configuration, ledger, custody, clock, logger } = rooms;
-  const live = await LiveIssuers.open({ settings: configuration, custody, issuers: ledger.issuers, clock, logger });
-  const { etcd, clusterName } = wish.settings;
-  const parts = { live, custody, issuers: ledger.issuers, clock };
-  const { isExternal, keyAlgorithm } = wish;
-  const found = await controlPlaneIssuers({ etcd, clusterName, isExternal, keyAlgorithm }, parts);
-  const signer = createSigner({ issuers: found.signing, workers: 1, clock, logger });
-  try {
-    return await initializeControlPlane(wish, {
-      issuers: found.issuers,
-      signer: signer.signer,
-      certificates: ledger.certificates,
-      audit: ledger.audit,
-      readCertificate: signer.readCertificate,
-      generateKeyPem: async (algorithm) => (await generateKeyPair(algorithm)).pkcs8Pem(),
-      clock,
-    });
-  } finally {
-    await signer.close();
-  }
+async function run(
+  { configuration, clock, logger, closers }: Run,
+  wish: ControlPlaneWish,
+): Promise<ControlPlaneOutcome> {
+  const file = join(configuration.dataDirectory, "gatehouse.db");
+  const ledger = await openLedger({ file, clock, logger });
+  closers.push(() => ledger.close());
+  const custody = await openConfiguredCustody(configuration, logger);
+  closers.push(() => custody.close());
+  const tokens = await openConfiguredTokens(configuration, logger);
+  closers.push(() => tokens.close());
+  const { issuers, certificates, audit } = ledger;
+  const live = await LiveIssuers.open({ settings: configuration, custody, tokens, issuers, clock, logger });
+  const { isExternal, keyAlgorithm, settings } = wish;
+  const { etcd, clusterName } = settings;
+  const choice = { etcd, clusterName, isExternal, keyAlgorithm };
+  const found = await controlPlaneIssuers(choice, { live, custody, issuers, clock });
+  const room = createSigner({ issuers: found.signing, workers: 1, clock, logger });
+  closers.push(() => room.close());
+  const { signer, readCertificate } = room;
+  return initializeControlPlane(wish, {
+    ...{ issuers: found.issuers, signer, certificates, audit, readCertificate, clock },
+    generateKeyPem: async (algorithm) => (await generateKeyPair(algorithm)).pkcs8Pem(),
+  });
 }

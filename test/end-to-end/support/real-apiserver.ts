@@ -107,8 +107,8 @@ function apiserverArguments({ directory, authority }: RealApiserverOptions, etcd
   ];
 }
 
-/** Ports that were free a moment ago: etcd does not tell which it takes. */
-async function freePorts(count: number): Promise<readonly number[]> {
+/** Ports that were free a moment ago: programs do not tell which they take. */
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);

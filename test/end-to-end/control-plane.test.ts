@@ -1,0 +1,156 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { openssl } from "../builders/openssl.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
+import { Administrator } from "./support/administrator.ts";
+import { makeLeaf } from "./support/client-certificates.ts";
+import { autoApproving } from "./support/configuration.ts";
+import { type ControlPlaneFiles, fingerprintOf, initializeControlPlane } from "./support/control-plane-files.ts";
+import { runCommand } from "./support/gatehouse-command.ts";
+import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
+import { readKubeconfig } from "./support/https-client.ts";
+import { KubeletClient } from "./support/kubelet-client.ts";
+import { type TlsEnd, talkOverTls, verifyChain } from "./support/openssl-certificate.ts";
+
+jest.setTimeout(180_000);
+
+const ALGORITHMS = ["rsa-2048", "ecdsa-p384"] as const;
+
+describe.each(ALGORITHMS)("a control plane with %s keys", (algorithm) => {
+  let root: string;
+  let files: ControlPlaneFiles;
+  let gatehouse: GatehouseProcess;
+  let administrator: Administrator;
+  /** Pairs that are not of `pki init`, by name. */
+  const others = new Map<string, TlsEnd>();
+  const end = (name: string): TlsEnd => others.get(name) ?? files.end(name);
+
+  beforeAll(async () => {
+    root = temporaryDirectory();
+    const outcome = await initializeControlPlane(root, ["--key-algorithm", algorithm]);
+    expect([outcome.code, outcome.stderr]).toEqual([0, expect.stringContaining("keys of the CAs lie unencrypted")]);
+    files = outcome;
+    gatehouse = await startGatehouse({ configuration: autoApproving({}), dataDirectory: join(root, "data") });
+    administrator = new Administrator(gatehouse.adminKubeconfig);
+    await joinWorker();
+    const frontProxyCa = {
+      certificateFile: files.file("front-proxy-ca.crt"),
+      keyFile: files.file("front-proxy-ca.key"),
+    };
+    const extensions = ["subjectAltName=IP:127.0.0.1", "extendedKeyUsage=serverAuth"];
+    others.set("extension", makeLeaf(root, frontProxyCa, { name: "extension", subject: "/CN=extension", extensions }));
+  });
+  afterAll(async () => {
+    administrator.close();
+    await gatehouse.remove();
+  });
+
+  /** A node joins at a Gatehouse that runs on the same data directory. */
+  async function joinWorker(): Promise<void> {
+    const bootstrap = readKubeconfig(gatehouse.bootstrapKubeconfig);
+    const kubelet = new KubeletClient({ ...bootstrap, nodeName: "worker-1", rotateCertificates: true });
+    const node = await kubelet.bootstrap();
+    save("worker-client", node.certificatePem, node.privateKeyPem);
+    const renewing = kubelet.withCertificate(node);
+    const submitted = await renewing.submitServing({ dnsNames: ["worker-1"], ipAddresses: ["127.0.0.1"] });
+    await administrator.approve(submitted.name);
+    const serving = await renewing.waitFor(submitted);
+    save("worker-serving", serving.certificatePem, serving.privateKeyPem);
+    renewing.close();
+    kubelet.close();
+  }
+
+  function save(name: string, certificatePem: string, privateKeyPem: string): void {
+    const [certificateFile, keyFile] = [join(root, `${name}.crt`), join(root, `${name}.key`)];
+    writeFileSync(certificateFile, certificatePem);
+    writeFileSync(keyFile, privateKeyPem, { mode: 0o600 });
+    others.set(name, { certificateFile, keyFile });
+  }
+
+  /** Everybody who talks to somebody, both ends' certificates being of one CA. */
+  const PAIRS = [
+    { server: "etcd/server", client: "apiserver-etcd-client", ca: "etcd/ca" },
+    { server: "etcd/server", client: "etcd/healthcheck-client", ca: "etcd/ca" },
+    { server: "etcd/peer", client: "etcd/peer", ca: "etcd/ca" },
+    { server: "apiserver", client: "admin.conf", ca: "ca" },
+    { server: "apiserver", client: "super-admin.conf", ca: "ca" },
+    { server: "apiserver", client: "controller-manager.conf", ca: "ca" },
+    { server: "apiserver", client: "scheduler.conf", ca: "ca" },
+    { server: "apiserver", client: "kubelet.conf", ca: "ca" },
+    { server: "apiserver", client: "worker-client", ca: "ca" },
+    { server: "worker-serving", client: "apiserver-kubelet-client", ca: "ca" },
+    { server: "extension", client: "front-proxy-client", ca: "front-proxy-ca" },
+  ];
+
+  test.each(PAIRS)("$server and $client verify each other", async ({ server, client, ca }) => {
+    const caFile = files.file(`${ca}.crt`);
+    expect(verifyChain(caFile, end(server).certificateFile, "sslserver")).toBe("OK");
+    expect(verifyChain(caFile, end(client).certificateFile, "sslclient")).toBe("OK");
+    expect(await talkOverTls(caFile, end(server), end(client))).toBe("olleh");
+  });
+
+  test.each([
+    { server: "etcd/server", client: "admin.conf", ca: "etcd/ca", why: "is of the cluster's CA" },
+    { server: "etcd/server", client: "front-proxy-client", ca: "etcd/ca", why: "is of the front proxy's CA" },
+    { server: "apiserver", client: "apiserver-etcd-client", ca: "ca", why: "is of etcd's CA" },
+    { server: "extension", client: "admin.conf", ca: "front-proxy-ca", why: "is of the cluster's CA" },
+    { server: "apiserver", client: "apiserver", ca: "ca", why: "is no client's" },
+    { server: "admin.conf", client: "kubelet.conf", ca: "ca", why: "has a server that is none" },
+  ])("$server and $client do not understand each other: it $why", async ({ server, client, ca }) => {
+    expect(await talkOverTls(files.file(`${ca}.crt`), end(server), end(client))).toBe("");
+  });
+
+  test("the names and addresses of the API server are in its certificate", () => {
+    const { certificateFile } = end("apiserver");
+    for (const name of ["cp-1", "kubernetes", "kubernetes.default.svc.cluster.local"])
+      expect(openssl("x509", "-in", certificateFile, "-noout", "-checkhost", name)).toContain("does match");
+    for (const address of ["127.0.0.1", "10.96.0.1"])
+      expect(openssl("x509", "-in", certificateFile, "-noout", "-checkip", address)).toContain("does match");
+  });
+
+  test("every certificate is on record, and Gatehouse trusts neither etcd's nor the front proxy's CA", async () => {
+    const onRecord = new Map(
+      (await administrator.certificates()).map((record) => [record.fingerprint, record.signerName]),
+    );
+    for (const name of ["apiserver", "apiserver-kubelet-client", "apiserver-etcd-client", "front-proxy-client"])
+      expect(onRecord.get(fingerprintOf(end(name).certificateFile))).toBe(`gatehouse.dev/pki-${name}`);
+    expect(onRecord.get(fingerprintOf(end("admin.conf").certificateFile))).toBe("gatehouse.dev/pki-admin");
+    expect(readFileSync(gatehouse.caFile, "utf8")).toBe(readFileSync(files.file("ca.crt"), "utf8"));
+    expect(await administrator.verifyLedger()).toMatchObject({ sound: true });
+    const client = end("front-proxy-client");
+    const stranger = openssl(
+      ...["verify", "-CAfile", gatehouse.caFile, "-partial_chain", end("kubelet.conf").certificateFile],
+    );
+    expect(stranger).toContain("OK");
+    expect(verifyChain(gatehouse.caFile, client.certificateFile, "sslclient")).toMatch(/unable to get local issuer/);
+  });
+
+  test("while the server runs, the data directory is refused with the way out", async () => {
+    const { code, stderr } = await initializeControlPlane(root);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/gatehouse\.db is in use by another Gatehouse process[\s\S]*stop the server/);
+  });
+
+  test("pki check tells when they expire, without a server", async () => {
+    const args = ["pki", "check", "--directory", files.file(""), "-o", "json"];
+    const { code, stdout } = await runCommand("/nowhere/kubeconfig", args);
+    const { certificates, certificateAuthorities } = JSON.parse(stdout);
+    expect([code, certificates.length, certificateAuthorities.length]).toEqual([0, 11, 3]);
+    const late = await runCommand("/nowhere/kubeconfig", [...args, "--expires-within", "366d"]);
+    expect([late.code, late.stderr]).toEqual([1, expect.stringContaining("apiserver")]);
+  });
+});
+
+test("a kill in the middle loses nothing: the next run finishes, and all that was made verifies", async () => {
+  const root = temporaryDirectory();
+  const { kubeconfig, file, code } = await initializeControlPlane(root, ["--external-ca"]);
+  expect(code).toBe(0);
+  for (const name of ["etcd/server.crt", "etcd/peer.key", "etcd/peer.crt", "sa.pub"]) rmSync(file(name));
+  rmSync(kubeconfig("kubelet.conf"));
+  const again = await initializeControlPlane(root, ["--external-ca"]);
+  expect(again.code).toBe(0);
+  expect(again.stdout.match(/ made /g)).toHaveLength(4);
+  for (const name of ["etcd/server", "etcd/peer"])
+    expect(verifyChain(file("etcd/ca.crt"), file(`${name}.crt`), "sslserver")).toBe("OK");
+});
