@@ -7,13 +7,8 @@ import { authenticationSchema, resolveAuthenticationPaths } from "./access/authe
 import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
 import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
-import {
-  defaultIssuerSchema,
-  furtherIssuersSchema,
-  type IssuerSettings,
-  issuerProblems,
-  signersSchema,
-} from "./issuer-settings.ts";
+import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
+import { signersSchema } from "./signer-settings.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -79,7 +74,7 @@ const plainSchema = z.strictObject({
   issuer: defaultIssuerSchema,
   /** Further issuers: roots above the default one, or for signers that have their own. */
   issuers: furtherIssuersSchema,
-  /** Which issuer signs for which signer; the default one where nothing is said. */
+  /** Which issuer signs for which signer, the default one where nothing is said; and what further signers certify. */
   signers: signersSchema,
   /** PKCS #11 tokens that issuers have their keys in. */
   tokens: tokensSchema,

@@ -6,16 +6,14 @@ import { CustodyError } from "./custody/custody-error.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { ConfiguredIssuer, ConfiguredIssuers } from "./domain/issuer.ts";
 import type { AuditTrail, Issuers } from "./domain/ports.ts";
-import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import { issuerHome } from "./issuer-home.ts";
 import { constraintsOf, recordOf, type Selection } from "./issuer-selection.ts";
 import {
   type IssuerSettings,
-  issuerNameOf,
   issuersInOrder,
-  OWN_SIGNERS,
   pathLengthOf,
   type SigningSettings,
+  signerNamesOf,
 } from "./issuer-settings.ts";
 import type { LiveIssuers } from "./live-issuers.ts";
 
@@ -99,9 +97,7 @@ function depthBelow({ name }: IssuerSettings, all: readonly IssuerSettings[]): n
 
 function describe(selection: Selection, { signers }: SigningSettings): ConfiguredIssuer {
   const { name } = selection.settings;
-  const signerNames = [...OUR_SIGNERS, ...OWN_SIGNERS].filter(
-    (signerName) => issuerNameOf(signerName, signers) === name,
-  );
+  const signerNames = signerNamesOf(name, signers);
   if (selection.kind === "awaited") {
     const state = selection.reason === "AwaitingCertificate" ? "awaitingCertificate" : "awaitingIssuer";
     return { name, state, id: undefined, problem: selection.message, signerNames };

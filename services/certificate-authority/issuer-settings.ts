@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { parseIpAddress } from "./domain/ip-address.ts";
 import { DEFAULT_ISSUER, KEY_ALGORITHMS } from "./domain/issuer.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
+import { ipRange } from "./ip-range.ts";
+import { type ProfileContext, profileProblems, type signersSchema } from "./signer-settings.ts";
 
 const DAY_SECONDS = 86_400;
 const MAXIMUM_ISSUERS = 32;
@@ -11,8 +12,6 @@ const MAXIMUM_DEPTH = 4;
 export const OWN_SIGNERS = ["gatehouse.dev/serving", "gatehouse.dev/administrator"] as const;
 
 const texts = z.array(z.string().min(1).max(255)).max(100).default([]);
-
-const cidr = z.string().refine(isRange, "must be an address and a prefix length, for example 10.0.0.0/8 or fd00::/8");
 
 /** In the order in which a subject is written; lists are attributes that may have several values. */
 const directoryName = z
@@ -45,7 +44,7 @@ const subtrees = z
       .array(z.string().regex(/^[\x21-\x7e]+$/))
       .max(1000)
       .default([]),
-    ipRanges: z.array(cidr).max(1000).default([]),
+    ipRanges: z.array(ipRange).max(1000).default([]),
     uriHosts: z
       .array(z.string().regex(/^[\x21-\x7e]+$/))
       .max(1000)
@@ -96,10 +95,6 @@ export const furtherIssuersSchema = z
   .max(MAXIMUM_ISSUERS)
   .default([]);
 
-export const signersSchema = z
-  .array(z.strictObject({ signerName: z.enum([...OUR_SIGNERS, ...OWN_SIGNERS]), issuer: z.string().min(1) }))
-  .default([]);
-
 export type IssuerSettings = z.infer<typeof furtherIssuersSchema>[number];
 
 /** The parts of the configuration that say who signs. */
@@ -107,7 +102,8 @@ export interface SigningSettings {
   readonly issuer: z.infer<typeof defaultIssuerSchema>;
   readonly issuers: readonly IssuerSettings[];
   readonly signers: z.infer<typeof signersSchema>;
-  readonly signing: { readonly maxDurationSeconds: number };
+  readonly signing: ProfileContext["signing"];
+  readonly keyPolicy?: ProfileContext["keyPolicy"];
   readonly tokens?: readonly { readonly name: string }[];
 }
 
@@ -132,6 +128,26 @@ export function pathLengthOf(settings: IssuerSettings, all: readonly IssuerSetti
 /** The name of the issuer that signs for a signer. */
 export function issuerNameOf(signerName: string, signers: SigningSettings["signers"]): string {
   return signers.find((entry) => entry.signerName === signerName)?.issuer ?? DEFAULT_ISSUER;
+}
+
+/** Every signer that an issuer signs for. */
+export function signerNamesOf(issuerName: string, signers: SigningSettings["signers"]): readonly string[] {
+  const configured = signers.flatMap(({ signerName, profile }) => (profile === undefined ? [] : [signerName]));
+  return [...OUR_SIGNERS, ...OWN_SIGNERS, ...configured].filter(
+    (signerName) => issuerNameOf(signerName, signers) === issuerName,
+  );
+}
+
+/** The longest certificate that may be asked of an issuer, in seconds; undefined when it is for CAs or for us alone. */
+export function longestLifetimeOf(
+  issuerName: string,
+  { signers, signing: { maxDurationSeconds } }: Pick<SigningSettings, "signers" | "signing">,
+): number | undefined {
+  if (OUR_SIGNERS.some((signerName) => issuerNameOf(signerName, signers) === issuerName)) return maxDurationSeconds;
+  const lifetimes = signers.flatMap(({ issuer, profile }) =>
+    profile === undefined || issuer !== issuerName ? [] : [profile.lifetime.maximumSeconds ?? maxDurationSeconds],
+  );
+  return lifetimes.length === 0 ? undefined : Math.max(...lifetimes);
 }
 
 /** An issuer and those above it, as far as they are configured; cut off where it would go round in circles. */
@@ -239,9 +255,13 @@ function parentProblems(issuer: IssuerSettings, all: readonly IssuerSettings[]):
   return [];
 }
 
-function signerProblems({ signers }: SigningSettings, all: readonly IssuerSettings[]): readonly Problem[] {
-  return signers.flatMap(({ signerName, issuer }, index): readonly Problem[] => {
+function signerProblems(settings: SigningSettings, all: readonly IssuerSettings[]): readonly Problem[] {
+  const { signers } = settings;
+  return signers.flatMap((entry, index): readonly Problem[] => {
+    const { signerName, issuer } = entry;
     const path = ["signers", index];
+    const found = profileProblems(entry, [...OUR_SIGNERS, ...OWN_SIGNERS], settings);
+    if (found.length > 0) return found.map((problem) => ({ ...problem, path: [...path, ...problem.path] }));
     if (signers.slice(0, index).some((other) => other.signerName === signerName))
       return [{ path: [...path, "signerName"], message: `${signerName} has an issuer already` }];
     if (all.some(({ name }) => name === issuer)) return [];
@@ -250,25 +270,29 @@ function signerProblems({ signers }: SigningSettings, all: readonly IssuerSettin
 }
 
 /** No certificate is made to outlive its issuer; of CAs that come from elsewhere this shows only when they are there. */
-function lifetimeProblems(
-  { signers, signing: { maxDurationSeconds } }: SigningSettings,
-  all: readonly IssuerSettings[],
-): readonly Problem[] {
-  const used = new Set(OUR_SIGNERS.map((signerName) => issuerNameOf(signerName, signers)));
-  const short = all.find(
-    (issuer) =>
-      used.has(issuer.name) &&
-      issuer.import === undefined &&
-      !issuer.externallySigned &&
-      issuer.lifetimeDays * DAY_SECONDS < maxDurationSeconds,
-  );
-  if (short === undefined) return [];
-  const message = `certificates of ${maxDurationSeconds} seconds outlive the issuer ${short.name}, which lives ${short.lifetimeDays} days`;
-  return [{ path: ["signing", "maxDurationSeconds"], message }];
+function lifetimeProblems(settings: SigningSettings, all: readonly IssuerSettings[]): readonly Problem[] {
+  return all.flatMap(({ name, import: files, externallySigned, lifetimeDays }): readonly Problem[] => {
+    const longest = longestLifetimeOf(name, settings);
+    if (longest === undefined || files !== undefined || externallySigned) return [];
+    if (lifetimeDays * DAY_SECONDS >= longest) return [];
+    const message = `certificates of ${longest} seconds outlive the issuer ${name}, which lives ${lifetimeDays} days`;
+    const index = settings.signers.findIndex(
+      ({ issuer, profile }) => issuer === name && profile?.lifetime.maximumSeconds === longest,
+    );
+    const isOwn = longest < settings.signing.maxDurationSeconds && index >= 0;
+    const path = isOwn
+      ? ["signers", index, "profile", "lifetime", "maximumSeconds"]
+      : ["signing", "maxDurationSeconds"];
+    return [{ path, message }];
+  });
 }
 
-/** What is configured and will surprise somebody, for the log. */
-export function issuerWarnings({ issuer, issuers }: Pick<SigningSettings, "issuer" | "issuers">): readonly string[] {
+/** What is configured and is less safe, or will surprise somebody, for the log. */
+export function issuerWarnings(settings: Pick<SigningSettings, "issuer" | "issuers" | "signers">): readonly string[] {
+  return [...constraintWarnings(settings), ...clientWarnings(settings.signers)];
+}
+
+function constraintWarnings({ issuer, issuers }: Pick<SigningSettings, "issuer" | "issuers">): readonly string[] {
   return [{ name: DEFAULT_ISSUER, ...issuer }, ...issuers].flatMap(({ name, nameConstraints }) => {
     const all = [nameConstraints?.permitted, nameConstraints?.excluded];
     if (all.every((subtrees) => (subtrees?.directoryNames.length ?? 0) === 0)) return [];
@@ -279,8 +303,15 @@ export function issuerWarnings({ issuer, issuers }: Pick<SigningSettings, "issue
   });
 }
 
-function isRange(text: string): boolean {
-  const [address = "", bits = "", ...rest] = text.split("/");
-  const octets = parseIpAddress(address);
-  return octets !== undefined && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= octets.length * 8;
+/** Whoever has a certificate of an issuer of clients is a user here, by whatever name it has. */
+function clientWarnings(signers: SigningSettings["signers"]): readonly string[] {
+  const ofClients = [...OUR_SIGNERS, ...OWN_SIGNERS].map((signerName) => issuerNameOf(signerName, signers));
+  return signers.flatMap(({ signerName, issuer, profile }) =>
+    profile?.usages.allowed.includes("client auth") && ofClients.includes(issuer)
+      ? [
+          `the signer ${signerName} certifies clients with the issuer ${issuer}, whose clients are users of this server by ` +
+            "their common names and organizations; give it an issuer of its own unless they are meant to be",
+        ]
+      : [],
+  );
 }

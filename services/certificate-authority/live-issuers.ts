@@ -4,11 +4,10 @@ import type { Custody } from "./custody/custody.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { IssuerAvailability } from "./domain/issuer.ts";
 import type { Issuers, SigningIssuers } from "./domain/ports.ts";
-import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import { type IssuerDirectory, issuerDirectory } from "./issuer-directory.ts";
 import { contentOfFiles } from "./issuer-files.ts";
 import { type Selection, selectIssuers } from "./issuer-selection.ts";
-import { issuerNameOf, type SigningSettings } from "./issuer-settings.ts";
+import { longestLifetimeOf, type SigningSettings, signerNamesOf } from "./issuer-settings.ts";
 
 export interface LiveIssuersDependencies {
   readonly settings: SigningSettings;
@@ -133,14 +132,15 @@ export class LiveIssuers implements SigningIssuers {
   /** Lifetimes that do not fit are refused where they are configured; a CA that came from elsewhere, or grew old, shows it here. */
   #reportShortLife(name: string): void {
     const { settings, clock, logger } = this.#deps;
-    const signerName = OUR_SIGNERS.find((ours) => issuerNameOf(ours, settings.signers) === name);
+    const [signerName] = signerNamesOf(name, settings.signers);
+    const longestSeconds = longestLifetimeOf(name, settings);
     const availability = signerName && this.issuerFor(signerName);
-    if (availability?.kind !== "ready") return;
+    if (longestSeconds === undefined || !availability || availability.kind !== "ready") return;
     const { notAfter } = availability.issuer;
-    if (notAfter.getTime() - clock.now().getTime() >= settings.signing.maxDurationSeconds * 1000) return;
+    if (notAfter.getTime() - clock.now().getTime() >= longestSeconds * 1000) return;
     logger.warn(
       { name, notAfter },
-      "certificates end with this issuer, or what is above it, before signing.maxDurationSeconds",
+      "certificates end with this issuer, or what is above it, before signing.maxDurationSeconds, or the longest lifetime of its signers",
     );
   }
 

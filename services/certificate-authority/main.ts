@@ -44,6 +44,7 @@ import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG, leaveKubeconfigs } from "./own-kubeconfigs.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
+import { configuredSigners } from "./signer-settings.ts";
 
 export { ConfigurationError } from "./configuration.ts";
 export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
@@ -209,6 +210,7 @@ function composeIssuance(
   configuration: Configuration,
   { ledger, issuers, signer, access, keyPolicy, metrics, logger }: IssuanceParts,
 ): Issuance {
+  const signerProfiles = configuredSigners(configuration);
   return createIssuance({
     requests: ledger.requests,
     certificates: ledger.certificates,
@@ -217,7 +219,12 @@ function composeIssuance(
     inspector: signer.inspector,
     issuers,
     signer: signer.signer,
-    chain: createChain({ keyPolicy, hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)) }),
+    configuredSigners: signerProfiles,
+    chain: createChain({
+      keyPolicy,
+      configuredSigners: signerProfiles,
+      hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)),
+    }),
     keyPolicy,
     authorizer: access.authorizer,
     clock,

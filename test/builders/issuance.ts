@@ -2,6 +2,7 @@ import { createChain } from "../../services/certificate-authority/approval/chain
 import { kubeletClientHook } from "../../services/certificate-authority/approval/hooks/kubelet-client.ts";
 import { manualHook } from "../../services/certificate-authority/approval/hooks/manual.ts";
 import type { CertificateSigningRequest } from "../../services/certificate-authority/domain/certificate-signing-request.ts";
+import { NO_CONFIGURED_SIGNERS } from "../../services/certificate-authority/domain/configured-signer.ts";
 import {
   createIssuance,
   type Issuance,
@@ -67,6 +68,7 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
     signer,
     chain: createChain({ keyPolicy, hooks }),
     keyPolicy,
+    configuredSigners: NO_CONFIGURED_SIGNERS,
     authorizer,
     clock,
     logger,

@@ -1,4 +1,5 @@
 import { goOn } from "../../shared/go-on.ts";
+import { type ConfiguredSigners, NO_CONFIGURED_SIGNERS } from "../domain/configured-signer.ts";
 import type { Decision, TraceEntry } from "../domain/decision.ts";
 import type { ApprovalChain, ApprovalHook, KeyPolicy, ReviewInput } from "../domain/ports.ts";
 import { arbitrate } from "./arbitration.ts";
@@ -14,6 +15,8 @@ export interface ChainLink {
 export interface ChainOptions {
   /** What the guard for keys asks. */
   readonly keyPolicy: KeyPolicy;
+  /** The signers whose keys it judges besides Kubernetes'. */
+  readonly configuredSigners?: ConfiguredSigners;
   /** In the order they are asked. */
   readonly hooks: readonly ChainLink[];
   /** Milliseconds of a clock that never goes back, for the durations in the trace. */
@@ -26,8 +29,16 @@ export interface ChainOptions {
  *
  * @throws {Error} when two hooks share a name, or one takes a guard's.
  */
-export function createChain({ keyPolicy, hooks, monotonicNow = () => performance.now() }: ChainOptions): ApprovalChain {
-  const guards = [bootstrapTokenHook(), keyPolicyHook(keyPolicy)].map((hook) => ({ hook, required: false }));
+export function createChain({
+  keyPolicy,
+  configuredSigners = NO_CONFIGURED_SIGNERS,
+  hooks,
+  monotonicNow = () => performance.now(),
+}: ChainOptions): ApprovalChain {
+  const guards = [bootstrapTokenHook(), keyPolicyHook(keyPolicy, configuredSigners)].map((hook) => ({
+    hook,
+    required: false,
+  }));
   const links: readonly ChainLink[] = [...guards, ...hooks];
   const names = links.map(({ hook }) => hook.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);

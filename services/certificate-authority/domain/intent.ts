@@ -2,6 +2,12 @@ import { StatusError } from "../../shared/status-error.ts";
 import { boundNodeViolation } from "./admission.ts";
 import type { CertificateIntent } from "./certificate.ts";
 import type { CsrSpec } from "./certificate-signing-request.ts";
+import {
+  type ConfiguredSigners,
+  configuredViolation,
+  factsToCertify,
+  NO_CONFIGURED_SIGNERS,
+} from "./configured-signer.ts";
 import type { CsrFacts } from "./csr-facts.ts";
 import { keyUsagesOf } from "./key-usages.ts";
 import { isOurSigner, profileViolation } from "./signer-profile.ts";
@@ -9,17 +15,29 @@ import { chooseValidity, type ValidityLimits } from "./validity.ts";
 
 /** What may become of an approved request. */
 export type SigningJudgement =
-  | { readonly kind: "conforms" }
+  /** `facts` are what to certify: a signer may have a subject of its own. */
+  | { readonly kind: "conforms"; readonly facts: CsrFacts }
   | { readonly kind: "violates"; readonly message: string }
   | { readonly kind: "foreign" };
 
 type JudgedSpec = Pick<CsrSpec, "signerName" | "usages" | "extra">;
 
 /** Whether a request may be signed at all: asked again right before signing, whoever approved. */
-export function judgeSigning(spec: JudgedSpec, facts: CsrFacts): SigningJudgement {
-  if (!isOurSigner(spec.signerName)) return { kind: "foreign" };
-  const message = boundNodeViolation(spec, facts) ?? profileViolation(spec.signerName, facts, spec.usages);
-  return message === undefined ? { kind: "conforms" } : { kind: "violates", message };
+export function judgeSigning(
+  spec: JudgedSpec,
+  facts: CsrFacts,
+  configured: ConfiguredSigners = NO_CONFIGURED_SIGNERS,
+): SigningJudgement {
+  if (isOurSigner(spec.signerName)) {
+    const message = boundNodeViolation(spec, facts) ?? profileViolation(spec.signerName, facts, spec.usages);
+    return message === undefined ? { kind: "conforms", facts } : { kind: "violates", message };
+  }
+  const signer = configured.get(spec.signerName);
+  if (signer === undefined) return { kind: "foreign" };
+  const message = boundNodeViolation(spec, facts) ?? configuredViolation(signer, facts, spec);
+  return message === undefined
+    ? { kind: "conforms", facts: factsToCertify(signer, facts) }
+    : { kind: "violates", message };
 }
 
 /**

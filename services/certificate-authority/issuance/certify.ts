@@ -26,7 +26,8 @@ export async function certify(
   now: Date,
 ): Promise<Certified> {
   const { signer, settings, observe } = deps;
-  const limits = { maximumSeconds: settings.maximumLifetimeSeconds, issuerNotAfter: issuer.notAfter };
+  const lifetime = deps.configuredSigners.get(csr.spec.signerName)?.lifetime;
+  const limits = { maximumSeconds: settings.maximumLifetimeSeconds, ...lifetime, issuerNotAfter: issuer.notAfter };
   const intent = buildIntent(csr.spec, facts, limits, now);
   const signed = await observed(observe, "sign", () => signer.sign(intent, issuer.description.id));
   const record = recordOf(csr, facts, signed, now);

@@ -43,7 +43,7 @@ export interface Approval {
  * @throws when the issuer could not sign. An approval of the chain is stored by then, so that people see it.
  */
 export async function conclude(deps: WorkDependencies, { csr, facts, decision }: Approval): Promise<WorkResult> {
-  const judgement = judgeSigning(csr.spec, facts);
+  const judgement = judgeSigning(csr.spec, facts, deps.configuredSigners);
   switch (judgement.kind) {
     case "foreign":
       if (decision) await commit(deps, csr, { decision });
@@ -52,7 +52,7 @@ export async function conclude(deps: WorkDependencies, { csr, facts, decision }:
       await fail(deps, csr, profileRefusal(judgement.message), decision);
       return "done";
     case "conforms":
-      return issueForKey(deps, { csr, facts, decision });
+      return issueForKey(deps, { csr, facts: judgement.facts, decision });
     default:
       return judgement satisfies never;
   }

@@ -3,6 +3,7 @@ import type { Logger } from "../../shared/logging.ts";
 import type { UserInfo } from "../../shared/user-info.ts";
 import type { Authorizer } from "../domain/authorization.ts";
 import type { CertificateSigningRequest, UpdateTarget } from "../domain/certificate-signing-request.ts";
+import type { ConfiguredSigners } from "../domain/configured-signer.ts";
 import type { DecisionRecord, Outcome } from "../domain/decision.ts";
 import type { CsrDraft } from "../domain/draft.ts";
 import type {
@@ -111,6 +112,8 @@ export interface IssuanceDependencies {
   readonly signer: CertificateSigner;
   readonly chain: ApprovalChain;
   readonly keyPolicy: KeyPolicy;
+  /** Signers of other names than Kubernetes', and what they certify. */
+  readonly configuredSigners: ConfiguredSigners;
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
 import { awaitsSignature, type CertificateSigningRequest, isUndecided } from "../domain/certificate-signing-request.ts";
+import { isServedSigner } from "../domain/configured-signer.ts";
 import type { CsrFacts } from "../domain/csr-facts.ts";
 import type { Decision, DecisionRecord } from "../domain/decision.ts";
-import { isOurSigner } from "../domain/signer-profile.ts";
 import { commit, conclude, withCondition } from "./conclude.ts";
 import type { IssuanceDependencies, OutcomeStore } from "./contract.ts";
 import { fingerprintOf, isSameDecision, OURSELVES, recordOf } from "./decision-records.ts";
@@ -53,7 +53,7 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
       const facts = kept instanceof Promise ? await kept : kept;
       return follow(csr, facts, await (fresh?.reviewed ?? review(csr, facts)));
     }
-    if (awaitsSignature(csr) && isOurSigner(csr.spec.signerName)) {
+    if (awaitsSignature(csr) && isServedSigner(csr.spec.signerName, deps.configuredSigners)) {
       const result = await conclude(deps, { csr, facts: await cache.of(csr), decision: undefined });
       settle(csr);
       return result;

@@ -1,6 +1,6 @@
+import { type ConfiguredSigners, isServedSigner, NO_CONFIGURED_SIGNERS } from "../../domain/configured-signer.ts";
 import type { Verdict } from "../../domain/decision.ts";
 import type { ApprovalHook, KeyPolicy } from "../../domain/ports.ts";
-import { isOurSigner } from "../../domain/signer-profile.ts";
 
 /** The name under which refusals of keys are recorded. */
 export const KEY_POLICY_HOOK = "key-policy";
@@ -20,11 +20,11 @@ const FOREIGN: Verdict = {
 };
 
 /** Denies what asks us to certify a weak or blocked key, or another node's. It never approves. */
-export function keyPolicyHook(policy: KeyPolicy): ApprovalHook {
+export function keyPolicyHook(policy: KeyPolicy, configured: ConfiguredSigners = NO_CONFIGURED_SIGNERS): ApprovalHook {
   return {
     name: KEY_POLICY_HOOK,
     review({ csr, facts }) {
-      if (!isOurSigner(csr.spec.signerName)) return FOREIGN;
+      if (!isServedSigner(csr.spec.signerName, configured)) return FOREIGN;
       const violation = policy.violation(facts);
       return violation === undefined ? ACCEPTABLE : { kind: "denied", ...violation };
     },
