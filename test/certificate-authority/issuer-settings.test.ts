@@ -23,6 +23,7 @@ function load(settings: object) {
 }
 
 const ROOT = { name: "root", commonName: "Root" };
+const TOKEN = { name: "hsm", module: "/m.so", tokenLabel: "ca", pinFile: "pin" };
 const CLIENT = "kubernetes.io/kube-apiserver-client";
 const DAY = 86_400;
 
@@ -142,6 +143,47 @@ test.each([
     settings: { signers: [{ signerName: "example.com/x", issuer: "default" }] },
     says: /signers\[0\]\.signerName/,
   },
+  {
+    name: "a token that is not configured",
+    settings: { tokens: [TOKEN], issuer: { token: "other" } },
+    says: /there is no token called other; configured are: hsm[\s\S]*at issuer\.token/,
+  },
+  { name: "a key label without a token", settings: { issuer: { keyLabel: "ca" } }, says: /at issuer\.keyLabel/ },
+  {
+    name: "two issuers with one key",
+    settings: {
+      tokens: [TOKEN],
+      issuer: { token: "hsm", keyLabel: "gatehouse-root" },
+      issuers: [{ ...ROOT, token: "hsm" }],
+    },
+    says: /another issuer has its key in hsm under "gatehouse-root"[\s\S]*at issuers\[0\]\.keyLabel/,
+  },
+  {
+    name: "a key in a token and in a file",
+    settings: { tokens: [TOKEN], issuer: { token: "hsm", import: { certificateFile: "c", keyFile: "k" } } },
+    says: /a key is in one place[\s\S]*at issuer\.import\.keyFile/,
+  },
+  {
+    name: "a certificate without any key",
+    settings: { issuer: { import: { certificateFile: "c" } } },
+    says: /is needed, unless token says where the key is[\s\S]*at issuer\.import\.keyFile/,
+  },
+  ...[
+    { token: { ...TOKEN, tokenLabel: undefined }, says: /must name the token by tokenLabel, serial or slot/ },
+    { token: { ...TOKEN, pinFile: undefined }, says: /must say where the PIN is: by pinFile or by pinEnvironment/ },
+    { token: { ...TOKEN, pinEnvironment: "PIN" }, says: /must say where the PIN is.*not both/ },
+    {
+      token: { ...TOKEN, pinFile: undefined, pinEnvironment: "12 34" },
+      says: /must be the name of an environment variable/,
+    },
+    { token: { ...TOKEN, pin: "1234" }, says: /Unrecognized key: "pin"/ },
+    { token: { ...TOKEN, timeoutSeconds: 0 }, says: /tokens\[0\]\.timeoutSeconds/ },
+  ].map(({ token, says }, index) => ({
+    name: `a token that cannot be found or entered, ${index}`,
+    settings: { tokens: [token] },
+    says,
+  })),
+  { name: "two tokens of a name", settings: { tokens: [TOKEN, TOKEN] }, says: /two tokens have the same name/ },
   ...[
     { ipRanges: ["10.0.0.0"] },
     { ipRanges: ["10.0.0.0/33"] },
@@ -159,6 +201,19 @@ test.each([
 ])("$name is refused by its path", ({ settings, says }) => {
   expect(() => load(settings)).toThrow(expect.objectContaining({ name: "ConfigurationError" }));
   expect(() => load(settings)).toThrow(says);
+});
+
+test("paths of tokens are relative to the file, but for modules that the system finds by name", () => {
+  const { tokens } = load({
+    tokens: [
+      { ...TOKEN, module: "lib/m.so" },
+      { ...TOKEN, name: "b", module: "libsofthsm2.so" },
+    ],
+  });
+  expect(tokens).toEqual([
+    { ...TOKEN, module: join(directory, "lib/m.so"), pinFile: join(directory, "pin"), timeoutSeconds: 5 },
+    { ...TOKEN, name: "b", module: "libsofthsm2.so", pinFile: join(directory, "pin"), timeoutSeconds: 5 },
+  ]);
 });
 
 test("issuers stand behind their parents, whatever their order", () => {

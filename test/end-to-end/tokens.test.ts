@@ -8,9 +8,11 @@ import { buildIssuer } from "../builders/issuer.ts";
 import { openssl } from "../builders/openssl.ts";
 import { NEEDS_SOFT_HSM, SOFT_HSM_MODULE, SoftHsm } from "../builders/soft-hsm.ts";
 import { autoApproving, configurationWith } from "./support/configuration.ts";
+import { runCommand } from "./support/gatehouse-command.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
 import { HttpsClient, readKubeconfig } from "./support/https-client.ts";
 import { KubeletClient } from "./support/kubelet-client.ts";
+import { makeAuthority } from "./support/openssl-authority.ts";
 
 jest.setTimeout(120_000);
 
@@ -199,4 +201,83 @@ describeWithTokens(`issuers with their keys in tokens (${NEEDS_SOFT_HSM})`, () =
       /the private key is not the one of the certificate .*stranger\.crt .*"gatehouse-default" in the token hsm/,
     );
   });
+
+  test("a key in the token is certified elsewhere, and taken over by another server with the certificate alone", async () => {
+    const corporate = { name: "corporate", commonName: "Corporate nodes", token: "hsm", externallySigned: true };
+    const gatehouse = await start({
+      issuer: {},
+      issuers: [corporate],
+      signers: [{ signerName: "kubernetes.io/kube-apiserver-client-kubelet", issuer: "corporate" }],
+    });
+    const issuer = (...args: string[]) => runCommand(gatehouse.adminKubeconfig, ["issuer", ...args]);
+    const waiting = joinNode(gatehouse, "worker-1");
+    const { stdout: requestPem } = await issuer("request", "corporate");
+    const { chainFile, certificateFile, rootFile } = signElsewhere(requestPem);
+    expect(await issuer("install", "corporate", "--chain", gatehouse.caFile)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('holds no certificate for the key "gatehouse-corporate" in the token hsm'),
+    });
+    expect(await issuer("install", "corporate", "--chain", chainFile)).toMatchObject({ code: 0 });
+    const leaf = join(home, "leaf.crt");
+    writeFileSync(leaf, await waiting);
+    expect(openssl("verify", "-CAfile", rootFile, "-untrusted", leaf, leaf)).toMatch(/: OK/);
+    await gatehouse.stop();
+
+    dataDirectory = mkdtempSync(join(home, "data-"));
+    const taking = { token: "hsm", keyLabel: "gatehouse-corporate", import: { certificateFile, chainFile: rootFile } };
+    writeFileSync(leaf, await joinNode(await start({ issuer: taking }), "worker-2"));
+    expect(openssl("verify", "-CAfile", rootFile, "-untrusted", leaf, leaf)).toMatch(/: OK/);
+  });
+
+  /** Signs a CA request with openssl, as somebody else's CA would. */
+  function signElsewhere(requestPem: string) {
+    const root = makeAuthority(home, { commonName: "Corporate root", kind: "ecdsa-p384" });
+    const request = join(home, "request.csr");
+    const extensions = join(home, "extensions");
+    const certificateFile = join(home, "corporate.crt");
+    writeFileSync(request, requestPem);
+    writeFileSync(
+      extensions,
+      "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n",
+    );
+    const ca = ["-CA", root.certificateFile, "-CAkey", root.keyFile, "-CAcreateserial"];
+    openssl("x509", "-req", "-in", request, ...ca, "-days", "800", "-extfile", extensions, "-out", certificateFile);
+    const chainFile = join(home, "corporate-chain.pem");
+    writeFileSync(chainFile, readFileSync(certificateFile, "utf8") + readFileSync(root.certificateFile, "utf8"));
+    return { chainFile, certificateFile, rootFile: root.certificateFile };
+  }
+});
+
+test("without the optional package only a configuration that names a token is refused, with the way out", () => {
+  const place = mkdtempSync(join(tmpdir(), "gatehouse-no-package-"));
+  const hooks = join(place, "hooks.mjs");
+  writeFileSync(
+    hooks,
+    `import { registerHooks } from "node:module";
+    const resolve = (name, context, next) => {
+      if (name === "pkcs11js") throw new Error("Cannot find package 'pkcs11js'");
+      return next(name, context);
+    };
+    registerHooks({ resolve });`,
+  );
+  const file = join(place, "configuration.yaml");
+  writeFileSync(join(place, "pin"), "1234", { mode: 0o600 });
+  const token = {
+    name: "hsm",
+    module: "/usr/lib/softhsm/libsofthsm2.so",
+    tokenLabel: "ca",
+    pinFile: join(place, "pin"),
+  };
+  const env = { ...process.env, NODE_OPTIONS: `--import=${hooks}` };
+  const serve = ["serve", "--data-dir", place, "--listen", "127.0.0.1:0", "--config", file];
+  const run = (settings: object, timeout: number) => {
+    writeFileSync(file, configurationWith(settings));
+    return spawnSync(process.execPath, [ENTRY, ...serve], { encoding: "utf8", timeout, env });
+  };
+  const refused = run({ tokens: [token], issuer: { token: "hsm" } }, 30_000);
+  expect(refused).toMatchObject({ status: 1, stdout: "" });
+  expect(refused.stderr).toMatch(/keys in tokens need the optional package pkcs11js.*npm rebuild pkcs11js/);
+  // It runs until the time is over.
+  expect(run({}, 5000).stdout).toMatch(/^gatehouse ready https:/);
+  rmSync(place, { recursive: true });
 });
