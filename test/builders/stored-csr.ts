@@ -40,3 +40,10 @@ export function storedCsr(
 export const APPROVED: CsrStatus = { conditions: [{ type: "Approved", status: "True", reason: "AutoApproved" }] };
 export const DENIED: CsrStatus = { conditions: [{ type: "Denied", status: "True", reason: "NotOurs" }] };
 export const ISSUED: CsrStatus = { ...APPROVED, certificate: "LS0tLS1DRVJU" };
+
+/** The status of a request that was answered with this certificate. */
+export function issuedWith(der: Uint8Array): CsrStatus {
+  const base64 = Buffer.from(der).toString("base64");
+  const pem = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
+  return { ...APPROVED, certificate: Buffer.from(pem).toString("base64") };
+}

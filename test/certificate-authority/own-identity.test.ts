@@ -21,7 +21,13 @@ const DAY_SECONDS = 86_400;
 const logger = createLogger({ level: "silent" });
 const issuer = buildIssuer("ecdsa-p256");
 const { description } = loadIssuerCertificate(issuer.certificateDer);
-const active: ActiveIssuer = { description, chainPem: "", notAfter: description.notAfter, constraints: [], isRemote: false };
+const active: ActiveIssuer = {
+  description,
+  chainPem: "",
+  notAfter: description.notAfter,
+  constraints: [],
+  isRemote: false,
+};
 let opened: Awaited<ReturnType<typeof openTestLedger>>;
 let signer: Signer;
 let clock: SettableClock;

@@ -3,7 +3,7 @@ import { openLedger } from "../../../services/certificate-authority/ledger/ledge
 import { systemClock } from "../../../services/shared/clock.ts";
 import { createLogger } from "../../../services/shared/logging.ts";
 import { certificateRecord, decisionRecord, issuerRecord } from "../../builders/records.ts";
-import { ISSUED, storedCsr } from "../../builders/stored-csr.ts";
+import { issuedWith, storedCsr } from "../../builders/stored-csr.ts";
 
 // Run by crash.test.ts in a process of its own, which it kills: issues certificates as fast as it can, several at a
 // time, and prints a line `<name> <revision> <fingerprint>` for each once the ledger has acknowledged it.
@@ -25,7 +25,10 @@ async function issueForEver(lane: number): Promise<never> {
       ...(recorded && { issuerId: recorded.id }),
     });
     const decision = decisionRecord({ requestName: name, requestUid: created.metadata.uid });
-    const issued = await ledger.requests.update({ ...created, status: ISSUED }, { decision, certificate });
+    const issued = await ledger.requests.update(
+      { ...created, status: issuedWith(certificate.der) },
+      { decision, certificate },
+    );
     writeSync(1, `${name} ${issued.metadata.resourceVersion} ${certificate.fingerprint}\n`);
   }
 }

@@ -8,7 +8,7 @@ import { verifyFile } from "../../../services/certificate-authority/ledger/verif
 import { verifyLedgerFile } from "../../../services/certificate-authority/ledger/verify-ledger-file.ts";
 import { openTestLedger } from "../../builders/ledger.ts";
 import { certificateRecord, decisionRecord, issuerRecord } from "../../builders/records.ts";
-import { APPROVED, ISSUED, storedCsr } from "../../builders/stored-csr.ts";
+import { APPROVED, issuedWith, storedCsr } from "../../builders/stored-csr.ts";
 
 let directory = "";
 let sound = "";
@@ -34,10 +34,8 @@ beforeAll(async () => {
   );
   const a = await requests.create(storedCsr("a"));
   const certificate = certificateRecord({ issuerId, serial: "01", requestName: "a", requestUid: a.metadata.uid });
-  const pem = `-----BEGIN CERTIFICATE-----\n${Buffer.from(certificate.der).toString("base64")}\n-----END CERTIFICATE-----\n`;
-  const issued = { ...ISSUED, certificate: Buffer.from(pem).toString("base64") };
   const approved = await requests.update({ ...a, status: APPROVED }, { decision: decisionRecord() });
-  await requests.update({ ...approved, status: issued }, { certificate });
+  await requests.update({ ...approved, status: issuedWith(certificate.der) }, { certificate });
   await requests.create(storedCsr("b"));
   await requests.remove("b", {});
   await certificates.record(certificateRecord({ issuerId, serial: "02" }));
