@@ -140,7 +140,7 @@ test.each([
   },
   {
     name: "an unknown signer",
-    settings: { signers: [{ signerName: "example.com/x", issuer: "default" }] },
+    settings: { signers: [{ signerName: "kubernetes.io/x", issuer: "default" }] },
     says: /signers\[0\]\.signerName/,
   },
   {
