@@ -14,7 +14,10 @@ import { CHECKS } from "./diagnosis/registry.ts";
 import { type Diagnosis, runChecks } from "./diagnosis/run-checks.ts";
 import { silentLogger } from "./diagnosis/silent-logger.ts";
 import { type System, thisSystem } from "./diagnosis/system.ts";
-import { findWriter, inspectLedger } from "./ledger/inspect-ledger.ts";
+import { findWriter, inspectLedger, NotCopiedError } from "./ledger/inspect-ledger.ts";
+
+/** What is copied within a few seconds. */
+const MAXIMUM_COPY_BYTES = 1024 * 1024 * 1024;
 
 /** The ids of all checks, and what each looks at. */
 export const CHECK_TITLES: readonly { readonly id: string; readonly title: string }[] = CHECKS.map(({ id, title }) => ({
@@ -66,7 +69,7 @@ function openContext(options: DoctorOptions): { readonly context: CheckContext; 
   const keysDirectory = join(dataDirectory, "keys");
   const ledgerFile = join(dataDirectory, "gatehouse.db");
   const choice = options.chooseServer(dataDirectory);
-  const ledger = once(() => openLedgerAt(ledgerFile));
+  const ledger = once(() => openLedgerAt(ledgerFile, isFull ? Number.POSITIVE_INFINITY : MAXIMUM_COPY_BYTES));
   const context: CheckContext = {
     ...{ configuration, isPlaceKnown, dataDirectory, keysDirectory, ledgerFile, clock, system, isFull, ledger },
     configurationFile: options.configFile,
@@ -96,10 +99,10 @@ function readConfiguration(options: DoctorOptions): {
   }
 }
 
-async function openLedgerAt(file: string): Promise<LedgerState> {
+async function openLedgerAt(file: string, maximumCopyBytes: number): Promise<LedgerState> {
   if (!existsSync(file)) return { kind: "absent" };
   try {
-    const inspection = await inspectLedger(file);
+    const inspection = await inspectLedger(file, maximumCopyBytes);
     try {
       inspection.snapshot();
       return { kind: "here", inspection };
@@ -108,7 +111,8 @@ async function openLedgerAt(file: string): Promise<LedgerState> {
       throw thrown;
     }
   } catch (thrown) {
-    return { kind: "unreadable", reason: messageOf(thrown) };
+    const kind = thrown instanceof NotCopiedError ? "unread" : "unreadable";
+    return { kind, reason: messageOf(thrown) };
   }
 }
 

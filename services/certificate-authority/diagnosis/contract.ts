@@ -50,6 +50,8 @@ export interface RunningServer {
 export type LedgerState =
   | { readonly kind: "absent" }
   | { readonly kind: "unreadable"; readonly reason: string }
+  /** Nothing is known to be wrong with it. */
+  | { readonly kind: "unread"; readonly reason: string }
   | { readonly kind: "here"; readonly inspection: LedgerInspection };
 
 /** What checks look at. Everything that is asked for twice is found out once. */

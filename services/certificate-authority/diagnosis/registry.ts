@@ -10,6 +10,7 @@ import { listeningAddresses, servingNames } from "./checks/listening.ts";
 import { automaticApproval, rbacObjects, signerPermissions } from "./checks/rbac.ts";
 import { nodeVersion, openFiles } from "./checks/runtime.ts";
 import { serverReady } from "./checks/server.ts";
+import { keyTokens } from "./checks/tokens.ts";
 import type { Check } from "./contract.ts";
 
 /** Every check, in the order in which they are told: what others stand on comes first. */
@@ -17,7 +18,7 @@ export const CHECKS: readonly Check[] = [
   ...[configurationFile, requestLimits],
   ...[nodeVersion, memory, openFiles],
   ...[dataDirectory, parentDirectories, privateFiles, configuredFiles],
-  ...[encryptionProvider, keyServices, sealedFiles],
+  ...[encryptionProvider, keyServices, sealedFiles, keyTokens],
   ...[issuerExpiry, administratorExpiry],
   ...[clockAgainstLedger, clockAgainstServer, clockSynchronised],
   ...[ledgerFile, ledgerWriter, ledgerSize, ledgerIntegrity],

@@ -7,6 +7,7 @@ import type { SpotCheckTask } from "./spot-check-worker.ts";
 import { runTask } from "./thread-task.ts";
 import { verifyLedgerFile } from "./verify-ledger-file.ts";
 
+export { NotCopiedError } from "./inspection/resting-file.ts";
 export { findWriter, type WriterState } from "./inspection/writer.ts";
 
 /** Looks at a ledger that may be in use, at rest or damaged; nothing is changed, no lock is taken. */
@@ -21,9 +22,13 @@ export interface LedgerInspection {
   close(): Promise<void>;
 }
 
-/** @param file - must exist. @throws {NoRoomError} when it is at rest and there is no room for a copy. */
-export async function inspectLedger(file: string): Promise<LedgerInspection> {
-  const { path, release } = await readingPlace(file);
+/**
+ * @param file - must exist.
+ * @param maximumCopyBytes - of a copy; a ledger at rest is read from one.
+ * @throws {NotCopiedError} when it is at rest and not to be copied.
+ */
+export async function inspectLedger(file: string, maximumCopyBytes: number): Promise<LedgerInspection> {
+  const { path, release } = await readingPlace(file, maximumCopyBytes);
   return {
     snapshot: () => {
       try {

@@ -77,6 +77,18 @@ test("a configured key file counts too; one that somebody else keeps is theirs u
   expect(await examine("files.private", stranger)).toMatchObject([{ outcome: "warning" }]);
 });
 
+test("a PIN that others may read is an error, a webhook's kubeconfig a warning", async () => {
+  const path = join(temporaryDirectory(), "file");
+  writeFileSync(path, "");
+  chmodSync(path, 0o644);
+  const tokens = [{ name: "hsm", module: "libsofthsm2.so", slot: 0, pinFile: path }];
+  expect(await examine("files.private", { settings: { tokens } })).toMatchObject([{ outcome: "error", subject: path }]);
+  const authorization = [{ type: "Webhook", name: "policy", kubeconfigFile: path, failurePolicy: "Deny" }];
+  expect(await examine("files.private", { settings: { authorization } })).toMatchObject([
+    { outcome: "warning", subject: path },
+  ]);
+});
+
 test("files that the configuration names must be there", async () => {
   const present = join(temporaryDirectory(), "blocked");
   writeFileSync(present, "");

@@ -150,3 +150,32 @@ test("a KMS plugin that answers is well, one that is away is an error", async ()
     { outcome: "error", finding: expect.stringContaining("is it running?") },
   ]);
 });
+
+const token = (more: object) => ({ name: "hsm", tokenLabel: "gatehouse", ...more });
+
+test("a token's module and PIN must be there; nothing logs in", async () => {
+  expect(await examine("keys.tokens")).toMatchObject([{ outcome: "skipped" }]);
+  const pinFile = join(temporaryDirectory(), "pin");
+  writeFileSync(pinFile, "1234\n", { mode: 0o600 });
+  const about = (more: object, environment = {}) =>
+    examine("keys.tokens", { settings: { tokens: [token(more)] }, system: { environment } });
+  const sound = await about({ module: process.execPath, pinFile });
+  expect(sound).toMatchObject([{ outcome: "ok", subject: "token hsm" }]);
+  expect(JSON.stringify(sound)).not.toContain("1234");
+  expect(lines(await about({ module: "/nowhere/module.so", pinFile: `${pinFile}-missing` }))).toEqual([
+    "error /nowhere/module.so: the module of token hsm cannot be read",
+    `error ${pinFile}-missing: the PIN of token hsm cannot be read`,
+  ]);
+  writeFileSync(pinFile, "\n");
+  expect(await about({ module: "libsofthsm2.so", pinFile })).toMatchObject([{ outcome: "error", subject: pinFile }]);
+  const byEnvironment = { module: "libsofthsm2.so", pinEnvironment: "HSM_PIN" };
+  expect(await about(byEnvironment)).toMatchObject([{ outcome: "skipped", wayOut: "set HSM_PIN and run again" }]);
+  expect(await about(byEnvironment, { HSM_PIN: "1234" })).toMatchObject([{ outcome: "ok" }]);
+});
+
+test("an issuer whose key is in a token is not missed among the sealed files", async () => {
+  const { dataDirectory, issuerId } = await makeInstallation();
+  rmSync(join(dataDirectory, "keys", `issuer-${issuerId}.sealed`));
+  const settings = { tokens: [token({ module: "libsofthsm2.so", pinEnvironment: "PIN" })], issuer: { token: "hsm" } };
+  expect(await examine("keys.sealed-files", { dataDirectory, settings })).toMatchObject([{ outcome: "ok" }]);
+});

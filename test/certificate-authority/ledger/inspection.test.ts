@@ -24,8 +24,11 @@ const signal = new AbortController().signal;
 const copies = () => readdirSync(tmpdir()).filter((name) => name.startsWith("gatehouse-doctor-"));
 
 /** Looks once and gives back what was taken. */
-async function look<T>(work: (inspection: Awaited<ReturnType<typeof inspectLedger>>) => T | Promise<T>): Promise<T> {
-  const inspection = await inspectLedger(opened.file);
+async function look<T>(
+  work: (inspection: Awaited<ReturnType<typeof inspectLedger>>) => T | Promise<T>,
+  maximumCopyBytes = Number.POSITIVE_INFINITY,
+): Promise<T> {
+  const inspection = await inspectLedger(opened.file, maximumCopyBytes);
   try {
     return await work(inspection);
   } finally {
@@ -58,6 +61,13 @@ test("a ledger at rest is left as it is, and so is the temporary directory", asy
   expect(readdirSync(directory)).toEqual(names);
   expect(readFileSync(opened.file).equals(content)).toBe(true);
   expect(copies()).toEqual(before);
+  await opened.reopen();
+});
+
+test("a large ledger at rest is not copied, one in use need not be", async () => {
+  expect(await look((inspection) => inspection.snapshot().auditEntries, 1)).toBe(4);
+  await opened.ledger.close();
+  await expect(look(() => undefined, 1)).rejects.toThrow(/is at rest and has \d+ bytes; .* --full/);
   await opened.reopen();
 });
 

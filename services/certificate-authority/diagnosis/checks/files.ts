@@ -58,6 +58,7 @@ export const privateFiles: Check = {
     const findings = await Promise.all([
       ...[keys, ...sealed, ...own, ...ledger].map((path) => privateFinding(context, path)),
       ...secretFilesOf(context.configuration).map((path) => givenFinding(context, path)),
+      ...kubeconfigsOf(context.configuration).map((path) => kubeconfigFinding(context, path)),
     ]);
     const all = findings.flat();
     const problems = all.filter(({ outcome }) => outcome !== "ok");
@@ -70,10 +71,10 @@ export const privateFiles: Check = {
 /** Files that the configuration names and that hold secrets. */
 function secretFilesOf(configuration: Configuration | undefined): readonly string[] {
   if (configuration === undefined) return [];
-  const { encryption, issuer, issuers, authentication } = configuration;
+  const { encryption, issuer, issuers, authentication, tokens } = configuration;
   const keyFiles = [issuer, ...issuers].flatMap(({ import: files }) => files?.keyFile ?? []);
+  const pins = tokens.flatMap(({ pinFile }) => pinFile ?? []);
   const credentials = authentication.flatMap(({ tokenReview }) => [
-    tokenReview?.kubeconfig,
     tokenReview?.credentials?.tokenFile,
     tokenReview?.credentials?.clientKeyFile,
   ]);
@@ -81,7 +82,24 @@ function secretFilesOf(configuration: Configuration | undefined): readonly strin
     encryption === undefined || "keyEnvironment" in encryption
       ? []
       : ["keyFile" in encryption ? encryption.keyFile : encryption.configurationFile];
-  return [...own, ...keyFiles, ...credentials.filter((path) => path !== undefined)];
+  return [...own, ...keyFiles, ...pins, ...credentials.filter((path) => path !== undefined)];
+}
+
+/** Kubeconfigs may hold credentials or name the files that do, so an open one is less than an error. */
+function kubeconfigsOf(configuration: Configuration | undefined): readonly string[] {
+  if (configuration === undefined) return [];
+  const { authentication, authorization, audit } = configuration;
+  const paths = [
+    ...authentication.map(({ tokenReview }) => tokenReview?.kubeconfig),
+    ...authorization.map((authorizer) => (authorizer.type === "Webhook" ? authorizer.kubeconfigFile : undefined)),
+    audit?.webhook?.kubeconfigFile,
+  ];
+  return paths.filter((path) => path !== undefined);
+}
+
+async function kubeconfigFinding(context: CheckContext, path: string): Promise<readonly Finding[]> {
+  const found = await givenFinding(context, path);
+  return found.map((finding) => (finding.outcome === "error" ? { ...finding, outcome: "warning" } : finding));
 }
 
 async function privateFinding(context: CheckContext, path: string): Promise<readonly Finding[]> {
@@ -138,7 +156,8 @@ export const configuredFiles: Check = {
       const imports = [issuer, ...issuers].flatMap(({ import: files }) =>
         files === undefined ? [] : [files.certificateFile, files.keyFile, files.chainFile],
       );
-      const named = [keyPolicy.blockedKeysFile, keyPolicy.weakKeysFile, ...imports, ...secretFilesOf(configuration)];
+      const own = [...secretFilesOf(configuration), ...kubeconfigsOf(configuration)];
+      const named = [keyPolicy.blockedKeysFile, keyPolicy.weakKeysFile, ...imports, ...own];
       const paths = [...new Set(named.filter((path) => path !== undefined))];
       if (paths.length === 0) return [ok("configured files", "the configuration names none")];
       return Promise.all(paths.map(readable));

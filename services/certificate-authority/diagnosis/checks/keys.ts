@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Configuration } from "../../configuration.ts";
 import { CustodyError } from "../../custody/custody-error.ts";
 import type { KeysInspection } from "../../custody/inspect-keys.ts";
+import { DEFAULT_ISSUER } from "../../domain/issuer.ts";
 import type { Check, CheckContext, Finding } from "../contract.ts";
 import { error, messageOf, ok, skipped, warning } from "../findings.ts";
 
@@ -107,14 +109,22 @@ export const sealedFiles: Check = {
     }),
 };
 
+/** Their keys are elsewhere. */
+function namesOfTokenIssuers(configuration: Configuration | undefined): ReadonlySet<string> {
+  if (configuration === undefined) return new Set();
+  const all = [{ ...configuration.issuer, name: DEFAULT_ISSUER }, ...configuration.issuers];
+  return new Set(all.filter(({ token }) => token !== undefined).map(({ name }) => name));
+}
+
 /** Issuers that the ledger says sign now, without their key or certificate here. */
 async function missingIssuers(context: CheckContext, files: KeysInspection["files"]): Promise<readonly Finding[]> {
   const ledger = await context.ledger();
   if (ledger.kind !== "here") return [];
   const here = new Set(files.filter(({ purpose }) => purpose === "issuer").map(({ name }) => name));
   const active = ledger.inspection.snapshot().issuers.filter(({ slot }) => slot === "active");
-  return active.flatMap(({ id, name, origin }): readonly Finding[] => {
-    if (origin !== "generated" && origin !== "imported") return [];
+  const inTokens = namesOfTokenIssuers(context.configuration);
+  return active.flatMap(({ id, name }): readonly Finding[] => {
+    if (inTokens.has(name)) return [];
     const certificate = join(context.keysDirectory, `issuer-${id}.crt`);
     const isComplete = here.has(id) && existsSync(certificate);
     const missing = here.has(id) ? certificate : join(context.keysDirectory, `issuer-${id}.sealed`);

@@ -17,6 +17,7 @@ export const ledgerFile: Check = {
     const { ledgerFile: file } = context;
     const ledger = await context.ledger();
     if (ledger.kind === "absent") return [skipped(file, NO_LEDGER)];
+    if (ledger.kind === "unread") return [skipped(file, ledger.reason)];
     if (ledger.kind === "unreadable") return [error(file, ledger.reason, "restore it from a backup if it is damaged")];
     const { schema, auditEntries } = ledger.inspection.snapshot();
     return [ok(file, `schema ${schema.applied} of ${schema.known}, ${auditEntries} entries on record`)];
@@ -70,7 +71,7 @@ export const ledgerIntegrity: Check = {
     const { ledgerFile: file } = context;
     const ledger = await context.ledger();
     if (ledger.kind === "absent") return [skipped(file, NO_LEDGER)];
-    if (ledger.kind === "unreadable") return [skipped(file, "cannot be read; see ledger.file")];
+    if (ledger.kind !== "here") return [skipped(file, "was not read; see ledger.file")];
     if (context.isFull) return wholeFindings(context, await ledger.inspection.verify());
     const report = await ledger.inspection.spotCheck(LAST_ENTRIES, signal).catch((thrown: unknown) => {
       if (signal.aborted) return undefined;

@@ -9,20 +9,20 @@ export interface ReadingPlace {
   readonly release: () => Promise<void>;
 }
 
-/** There is no room for a copy. The message names the way out. */
-class NoRoomError extends Error {
-  override readonly name = "NoRoomError";
+/** A ledger at rest is not copied: there is no room, or it takes too long. The message names the way out. */
+export class NotCopiedError extends Error {
+  override readonly name = "NotCopiedError";
 }
 
 /**
  * Finds where to read a ledger. In use, or left behind by a crash, it is read where it lies. At rest it is copied first:
  * SQLite would make the write-ahead log and its index beside it even for a reader, and cannot take them away again.
  *
- * @throws {NoRoomError} when the temporary directory cannot hold the copy.
+ * @throws {NotCopiedError} when the temporary directory cannot hold the copy, or it would have more than `maximumBytes`.
  */
-export async function readingPlace(file: string): Promise<ReadingPlace> {
+export async function readingPlace(file: string, maximumBytes: number): Promise<ReadingPlace> {
   if (isInUse(file)) return inPlace(file);
-  const place = await copyOf(file);
+  const place = await copyOf(file, maximumBytes);
   // A server that started in between may have written while we copied.
   if (!isInUse(file)) return place;
   await place.release();
@@ -38,13 +38,18 @@ function inPlace(path: string): ReadingPlace {
   return { path, release: async () => undefined };
 }
 
-async function copyOf(file: string): Promise<ReadingPlace> {
+async function copyOf(file: string, maximumBytes: number): Promise<ReadingPlace> {
   const sources = [file, `${file}-wal`].filter((path) => existsSync(path));
   const sizes = await Promise.all(sources.map(async (path) => (await stat(path)).size));
   const needed = sizes.reduce((sum, size) => sum + size, 0);
+  if (needed > maximumBytes) {
+    throw new NotCopiedError(
+      `${file} is at rest and has ${needed} bytes; reading it takes a copy: allow that with --full, or start the server`,
+    );
+  }
   const { bavail, bsize } = await statfs(tmpdir());
   if (bavail * bsize < needed) {
-    throw new NoRoomError(`a copy of ${file} takes ${needed} bytes, more than ${tmpdir()} has free; set TMPDIR`);
+    throw new NotCopiedError(`a copy of ${file} takes ${needed} bytes, more than ${tmpdir()} has free; set TMPDIR`);
   }
   const directory = await mkdtemp(join(tmpdir(), "gatehouse-doctor-"));
   const release = () => rm(directory, { recursive: true, force: true });
