@@ -32,9 +32,9 @@ export async function writeContent(path: string, content: string, options: Durab
   await writeFileDurably(path, content, options);
 }
 
-/** What is wrong with the mode of a file that holds a key; undefined when only its owner may read it. */
+/** What is wrong with the mode of a file that holds a key; undefined when only its owner may read it, or nobody can. */
 export async function exposureOf(path: string): Promise<string | undefined> {
-  const { mode } = await stat(path);
+  const { mode } = await stat(path).catch(() => ({ mode: 0 }));
   if ((mode & OTHERS) === 0) return undefined;
   const octal = (mode & 0o777).toString(8).padStart(4, "0");
   return `${path} holds a key, but its mode ${octal} lets others in; close it with: chmod 600 ${path}`;

@@ -10,6 +10,7 @@ import {
 import type { AuditTrail } from "../domain/ports.ts";
 import { type AuthorityPlan, type ControlPlaneIssuer, planAuthority, writeAuthority } from "./authority-files.ts";
 import { type CertificatePlan, planCertificate } from "./certificate-plan.ts";
+import { exposureOf } from "./file-content.ts";
 import { type IssueDependencies, type IssueSettings, issueCertificate, issueProblem } from "./issue.ts";
 import { keyPemOf } from "./key-pem.ts";
 import { replaceCredentials, writeKubeconfig } from "./kubeconfig-files.ts";
@@ -62,6 +63,8 @@ interface Plan {
   readonly authorities: readonly (readonly [ControlPlaneIssuer, AuthorityPlan])[];
   readonly certificates: readonly CertificatePlan[];
   readonly serviceAccounts: ServiceAccountPlan;
+  /** Of the keys that are there besides those of certificates. */
+  readonly exposures: readonly string[];
 }
 
 /**
@@ -86,7 +89,7 @@ export async function initializeControlPlane(
   for (const [issuer, authority] of plan.authorities) files.push(await makeAuthority(issuer, authority, wish, deps));
   for (const one of plan.certificates) files.push(await carryOut(one, wish, deps));
   files.push(await makeServiceAccountKeys(plan.serviceAccounts, wish, deps));
-  return { files, notices: plan.certificates.flatMap(({ notices }) => notices) };
+  return { files, notices: [...plan.certificates.flatMap(({ notices }) => notices), ...plan.exposures] };
 }
 
 async function makePlan(wish: ControlPlaneWish, deps: ControlPlaneDependencies): Promise<Plan> {
@@ -106,7 +109,9 @@ async function makePlan(wish: ControlPlaneWish, deps: ControlPlaneDependencies):
     });
     certificates.push(plan);
   }
-  return { authorities, certificates, serviceAccounts: await planServiceAccountKeys(directory) };
+  const keyFiles = [...authorities.map(([, { path }]) => `${path}.key`), join(directory, "sa.key")];
+  const exposures = (await Promise.all(keyFiles.map(exposureOf))).flatMap((exposure) => exposure ?? []);
+  return { authorities, certificates, serviceAccounts: await planServiceAccountKeys(directory), exposures };
 }
 
 function issuerOf(authority: ControlPlaneAuthority, { issuers }: ControlPlaneDependencies): ControlPlaneIssuer {

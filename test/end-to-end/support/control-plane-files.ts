@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type CommandOutcome, runCommand } from "./gatehouse-command.ts";
+import { type CommandOutcome, runCommand, startCommand } from "./gatehouse-command.ts";
 import type { TlsEnd } from "./openssl-certificate.ts";
 
 /** What `gatehouse pki init` left in a directory. */
@@ -21,12 +22,27 @@ export async function initializeControlPlane(
   root: string,
   options: readonly string[] = [],
 ): Promise<CommandOutcome & ControlPlaneFiles> {
-  const directory = join(root, "kubernetes");
-  const outcome = await runCommand("/nowhere/kubeconfig", [
-    ...["pki", "init", "--data-dir", join(root, "data"), "--directory", join(directory, "pki")],
+  const outcome = await runCommand("/nowhere/kubeconfig", commandLine(root, options));
+  return { ...outcome, ...controlPlaneFiles(directoryIn(root)) };
+}
+
+/** As `initializeControlPlane`, but killed (SIGKILL) as soon as a file below `pki` is there. */
+export async function killInitialization(root: string, name: string, options: readonly string[] = []): Promise<void> {
+  const child = startCommand("/nowhere/kubeconfig", commandLine(root, options));
+  const ended = once(child, "exit");
+  const path = join(directoryIn(root), "pki", name);
+  while (!existsSync(path) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 1));
+  child.kill("SIGKILL");
+  await ended;
+}
+
+const directoryIn = (root: string): string => join(root, "kubernetes");
+
+function commandLine(root: string, options: readonly string[]): readonly string[] {
+  return [
+    ...["pki", "init", "--data-dir", join(root, "data"), "--directory", join(directoryIn(root), "pki")],
     ...["--node-name", "cp-1", "--apiserver-advertise-address", "127.0.0.1", ...options],
-  ]);
-  return { ...outcome, ...controlPlaneFiles(directory) };
+  ];
 }
 
 function controlPlaneFiles(directory: string): ControlPlaneFiles {
