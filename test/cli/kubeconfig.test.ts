@@ -137,7 +137,7 @@ contexts: [{name: x, context: {cluster: c, namespace: kube-system}}]
 });
 
 test.each([
-  { name: "no YAML", text: "a: [", message: /^FILE is not valid YAML: / },
+  { name: "no YAML", text: "a: [", message: /^FILE is not valid YAML \(BAD_INDENT at line 1, column 5\)$/ },
   { name: "an empty file", text: "", message: /^FILE has no current-context$/ },
   { name: "a list", text: "[]", message: /^FILE is not a kubeconfig:\n/ },
   {

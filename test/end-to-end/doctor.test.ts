@@ -28,7 +28,9 @@ interface Report {
 /** The built command, as people run it. */
 async function doctor(dataDirectory: string, ...args: readonly string[]) {
   const { GATEHOUSE_KUBECONFIG: _, ...environment } = process.env;
-  const child = spawn(process.execPath, [ENTRY, "doctor", "--data-dir", dataDirectory, "-o", "json", ...args], {
+  // The usual port may be somebody else's here; a later --listen wins.
+  const fixed = ["doctor", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "-o", "json"];
+  const child = spawn(process.execPath, [ENTRY, ...fixed, ...args], {
     env: { ...environment, NODE_OPTIONS: "" },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 
 /** A kubeconfig that cannot be used. The message names the file and the entry; keys and tokens are never in it. */
@@ -93,9 +93,15 @@ export interface Place {
 
 /** @throws {KubeconfigError} */
 export function readKubeconfig(path: string): Kubeconfig {
-  const document = parseDocument(readText(path, `cannot read the kubeconfig ${path}`));
+  const lineCounter = new LineCounter();
+  const content = readText(path, `cannot read the kubeconfig ${path}`);
+  const document = parseDocument(content, { lineCounter, prettyErrors: false });
   const [problem] = document.errors;
-  if (problem !== undefined) throw new KubeconfigError(`${path} is not valid YAML: ${problem.message}`);
+  if (problem !== undefined) {
+    // The parser's own words may quote the line, and with it a key or a token.
+    const { line, col } = lineCounter.linePos(problem.pos[0]);
+    throw new KubeconfigError(`${path} is not valid YAML (${problem.code} at line ${line}, column ${col})`);
+  }
   const result = kubeconfigSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
   if (!result.success) throw new KubeconfigError(`${path} is not a kubeconfig:\n${z.prettifyError(result.error)}`);
   return result.data;

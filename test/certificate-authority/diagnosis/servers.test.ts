@@ -164,6 +164,17 @@ test("webhooks: reached and trusted, of another CA, away, no file", async () => 
   expect(await about("/nowhere.kubeconfig")).toMatchObject([{ outcome: "error" }]);
 });
 
+test("a kubeconfig that is no YAML is told by its place, without the token on that line", async () => {
+  const path = join(temporaryDirectory(), "broken.kubeconfig");
+  writeFileSync(path, "users:\n- name: u\n  user: { token: very-secret-token: }}\n", { mode: 0o600 });
+  const settings = { authorization: [{ type: "Webhook", name: "p", kubeconfigFile: path, failurePolicy: "Deny" }] };
+  const findings = await examine("authorization.webhooks", { settings });
+  expect(findings).toMatchObject([
+    { outcome: "error", finding: expect.stringMatching(/not valid YAML \(.* at line 3/) },
+  ]);
+  expect(JSON.stringify(findings)).not.toContain("very-secret");
+});
+
 test("audit: nothing configured, a sound record, a policy that is wrong or silent, a place that cannot be written", async () => {
   const directory = temporaryDirectory();
   const file = (name: string, content: string) => {
