@@ -112,6 +112,12 @@ const plainSchema = z.strictObject({
     .prefault({}),
   authentication: authenticationSchema,
   authorization: authorizationSchema,
+  bootstrapTokens: z
+    .strictObject({
+      /** Less safe: the secrets of tokens that sign can be read again by administrators, and by who has the custody's keys. */
+      keepSigningSecrets: z.boolean().default(false),
+    })
+    .prefault({}),
   rbac: z.strictObject({ files: z.array(z.string().min(1)).default([]) }).prefault({}),
   limits: z
     .strictObject({

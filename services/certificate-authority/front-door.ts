@@ -141,6 +141,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       clusterRoleBindings: { store: ledger.clusterRoleBindings, registry: deps.rbac.clusterRoleBindings },
       ...{ watches, clock, logger },
     }),
+    ...kubernetesApi.secretRoutes({ secrets: access.bootstrapSecrets, watches, clock, logger }),
     ...accessReviews.routes({ authorizer: access.authorizer, clock }),
     ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
     ...adminApi.routes({

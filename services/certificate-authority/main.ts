@@ -143,6 +143,9 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     clusterCa: () => issuers.directory,
     tokens: ledger.tokens,
     tokenHashKey: custody.deriveKey("bootstrap-token-hash"),
+    tokenSealKey: configuration.bootstrapTokens.keepSigningSecrets
+      ? custody.deriveKey("bootstrap-token-seal")
+      : undefined,
     readCertificate: signer.readCertificate,
     isRevoked: (fingerprint) => ledger.certificates.isRevoked(fingerprint),
     policy,
@@ -352,7 +355,7 @@ function scheduledJobs(
 
 /** Each way to be less safe says so at every start. */
 function nameLessSafeChoices(configuration: Configuration, logger: Logger): void {
-  const { server, ledger, keyPolicy } = configuration;
+  const { server, ledger, keyPolicy, bootstrapTokens } = configuration;
   const isLoopback = /^(127\.|\[::1\]|localhost:)/.test(server.listen);
   if (!isLoopback)
     logger.warn(
@@ -361,6 +364,8 @@ function nameLessSafeChoices(configuration: Configuration, logger: Logger): void
     );
   for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
   for (const warning of issuerWarnings(configuration)) logger.warn(warning);
+  if (bootstrapTokens.keepSigningSecrets)
+    logger.warn("bootstrapTokens.keepSigningSecrets is set: administrators can read the secrets of tokens that sign");
   if (ledger.commitDelayMilliseconds > 0)
     logger.warn("ledger.commitDelayMilliseconds is set: every commit is slowed down on purpose");
 }

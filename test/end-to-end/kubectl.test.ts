@@ -63,6 +63,7 @@ describeEach("kubectl $version", (binary) => {
       "authorization.k8s.io/v1",
       "certificates.k8s.io/v1",
       "rbac.authorization.k8s.io/v1",
+      "v1",
     ]);
   });
 

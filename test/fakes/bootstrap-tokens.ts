@@ -5,6 +5,7 @@ import { StatusError } from "../../services/shared/status-error.ts";
 interface Row {
   token: BootstrapTokenRecord;
   secretHash: Uint8Array;
+  sealedSecret?: Uint8Array;
 }
 
 /** Bootstrap tokens in memory. Tests may look at and change `rows`. */
@@ -15,12 +16,12 @@ export class FakeBootstrapTokens implements BootstrapTokens {
   /** How many of the next creations find their id taken. */
   collisions = 0;
 
-  async create(token: BootstrapTokenRecord, secretHash: Uint8Array): Promise<void> {
+  async create(token: BootstrapTokenRecord, secretHash: Uint8Array, sealedSecret?: Uint8Array): Promise<void> {
     if (this.collisions > 0 || this.rows.has(token.id)) {
       this.collisions -= 1;
       throw new StatusError("AlreadyExists", `token ${token.id} exists`);
     }
-    this.rows.set(token.id, { token, secretHash });
+    this.rows.set(token.id, { token, secretHash, ...(sealedSecret && { sealedSecret }) });
   }
 
   async list(): Promise<readonly BootstrapTokenRecord[]> {

@@ -10,11 +10,13 @@ import type { AuthenticatorSettings } from "./authenticators/settings.ts";
 import { chainAuthorizers } from "./authorization/chain.ts";
 import { type AuthorizerParts, createAuthorizers } from "./authorization/create.ts";
 import type { AuthorizerSettings } from "./authorization/settings.ts";
+import { type BootstrapSecrets, createBootstrapSecrets } from "./bootstrap-secrets.ts";
 import type { ClientCertificateFields } from "./client-certificate.ts";
 import { impersonate } from "./impersonation.ts";
 import type { PolicyRule } from "./rbac/objects.ts";
 import type { RbacPolicy } from "./rbac/policy.ts";
 import { createTokenAdministration, type TokenAdministration } from "./token-administration.ts";
+import { createTokenSeal } from "./token-seal.ts";
 
 export interface Identity {
   /** Who the request acts as, after impersonation. */
@@ -43,6 +45,8 @@ export interface AccessDependencies {
   readonly tokens: BootstrapTokens;
   /** 32 bytes or more, derived for this purpose alone. */
   readonly tokenHashKey: Uint8Array;
+  /** 32 bytes, derived for this purpose alone; without it the secrets of tokens that sign are not kept. */
+  readonly tokenSealKey?: Uint8Array | undefined;
   /** @throws when the DER is no certificate. */
   readonly readCertificate: (der: Uint8Array) => ClientCertificateFields;
   /** By fingerprint, lower-case hex; without it no certificate is. */
@@ -63,6 +67,8 @@ export interface Access {
   readonly authenticate: (credentials: Credentials) => Promise<Identity>;
   readonly authorizer: Authorizer & RuleLister;
   readonly tokenAdministration: TokenAdministration;
+  /** Bootstrap tokens as Secrets. */
+  readonly bootstrapSecrets: BootstrapSecrets;
   /** PEM of the CAs besides the cluster's whose client certificates TLS must let through; empty for none. */
   readonly additionalClientCaPem: string;
   /** Reads changed files again and keeps issuers' keys fresh; for a schedule of a few seconds. Never throws. */
@@ -103,6 +109,8 @@ export function createAccess(deps: AccessDependencies): Access {
         judges === "token" ? "bearer token refused" : "client certificate refused",
       ),
   };
+  const seal = deps.tokenSealKey && createTokenSeal(createSecretKey(deps.tokenSealKey));
+  const tokenAdministration = createTokenAdministration({ tokens, tokenHashKey, seal, clock, logger });
   return {
     async authenticate(credentials) {
       const identified = identify(credentials, identification);
@@ -120,6 +128,7 @@ export function createAccess(deps: AccessDependencies): Access {
     },
     additionalClientCaPem: authenticators.additionalCaPem,
     maintain: () => authenticators.maintain(),
-    tokenAdministration: createTokenAdministration({ tokens, tokenHashKey, clock, logger }),
+    tokenAdministration,
+    bootstrapSecrets: createBootstrapSecrets({ tokens: tokenAdministration, clock }),
   };
 }

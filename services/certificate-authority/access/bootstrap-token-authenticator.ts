@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../../shared/clock.ts";
 import { BOUND_NODE_EXTRA, type UserInfo } from "../../shared/user-info.ts";
-import type { BootstrapTokenRecord } from "../domain/bootstrap-token.ts";
+import { type BootstrapTokenRecord, hasUsage } from "../domain/bootstrap-token.ts";
 import type { BootstrapTokens } from "../domain/ports.ts";
 import { withAuthenticatedGroup } from "./groups.ts";
 import { isBootstrapGroup } from "./token-rules.ts";
@@ -54,7 +54,7 @@ export function authenticateBootstrapToken(deps: BootstrapTokenDependencies, bea
   if (found === undefined || !secretMatches) return undefined;
   const { token } = found;
   if (token.id !== parts.id || isExpired(token, deps.clock.now())) return undefined;
-  if (!token.extraGroups.every(isBootstrapGroup)) return undefined;
+  if (!hasUsage(token, "authentication") || !token.extraGroups.every(isBootstrapGroup)) return undefined;
   const user = userOf(token);
   proofs.set(found, { bearer: shown, tokenHashKey: deps.tokenHashKey, user });
   return user;

@@ -1,10 +1,12 @@
 import type { KeyObject } from "node:crypto";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
-import { isStatusError } from "../../shared/status-error.ts";
+import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import type { BootstrapTokenRecord } from "../domain/bootstrap-token.ts";
+import type { GivenToken } from "../domain/bootstrap-token-secret.ts";
 import type { BootstrapTokens } from "../domain/ports.ts";
 import { type NewBootstrapToken, requireValidToken } from "./token-rules.ts";
+import type { TokenSeal } from "./token-seal.ts";
 import { hashToken, randomTokenId, randomTokenSecret } from "./token-secret.ts";
 
 /** Two random ids meet once in 46,000 tokens; five meetings in a row are a broken store. */
@@ -21,6 +23,15 @@ export interface TokenAdministration {
     wanted: NewBootstrapToken,
     createdBy: string,
   ): Promise<{ readonly record: BootstrapTokenRecord; readonly token: string }>;
+  /**
+   * Stores a token that its maker chose, whose form was checked. The secret of one that signs is kept, sealed.
+   * @throws {StatusError} AlreadyExists; Forbidden for one that signs when such secrets are not kept.
+   */
+  adopt(given: GivenToken, createdBy: string): Promise<BootstrapTokenRecord>;
+  /** Whether tokens may sign. */
+  readonly keepsSigningSecrets: boolean;
+  /** @returns undefined when the secret was not kept. */
+  secretOf(id: string): string | undefined;
   /** In the store's order, those that expired and were not swept yet included. */
   list(): Promise<readonly BootstrapTokenRecord[]>;
   /** @returns false when there was none. */
@@ -32,12 +43,14 @@ export interface TokenAdministration {
 export interface TokenAdministrationDependencies {
   readonly tokens: BootstrapTokens;
   readonly tokenHashKey: KeyObject;
+  /** Undefined when no secrets are kept. */
+  readonly seal?: TokenSeal | undefined;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info">;
 }
 
 export function createTokenAdministration(deps: TokenAdministrationDependencies): TokenAdministration {
-  const { tokens, clock, logger } = deps;
+  const { tokens, clock, logger, seal } = deps;
   return {
     async create(wanted, createdBy) {
       requireValidToken(wanted);
@@ -45,6 +58,21 @@ export function createTokenAdministration(deps: TokenAdministrationDependencies)
       const created = await store(deps, record, wanted.id === undefined ? MAX_ID_TRIES : 1);
       logger.info({ tokenId: created.record.id, createdBy, nodeName: wanted.nodeName }, "bootstrap token created");
       return created;
+    },
+    async adopt({ secret, groups, ...given }, createdBy) {
+      const { id, usages } = given;
+      const isKept = usages.includes("signing");
+      if (isKept && seal === undefined) throw new StatusError("Forbidden", "secrets of tokens that sign are not kept");
+      const record = { ...given, extraGroups: groups, nodeName: undefined, createdAt: clock.now(), createdBy };
+      const sealed = isKept ? seal?.seal({ id, secret }) : undefined;
+      await tokens.create(record, hashToken(deps.tokenHashKey, { id, secret }), sealed);
+      logger.info({ tokenId: id, createdBy, usages }, "bootstrap token stored");
+      return record;
+    },
+    keepsSigningSecrets: seal !== undefined,
+    secretOf(id) {
+      const sealed = tokens.find(id)?.sealedSecret;
+      return sealed && seal?.open(id, sealed);
     },
     list: () => tokens.list(),
     async remove(id, removedBy) {

@@ -1,4 +1,7 @@
-/** A bootstrap token as administrators see it; the secret is shown once, at creation, and kept only as a keyed hash. */
+/** What a token may be used for: to log in, and to sign what `kube-public/cluster-info` says. */
+export type TokenUsage = "authentication" | "signing";
+
+/** A bootstrap token as administrators see it; the secret is kept as a keyed hash, and sealed as well if it is to sign. */
 export interface BootstrapTokenRecord {
   /** `[a-z0-9]{6}`. */
   readonly id: string;
@@ -11,4 +14,10 @@ export interface BootstrapTokenRecord {
   /** Undefined = never. */
   readonly expiresAt: Date | undefined;
   readonly createdBy: string;
+  /** Undefined = authentication alone. */
+  readonly usages?: readonly TokenUsage[];
+}
+
+export function hasUsage({ usages = ["authentication"] }: BootstrapTokenRecord, usage: TokenUsage): boolean {
+  return usages.includes(usage);
 }

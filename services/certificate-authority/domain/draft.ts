@@ -7,7 +7,7 @@ import type { OwnerReference } from "../../shared/kubernetes/object-meta.ts";
 export interface DraftMeta {
   readonly name: string;
   readonly generateName: string;
-  /** Discarded: the resource is cluster-scoped. */
+  /** Discarded where the resource is cluster-scoped. */
   readonly namespace: string;
   /** Ignored on create; a precondition on update. */
   readonly uid: string;

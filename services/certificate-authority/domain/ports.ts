@@ -185,12 +185,20 @@ export interface Issuers {
   record(issuer: IssuerRecord): Promise<void>;
 }
 
+export interface StoredBootstrapToken {
+  readonly token: BootstrapTokenRecord;
+  readonly secretHash: Uint8Array;
+  /** Undefined when the secret was not kept. */
+  readonly sealedSecret?: Uint8Array;
+}
+
 /** Bootstrap tokens. `secretHash` is a keyed hash made by `access`; the ledger never sees a secret. */
 export interface BootstrapTokens {
-  create(token: BootstrapTokenRecord, secretHash: Uint8Array): Promise<void>;
+  /** @param sealedSecret - the secret itself, encrypted; only of tokens that sign. */
+  create(token: BootstrapTokenRecord, secretHash: Uint8Array, sealedSecret?: Uint8Array): Promise<void>;
   list(): Promise<readonly BootstrapTokenRecord[]>;
   /** Synchronous on purpose: it stands on the path of every request that carries a token. */
-  find(id: string): { readonly token: BootstrapTokenRecord; readonly secretHash: Uint8Array } | undefined;
+  find(id: string): StoredBootstrapToken | undefined;
   /**
    * @param removedBy - user name for the audit trail; our own doing when absent.
    * @returns false when there was none.

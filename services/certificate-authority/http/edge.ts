@@ -291,10 +291,11 @@ function forbidden(user: UserInfo, info: RequestInfo, reason: string): StatusErr
     return new StatusError("Forbidden", text);
   }
   const resource = info.subresource === "" ? info.resource : `${info.resource}/${info.subresource}`;
-  const subject =
-    info.name === "" ? `${info.resource}.${info.apiGroup}` : `${info.resource}.${info.apiGroup} "${info.name}"`;
-  const message = `${subject} is forbidden: User "${user.username}" cannot ${info.verb} resource "${resource}" in API group "${info.apiGroup}" at the cluster scope${why}`;
-  const details = { ...(info.name !== "" && { name: info.name }), group: info.apiGroup, kind: info.resource };
+  const { apiGroup: group, name, namespace } = info;
+  const subject = [group === "" ? info.resource : `${info.resource}.${group}`, ...(name === "" ? [] : [`"${name}"`])];
+  const scope = namespace === "" ? "at the cluster scope" : `in the namespace "${namespace}"`;
+  const message = `${subject.join(" ")} is forbidden: User "${user.username}" cannot ${info.verb} resource "${resource}" in API group "${group}" ${scope}${why}`;
+  const details = { ...(name !== "" && { name }), ...(group !== "" && { group }), kind: info.resource };
   return new StatusError("Forbidden", message, { details });
 }
 
@@ -302,6 +303,7 @@ function forbidden(user: UserInfo, info: RequestInfo, reason: string): StatusErr
 const KNOWN_RESOURCES = new Set([
   "clusterrolebindings",
   "clusterroles",
+  "secrets",
   "certificatesigningrequests",
   "selfsubjectaccessreviews",
   "selfsubjectrulesreviews",

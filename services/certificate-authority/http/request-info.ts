@@ -35,15 +35,18 @@ const SINGLE_NAME = /^metadata\.name==?([^,=!]+)$/;
 export function requestInfoOf(method: string, path: string, query: URLSearchParams): RequestInfo | undefined {
   const segments = decodeSegments(path);
   if (segments === undefined) return undefined;
-  const [root, apiGroup, apiVersion, ...rest] = segments;
+  const isCore = segments[0] === "api";
+  // The core group has no name, so its path has a segment less.
+  const [root, apiGroup, apiVersion, ...rest] = isCore ? ["api", "", ...segments.slice(1)] : segments;
   const resourceSegments = rest.filter((segment) => segment !== "");
-  if (root !== "apis" || !apiGroup || !apiVersion || resourceSegments.length === 0) return pathInfo(method, path);
+  const isResource = isCore || (root === "apis" && Boolean(apiGroup));
+  if (!isResource || !apiVersion || resourceSegments.length === 0) return pathInfo(method, path);
   const { namespace, parts } = splitNamespace(resourceSegments);
   const [resource = "", pathName = "", ...subresource] = parts;
   return {
     isResource: true,
     verb: resourceVerb(method, pathName, query),
-    apiGroup,
+    apiGroup: apiGroup ?? "",
     apiVersion,
     resource,
     subresource: subresource.join("/"),

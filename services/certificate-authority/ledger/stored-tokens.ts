@@ -1,9 +1,7 @@
-import type { BootstrapTokens } from "../domain/ports.ts";
+import type { BootstrapTokens, StoredBootstrapToken } from "../domain/ports.ts";
 import { OURSELVES } from "./audited-writes.ts";
 import { RECORD_BYTES, type StoredRecordsDependencies } from "./stored-records.ts";
 import { bootstrapTokensReader, toBootstrapTokenRecord, toBootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
-
-type FoundToken = NonNullable<ReturnType<BootstrapTokens["find"]>>;
 
 /** Tokens kept in memory; there are few, and beyond this they are simply read again. */
 const MAXIMUM_KEPT = 10_000;
@@ -14,10 +12,10 @@ const MAXIMUM_KEPT = 10_000;
  */
 export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDependencies): BootstrapTokens {
   const table = bootstrapTokensReader(reader);
-  const kept = new Map<string, FoundToken>();
+  const kept = new Map<string, StoredBootstrapToken>();
   return {
-    async create(token, secretHash) {
-      const operation = { kind: "createToken", token: toBootstrapTokenRow(token, secretHash) } as const;
+    async create(token, secretHash, sealedSecret) {
+      const operation = { kind: "createToken", token: toBootstrapTokenRow(token, secretHash, sealedSecret) } as const;
       await writer.submit(operation, RECORD_BYTES, () => undefined);
     },
     list: async () => table.all().map(toBootstrapTokenRecord),
@@ -26,7 +24,8 @@ export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDe
       if (known !== undefined) return known;
       const row = table.byId(id);
       if (row === undefined) return undefined;
-      const found = { token: toBootstrapTokenRecord(row), secretHash: row.secretHash };
+      const { secretHash, sealedSecret } = row;
+      const found = { token: toBootstrapTokenRecord(row), secretHash, ...(sealedSecret && { sealedSecret }) };
       if (kept.size >= MAXIMUM_KEPT) kept.clear();
       kept.set(id, found);
       return found;

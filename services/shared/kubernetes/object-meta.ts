@@ -7,6 +7,8 @@
 export interface ObjectMeta {
   readonly name: string;
   readonly generateName?: string;
+  /** Absent on objects of the cluster. */
+  readonly namespace?: string;
   readonly uid: string;
   /** Decimal revision; empty on an object that was never stored (dry run). */
   readonly resourceVersion: string;

@@ -4,7 +4,7 @@
  * string, `ExtraValue` a list of strings, and `ManagedFieldsEntry` is accepted and dropped.
  *
  * Sources: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto and
- * staging/src/k8s.io/api/{certificates,authentication,authorization,rbac}/v1/generated.proto.
+ * staging/src/k8s.io/api/{core,certificates,authentication,authorization,rbac}/v1/generated.proto.
  */
 export const WIRE_MESSAGES = `
 syntax = "proto2";
@@ -90,6 +90,12 @@ message ClusterRoleBinding {
   optional ObjectMeta metadata = 1; repeated Subject subjects = 2; optional RoleRef roleRef = 3;
 }
 message ClusterRoleBindingList { optional ListMeta metadata = 1; repeated ClusterRoleBinding items = 2; }
+
+message Secret {
+  optional ObjectMeta metadata = 1; map<string, bytes> data = 2; optional string type = 3;
+  map<string, string> stringData = 4; optional bool immutable = 5;
+}
+message SecretList { optional ListMeta metadata = 1; repeated Secret items = 2; }
 
 message UserInfo {
   optional string username = 1; optional string uid = 2; repeated string groups = 3;

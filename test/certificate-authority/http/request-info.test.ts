@@ -71,9 +71,18 @@ test.each([
   { path: "/apis/certificates.k8s.io/v1/", method: "GET", verb: "get" },
   { path: "/v1/bootstrap-tokens", method: "POST", verb: "post" },
   { path: "/healthz", method: "HEAD", verb: "get" },
-  { path: "/api/v1/events", method: "GET", verb: "get" },
+  { path: "/api/v1", method: "GET", verb: "get" },
+  { path: "/api", method: "GET", verb: "get" },
 ])("requestInfoOf: $method $path is a path", ({ path, method, verb }) => {
   expect(requestInfoOf(method, path, new URLSearchParams())).toMatchObject({ isResource: false, verb, path, name: "" });
+});
+
+test("requestInfoOf: the core group has no name, and its resources namespaces", () => {
+  const path = "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef";
+  expect(requestInfoOf("DELETE", path, new URLSearchParams())).toEqual({
+    ...{ isResource: true, verb: "delete", apiGroup: "", apiVersion: "v1", namespace: "kube-system", path },
+    ...{ resource: "secrets", subresource: "", name: "bootstrap-token-abcdef" },
+  });
 });
 
 test("requestInfoOf: broken percent-encoding is refused", () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
 import type { BootstrapTokenRecord } from "../../../services/certificate-authority/domain/bootstrap-token.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 import { decisionRecord, issuerRecord } from "../../builders/records.ts";
@@ -76,6 +77,20 @@ test("of a name one issuer is active: the next takes its place in the same commi
     ["issuer.moved", "old", name],
   ]);
   expect((await maintenance.verify()).problems.filter((problem) => problem.includes("audit entry"))).toEqual([]);
+});
+
+test("what a token may be used for and its sealed secret are kept, and vouched for by its audit entry", async () => {
+  const signing: BootstrapTokenRecord = { ...TOKEN, usages: ["authentication", "signing"] };
+  await opened.ledger.tokens.create(signing, new Uint8Array([1]), new Uint8Array([7, 8]));
+  await opened.reopen();
+  const { tokens, maintenance } = opened.ledger;
+  const sealedSecret = Buffer.from([7, 8]);
+  expect(tokens.find("abcdef")).toEqual({ token: signing, secretHash: Buffer.from([1]), sealedSecret });
+  expect((await maintenance.verify()).problems).toEqual([]);
+  const connection = new Database(opened.file);
+  connection.exec("UPDATE bootstrap_tokens SET sealed_secret = x'0708ff'");
+  connection.close();
+  expect((await maintenance.verify()).problems).toHaveLength(1);
 });
 
 test("a token is found by its id, at once and after a restart, until it is removed", async () => {

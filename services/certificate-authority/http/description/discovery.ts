@@ -4,9 +4,9 @@ import type { ServedGroupVersion, ServedResource } from "./served-resources.ts";
 /** Versions of `apidiscovery.k8s.io` in which aggregated discovery is answered. */
 export type AggregatedVersion = "v2" | "v2beta1";
 
-/** `GET /api`: there is no core group here, so no version is listed and nobody asks for `/api/v1`. */
-export function legacyVersions(): Json {
-  return { kind: "APIVersions", versions: [], serverAddressByClientCIDRs: [] };
+/** `GET /api`: the versions of the core group. */
+export function legacyVersions({ version }: ServedGroupVersion): Json {
+  return { kind: "APIVersions", versions: [version], serverAddressByClientCIDRs: [] };
 }
 
 /** `GET /apis`, not aggregated. */
@@ -20,18 +20,18 @@ export function group(name: string, served: readonly ServedGroupVersion[]): Json
   return { kind: "APIGroup", apiVersion: "v1", ...groupBody(name, served) };
 }
 
-/** `GET /apis/{group}/{version}`. */
+/** `GET /apis/{group}/{version}`, or `/api/v1`. */
 export function resourceList({ group: name, version, resources }: ServedGroupVersion): Json {
   return {
     kind: "APIResourceList",
     apiVersion: "v1",
-    groupVersion: `${name}/${version}`,
+    groupVersion: name === "" ? version : `${name}/${version}`,
     resources: resources.flatMap(resourceEntries),
   };
 }
 
 /**
- * `GET /apis` with everything in one answer. Of `/api` it is the same with nothing served.
+ * `GET /apis` with everything in one answer. Of `/api` it is the same with the group of no name.
  * Source: kubernetes staging/src/k8s.io/api/apidiscovery/v2/types.go.
  */
 export function aggregated(served: readonly ServedGroupVersion[], version: AggregatedVersion): Json {
@@ -54,13 +54,13 @@ function groupBody(name: string, served: readonly ServedGroupVersion[]): Json {
 }
 
 function resourceEntries(resource: ServedResource): readonly Json[] {
-  const { name, singularName, kind, verbs, shortNames, subresources } = resource;
+  const { name, singularName, kind, verbs, shortNames, subresources, isNamespaced = false } = resource;
   return [
-    { name, singularName, namespaced: false, kind, verbs, ...(shortNames.length > 0 && { shortNames }) },
+    { name, singularName, namespaced: isNamespaced, kind, verbs, ...(shortNames.length > 0 && { shortNames }) },
     ...subresources.map((subresource) => ({
       name: `${name}/${subresource.name}`,
       singularName: "",
-      namespaced: false,
+      namespaced: isNamespaced,
       kind,
       verbs: subresource.verbs,
     })),
@@ -71,20 +71,22 @@ function aggregatedVersion({ version, resources }: ServedGroupVersion): Json {
   return {
     version,
     freshness: "Current",
-    resources: resources.map(({ name: resource, singularName, kind, verbs, shortNames, subresources }) => {
-      // Empty means that of the group and version it stands in.
-      const responseKind = { group: "", version: "", kind };
-      return {
-        resource,
-        responseKind,
-        scope: "Cluster",
-        singularResource: singularName,
-        verbs,
-        ...(shortNames.length > 0 && { shortNames }),
-        ...(subresources.length > 0 && {
-          subresources: subresources.map((entry) => ({ subresource: entry.name, responseKind, verbs: entry.verbs })),
-        }),
-      };
-    }),
+    resources: resources.map(
+      ({ name: resource, singularName, kind, verbs, shortNames, subresources, isNamespaced }) => {
+        // Empty means that of the group and version it stands in.
+        const responseKind = { group: "", version: "", kind };
+        return {
+          resource,
+          responseKind,
+          scope: isNamespaced ? "Namespaced" : "Cluster",
+          singularResource: singularName,
+          verbs,
+          ...(shortNames.length > 0 && { shortNames }),
+          ...(subresources.length > 0 && {
+            subresources: subresources.map((entry) => ({ subresource: entry.name, responseKind, verbs: entry.verbs })),
+          }),
+        };
+      },
+    ),
   };
 }

@@ -26,7 +26,7 @@ const OBJECT_META = object("What every stored object carries: its name, its iden
   generateName: text(
     "Beginning of a name that the server completes with five random characters when name is empty. At most 58 characters of it are used.",
   ),
-  namespace: text("Always empty: the resources served here belong to no namespace."),
+  namespace: text("Namespace of the object; empty for objects of the cluster."),
   uid: text(
     "Identity of this one object in time: an object created later under the same name has another. Set by the server.",
   ),

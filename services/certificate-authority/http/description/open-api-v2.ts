@@ -17,7 +17,7 @@ function renderOperation(operation: Operation): Json {
   const { operationId, description, parameters, body, answers, kind, action } = operation;
   const bodyParameter = body && { name: "body", in: "body", required: body.required, schema: refer(body.schema) };
   return {
-    tags: [kind === undefined ? "discovery" : `${kind.group}_${kind.version}`],
+    tags: [kind === undefined ? "discovery" : `${kind.group || "core"}_${kind.version}`],
     description,
     operationId,
     consumes: body?.mediaTypes ?? OBJECT_TYPES,

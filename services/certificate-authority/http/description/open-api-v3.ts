@@ -17,7 +17,7 @@ export function openApiV3(served: ServedGroupVersion, schemas: Schemas, version:
 function renderOperation(operation: Operation): Json {
   const { operationId, description, parameters, body, answers, kind, action } = operation;
   return {
-    tags: [kind === undefined ? "discovery" : `${kind.group}_${kind.version}`],
+    tags: [kind === undefined ? "discovery" : `${kind.group || "core"}_${kind.version}`],
     description,
     operationId,
     parameters: parameters.map(renderParameter),

@@ -71,11 +71,17 @@ const DELETE = [
   query("orphanDependents", flag("Deprecated in favour of propagationPolicy.")),
   query("propagationPolicy", text("What happens to dependents: Orphan, Background or Foreground.")),
 ];
+const NAMESPACE: Parameter = { name: "namespace", in: "path", schema: text("Namespace of the object.") };
 const NAME: Parameter = { name: "name", in: "path", schema: text("Name of the object.") };
+
+/** Where a group and version is, without a slash at either end. */
+export function pathOf({ group, version }: Pick<ServedGroupVersion, "group" | "version">): string {
+  return group === "" ? `api/${version}` : `apis/${group}/${version}`;
+}
 
 /** The operations of one group and version, discovery included. */
 export function operationsOf(served: ServedGroupVersion): readonly Operation[] {
-  const base = `/apis/${served.group}/${served.version}`;
+  const base = `/${pathOf(served)}`;
   const discovery: Operation = {
     path: `${base}/`,
     method: "get",
@@ -87,11 +93,31 @@ export function operationsOf(served: ServedGroupVersion): readonly Operation[] {
     body: undefined,
     answers: { 200: META.resourceList },
   };
-  return [discovery, ...served.resources.flatMap((resource) => resourceOperations(served, resource, base))];
+  const operations = served.resources.flatMap((resource) =>
+    resourceOperations(served, resource, base)
+      .filter((operation) => isServed(operation, resource))
+      .map(inNamespace),
+  );
+  return [discovery, ...operations];
+}
+
+/** The verb by which discovery knows an action. */
+const VERBS: Readonly<Record<string, string>> = { post: "create", put: "update" };
+
+function isServed({ action = "" }: Operation, { verbs, subresources }: ServedResource): boolean {
+  const verb = VERBS[action] ?? action;
+  return verbs.includes(verb) || subresources.some((subresource) => subresource.verbs.includes(verb));
+}
+
+function inNamespace(operation: Operation): Operation {
+  if (!operation.path.includes("{namespace}")) return operation;
+  return { ...operation, parameters: [NAMESPACE, ...operation.parameters] };
 }
 
 function resourceOperations(served: ServedGroupVersion, resource: ServedResource, base: string): readonly Operation[] {
-  const collection = `${base}/${resource.name}`;
+  const collection = resource.isNamespaced
+    ? `${base}/namespaces/{namespace}/${resource.name}`
+    : `${base}/${resource.name}`;
   const shared = { kind: { group: served.group, version: served.version, kind: resource.kind } };
   const id = `${idOf(served)}${resource.kind}`;
   const create: Operation = {
@@ -107,15 +133,16 @@ function resourceOperations(served: ServedGroupVersion, resource: ServedResource
   };
   if (resource.listSchema === undefined) return [create];
   const item = `${collection}/{name}`;
+  const isWatched = resource.verbs.includes("watch");
   return [
     {
       ...shared,
       path: collection,
       method: "get",
       operationId: `list${id}`,
-      description: `Lists objects of kind ${resource.kind}, or watches them.`,
+      description: `Lists objects of kind ${resource.kind}${isWatched ? ", or watches them" : ""}.`,
       action: "list",
-      parameters: [PRETTY, ...SELECT, ...WATCH],
+      parameters: [PRETTY, ...SELECT, ...(isWatched ? WATCH : [])],
       body: undefined,
       answers: { 200: resource.listSchema },
     },
@@ -206,6 +233,6 @@ export function renderPaths(operations: readonly Operation[], render: (operation
 
 /** For example `CertificatesV1`. */
 function idOf({ group, version }: ServedGroupVersion): string {
-  const [name = ""] = group.split(".");
+  const [name = ""] = (group || "core").split(".");
   return [name, version].map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join("");
 }

@@ -3,18 +3,26 @@ import type { Call, Handler, Route } from "../call.ts";
 import { sendBytes } from "../call.ts";
 import { chooseOffer, JSON_TYPE, type Offer } from "../negotiation.ts";
 import { CERTIFICATE_SCHEMAS } from "./certificate-schemas.ts";
+import { CORE_SCHEMAS } from "./core-schemas.ts";
 import * as discovery from "./discovery.ts";
 import { META_SCHEMAS } from "./meta-schemas.ts";
 import { openApiV2 } from "./open-api-v2.ts";
 import { encodeOpenApiV2, OPEN_API_V2_PROTOBUF, OPEN_API_V2_PROTOBUF_ASKED } from "./open-api-v2-protobuf.ts";
 import { openApiV3 } from "./open-api-v3.ts";
+import { pathOf } from "./operations.ts";
 import { RBAC_SCHEMAS } from "./rbac-schemas.ts";
 import { REVIEW_SCHEMAS } from "./review-schemas.ts";
 import type { Json, Schemas } from "./schema.ts";
-import { SERVED } from "./served-resources.ts";
+import { CORE, SERVED } from "./served-resources.ts";
 import { kubernetesVersion, versionInfo } from "./version-info.ts";
 
-const SCHEMAS: Schemas = { ...META_SCHEMAS, ...CERTIFICATE_SCHEMAS, ...RBAC_SCHEMAS, ...REVIEW_SCHEMAS };
+const SCHEMAS: Schemas = {
+  ...META_SCHEMAS,
+  ...CORE_SCHEMAS,
+  ...CERTIFICATE_SCHEMAS,
+  ...RBAC_SCHEMAS,
+  ...REVIEW_SCHEMAS,
+};
 /** A document is asked for under the hash of its content, so what was fetched once never changes. */
 const IMMUTABLE = "private, immutable, max-age=31536000";
 
@@ -56,7 +64,8 @@ type Offers = () => readonly Offer<Content>[];
 
 function discoveryRoutes(): readonly Route[] {
   return [
-    get("/api", discoveryContent(discovery.legacyVersions(), [])),
+    get("/api", discoveryContent(discovery.legacyVersions(CORE), [CORE])),
+    get(`/api/${CORE.version}`, jsonContent(discovery.resourceList(CORE))),
     get("/apis", discoveryContent(discovery.groupList(SERVED), SERVED)),
     ...discovery.groupNames(SERVED).map((name) => get(`/apis/${name}`, jsonContent(discovery.group(name, SERVED)))),
     ...SERVED.map((served) =>
@@ -83,8 +92,8 @@ function openApiV3Routes(
   additional: NonNullable<DescriptionDependencies["additionalDocuments"]>,
 ): readonly Route[] {
   const documents = [
-    ...SERVED.map((served) => ({
-      path: `apis/${served.group}/${served.version}`,
+    ...[CORE, ...SERVED].map((served) => ({
+      path: pathOf(served),
       content: jsonContent(openApiV3(served, SCHEMAS, kubernetesVersion(version))),
     })),
     ...additional.map(({ path, document }) => ({ path, content: jsonContent(document) })),
@@ -108,7 +117,7 @@ function openApiV3Routes(
 
 function openApiV2Content(version: string): Offers {
   return () => {
-    const document = openApiV2(SERVED, SCHEMAS, kubernetesVersion(version));
+    const document = openApiV2([CORE, ...SERVED], SCHEMAS, kubernetesVersion(version));
     const inProtobuf = offer(OPEN_API_V2_PROTOBUF, encodeOpenApiV2(document));
     return [
       offer(JSON_TYPE, jsonBytes(document)),

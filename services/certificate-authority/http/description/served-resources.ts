@@ -1,11 +1,15 @@
+import { SECRET_VERBS } from "../kubernetes-api/secret-resource.ts";
 import { CERTIFICATE_REQUEST, CERTIFICATE_REQUEST_LIST } from "./certificate-schemas.ts";
+import { SECRET, SECRET_LIST } from "./core-schemas.ts";
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CLUSTER_ROLE_BINDING_LIST, CLUSTER_ROLE_LIST } from "./rbac-schemas.ts";
 
-/** A resource as discovery and OpenAPI tell of it. All of them are cluster-scoped. */
+/** A resource as discovery and OpenAPI tell of it. */
 export interface ServedResource {
   readonly name: string;
   readonly singularName: string;
   readonly kind: string;
+  /** In a namespace; else of the cluster. */
+  readonly isNamespaced?: boolean;
   readonly shortNames: readonly string[];
   readonly verbs: readonly string[];
   readonly subresources: readonly { readonly name: string; readonly verbs: readonly string[] }[];
@@ -57,6 +61,13 @@ function reviewResource(kind: string, schemaPrefix: string): ServedResource {
     listSchema: undefined,
   };
 }
+
+/** What is served below `/api/v1`. */
+export const CORE: ServedGroupVersion = {
+  group: "",
+  version: "v1",
+  resources: [{ ...plainResource("Secret", SECRET, SECRET_LIST), isNamespaced: true, verbs: SECRET_VERBS }],
+};
 
 /**
  * Everything that is served below `/apis`, preferred versions first. What is not served must not stand here: kubectl

@@ -78,7 +78,7 @@ function draftMeta(metadata: Partial<DraftMeta>, ownerReferences: readonly Owner
   return {
     name: metadata.name ?? "",
     generateName: metadata.generateName ?? "",
-    namespace: "",
+    namespace: metadata.namespace ?? "",
     uid: metadata.uid ?? "",
     resourceVersion: metadata.resourceVersion === ANY_REVISION ? "" : (metadata.resourceVersion ?? ""),
     labels: metadata.labels ?? {},

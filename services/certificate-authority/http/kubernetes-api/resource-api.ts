@@ -29,6 +29,8 @@ export interface Column {
 export interface ResourceType<T extends ApiObject, Draft extends MetaDraft> {
   readonly names: ResourceName;
   readonly version: string;
+  /** The one namespace that has such objects; absent when they are the cluster's. */
+  readonly namespace?: string;
   /** What field selectors may speak of besides `metadata.name`. */
   readonly fields: Readonly<Record<string, (object: T) => string>>;
   /** An object with nothing in it, as a bookmark is where it is shown as a table. */
@@ -72,6 +74,8 @@ export interface ResourceApi<T extends ApiObject, Draft extends MetaDraft, Targe
   readonly writes: ResourceWrites<T, Draft, Target>;
   /** What a subresource's name in the URL means for a write; the empty name is the object itself. */
   readonly targets: ReadonlyMap<string, Target>;
+  /** What may be done; everything when absent. */
+  readonly verbs?: ReadonlySet<string>;
 }
 
 /** The metadata of an object that has none. */

@@ -4,6 +4,7 @@ import { resourceHandler, resourceRoutes } from "./resource-routes.ts";
 
 export type { CsrApiDependencies } from "./csr-resource.ts";
 export { rbacRoutes } from "./rbac-resources.ts";
+export { secretRoutes } from "./secret-resource.ts";
 export { createWatchRegistry, type WatchRegistry } from "./watch-registry.ts";
 
 /** Where Express mounts CertificateSigningRequests. */

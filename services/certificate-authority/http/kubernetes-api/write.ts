@@ -1,5 +1,6 @@
 import { bodyFormatOf } from "../../../shared/kubernetes/decode-body.ts";
 import { addWarnings, applyFieldValidation } from "../../../shared/kubernetes/field-validation.ts";
+import { StatusError } from "../../../shared/status-error.ts";
 import type { ApiObject } from "../../domain/api-object.ts";
 import { resourceErrors } from "../../domain/resource-errors.ts";
 import type { Call } from "../call.ts";
@@ -25,6 +26,7 @@ export async function createObject<T extends ApiObject, Draft extends MetaDraft,
   const { draft, strictErrors, warnings } = decodeDraft(api.type, format, body);
   applyFieldValidation(fieldValidation, strictErrors, call.response);
   addWarnings(call.response, warnings);
+  requireNamespace(call.info.namespace, draft.metadata, api.type);
   call.record?.named(draft.metadata.name);
   const created = await api.writes.create(call.user, draft, { dryRun });
   call.record?.named(created.metadata.name);
@@ -81,4 +83,15 @@ export async function patchObject<T extends ApiObject, Draft extends MetaDraft, 
     addWarnings(call.response, warnings);
     throw error;
   }
+}
+
+/** @throws {StatusError} BadRequest when body and URL name different namespaces. */
+function requireNamespace(
+  namespace: string,
+  metadata: MetaDraft["metadata"],
+  type: { readonly namespace?: string },
+): void {
+  if (type.namespace === undefined || metadata.namespace === "" || metadata.namespace === namespace) return;
+  const named = JSON.stringify(metadata.namespace);
+  throw new StatusError("BadRequest", `the object's namespace ${named} is not the URL's, ${JSON.stringify(namespace)}`);
 }

@@ -7,6 +7,7 @@ import { certificatesByKeyMigration } from "./0006-certificates-by-key.ts";
 import { objectsOnceMigration } from "./0007-objects-once.ts";
 import { issuerNamesMigration } from "./0008-issuer-names.ts";
 import { objectsMigration } from "./0009-objects.ts";
+import { tokenUsagesMigration } from "./0010-token-usages.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   objectsOnceMigration,
   issuerNamesMigration,
   objectsMigration,
+  tokenUsagesMigration,
 ];

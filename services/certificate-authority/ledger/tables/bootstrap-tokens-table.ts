@@ -1,4 +1,4 @@
-import type { BootstrapTokenRecord } from "../../domain/bootstrap-token.ts";
+import type { BootstrapTokenRecord, TokenUsage } from "../../domain/bootstrap-token.ts";
 import { type ColumnValue, contentHash } from "../audit-chain.ts";
 import type { Connection } from "../connection.ts";
 
@@ -13,19 +13,22 @@ export interface BootstrapTokenRow {
   readonly expiresMilliseconds: number | null;
   readonly createdBy: string;
   readonly secretHash: Uint8Array;
+  /** JSON list of strings; null for authentication alone. */
+  readonly usages: string | null;
+  readonly sealedSecret: Uint8Array | null;
 }
 
 const COLUMNS =
   "id, description, extra_groups AS extraGroups, node_name AS nodeName, created_ms AS createdMilliseconds, " +
-  "expires_ms AS expiresMilliseconds, created_by AS createdBy, secret_hash AS secretHash, " +
-  "audit_sequence AS auditSequence";
+  "expires_ms AS expiresMilliseconds, created_by AS createdBy, secret_hash AS secretHash, usages, " +
+  "sealed_secret AS sealedSecret, audit_sequence AS auditSequence";
 
 export const bootstrapTokensSql = {
   byId: `SELECT ${COLUMNS} FROM bootstrap_tokens WHERE id = ?`,
   all: `SELECT ${COLUMNS} FROM bootstrap_tokens WHERE id > ? ORDER BY id`,
   insert:
     "INSERT INTO bootstrap_tokens (id, description, extra_groups, node_name, created_ms, expires_ms, created_by, " +
-    "secret_hash, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "secret_hash, usages, sealed_secret, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   remove: "DELETE FROM bootstrap_tokens WHERE id = ?",
   expired:
     "SELECT id FROM bootstrap_tokens INDEXED BY bootstrap_tokens_by_expiry " +
@@ -39,16 +42,28 @@ function columnsOf(row: BootstrapTokenRow): ColumnValue[] {
   ];
 }
 
-export function bootstrapTokenContent(row: BootstrapTokenRow): string {
-  return contentHash(columnsOf(row));
+/** A token without the later columns has the content it had before there were any. */
+function laterColumnsOf({ usages, sealedSecret }: BootstrapTokenRow): ColumnValue[] {
+  return [usages, sealedSecret];
 }
 
-export function toBootstrapTokenRow(token: BootstrapTokenRecord, secretHash: Uint8Array): BootstrapTokenRow {
+export function bootstrapTokenContent(row: BootstrapTokenRow): string {
+  const later = laterColumnsOf(row);
+  return contentHash([...columnsOf(row), ...(later.every((value) => value === null) ? [] : later)]);
+}
+
+export function toBootstrapTokenRow(
+  token: BootstrapTokenRecord,
+  secretHash: Uint8Array,
+  sealedSecret: Uint8Array | undefined,
+): BootstrapTokenRow {
   const { id, description, createdBy } = token;
   return {
     ...{ id, description, createdBy, secretHash },
     extraGroups: JSON.stringify(token.extraGroups),
     nodeName: token.nodeName ?? null,
+    usages: token.usages === undefined ? null : JSON.stringify(token.usages),
+    sealedSecret: sealedSecret ?? null,
     createdMilliseconds: token.createdAt.getTime(),
     expiresMilliseconds: token.expiresAt?.getTime() ?? null,
   };
@@ -62,6 +77,7 @@ export function toBootstrapTokenRecord(row: BootstrapTokenRow): BootstrapTokenRe
     nodeName: row.nodeName ?? undefined,
     createdAt: new Date(row.createdMilliseconds),
     expiresAt: row.expiresMilliseconds === null ? undefined : new Date(row.expiresMilliseconds),
+    ...(row.usages !== null && { usages: JSON.parse(row.usages) as TokenUsage[] }),
   };
 }
 
@@ -85,7 +101,8 @@ export function bootstrapTokensWriter(connection: Connection) {
   const expired = connection.prepare<[number], string>(bootstrapTokensSql.expired).pluck();
   return {
     has: (id: string): boolean => byId.get(id) !== undefined,
-    insert: (row: BootstrapTokenRow, auditSequence: number): void => void insert.run(...columnsOf(row), auditSequence),
+    insert: (row: BootstrapTokenRow, auditSequence: number): void =>
+      void insert.run(...columnsOf(row), ...laterColumnsOf(row), auditSequence),
     remove: (id: string): boolean => remove.run(id).changes === 1,
     expired: (beforeMilliseconds: number): readonly string[] => expired.all(beforeMilliseconds),
   };

@@ -10,9 +10,9 @@ const aggregatedType = (version: string): string =>
 /** What kubectl 1.32 sends. */
 const KUBECTL_ACCEPT = `${aggregatedType("v2")},${aggregatedType("v2beta1")},application/json`;
 
-test("/api lists no version, so that nobody asks for core resources", async () => {
+test("/api lists the version of the core group", async () => {
   const { body } = await request(app).get("/api").expect(200).expect("content-type", "application/json");
-  expect(body).toEqual({ kind: "APIVersions", versions: [], serverAddressByClientCIDRs: [] });
+  expect(body).toEqual({ kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] });
 });
 
 test("/apis lists the groups with their versions, the preferred first", async () => {
@@ -89,6 +89,19 @@ test("/apis/rbac.authorization.k8s.io/v1 lists what may be done with roles and b
   ]);
 });
 
+test("/api/v1 lists what may be done with bootstrap tokens", async () => {
+  const { body } = await request(app).get("/api/v1").expect(200);
+  const verbs = ["create", "delete", "get", "list"];
+  expect(body).toMatchObject({ kind: "APIResourceList", groupVersion: "v1" });
+  expect(body.resources[0]).toEqual({
+    name: "secrets",
+    singularName: "secret",
+    kind: "Secret",
+    namespaced: true,
+    verbs,
+  });
+});
+
 test.each(["v2", "v2beta1"])("aggregated discovery %s tells everything at once", async (version) => {
   const contentType = aggregatedType(version);
   const { body } = await request(app)
@@ -140,12 +153,17 @@ test("aggregated and plain discovery agree", async () => {
   expect(told).toEqual(SERVED.map(({ group, version }) => `${group}/${version}`));
 });
 
-test("aggregated discovery of /api is empty", async () => {
+test("aggregated discovery of /api tells of what is in a namespace", async () => {
   const { body } = await request(app)
     .get("/api")
     .set("accept", KUBECTL_ACCEPT)
     .expect("content-type", aggregatedType("v2"));
-  expect(body.items).toEqual([]);
+  expect(body.items).toMatchObject([
+    {
+      metadata: { name: "" },
+      versions: [{ version: "v1", resources: [{ resource: "secrets", scope: "Namespaced" }] }],
+    },
+  ]);
 });
 
 test.each<{ accept: string; type: string | undefined }>([
@@ -167,7 +185,7 @@ test.each<{ accept: string; type: string | undefined }>([
   else expect([response.status, response.headers["content-type"]]).toEqual([200, type]);
 });
 
-test.each(["/apis/apps", "/apis/apps/v1", "/apis/certificates.k8s.io/v1beta1", "/api/v1"])(
+test.each(["/apis/apps", "/apis/apps/v1", "/apis/certificates.k8s.io/v1beta1", "/api/v2"])(
   "%s is not served and not found",
   async (path) => {
     await request(app).get(path).expect(404);

@@ -6,7 +6,7 @@ import { appOf } from "../../../builders/edge.ts";
 
 const OWN = { path: "v1", document: { openapi: "3.0.0", info: { title: "own", version: "1" }, paths: {} } };
 const app = appOf(routes({ version: "1.2.3", additionalDocuments: [OWN] }));
-const GROUP_VERSIONS = SERVED.map(({ group, version }) => `apis/${group}/${version}`);
+const GROUP_VERSIONS = ["api/v1", ...SERVED.map(({ group, version }) => `apis/${group}/${version}`)];
 const CSR = "io.k8s.api.certificates.v1.CertificateSigningRequest";
 const COLLECTION = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 const CSR_KIND = { group: "certificates.k8s.io", version: "v1", kind: "CertificateSigningRequest" };

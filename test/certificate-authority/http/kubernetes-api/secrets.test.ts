@@ -1,0 +1,220 @@
+import { createSecretKey } from "node:crypto";
+import { describe, expect, test } from "@jest/globals";
+import supertest from "supertest";
+import { createBootstrapSecrets } from "../../../../services/certificate-authority/access/bootstrap-secrets.ts";
+import { authenticateBootstrapToken } from "../../../../services/certificate-authority/access/bootstrap-token-authenticator.ts";
+import { createTokenAdministration } from "../../../../services/certificate-authority/access/token-administration.ts";
+import { createTokenSeal } from "../../../../services/certificate-authority/access/token-seal.ts";
+import {
+  createWatchRegistry,
+  secretRoutes,
+} from "../../../../services/certificate-authority/http/kubernetes-api/routes.ts";
+import { decodeProtobuf, encodeProtobuf } from "../../../../services/shared/kubernetes/protobuf.ts";
+import { createLogger } from "../../../../services/shared/logging.ts";
+import { appOf } from "../../../builders/edge.ts";
+import { FakeBootstrapTokens } from "../../../fakes/bootstrap-tokens.ts";
+import { SettableClock } from "../../../fakes/settable-clock.ts";
+
+const SECRETS = "/api/v1/namespaces/kube-system/secrets";
+const PROTOBUF = "application/vnd.kubernetes.protobuf";
+const TYPE = "bootstrap.kubernetes.io/token";
+const GROUP = "system:bootstrappers:kubeadm:default-node-token";
+
+function setUp({ keeps = true } = {}) {
+  const tokens = new FakeBootstrapTokens();
+  const clock = new SettableClock("2026-01-02T03:04:05.000Z");
+  const logger = createLogger({ level: "silent" });
+  const tokenHashKey = createSecretKey(Buffer.alloc(32, 7));
+  const seal = keeps ? createTokenSeal(createSecretKey(Buffer.alloc(32, 8))) : undefined;
+  const administration = createTokenAdministration({ tokens, tokenHashKey, seal, clock, logger });
+  const secrets = createBootstrapSecrets({ tokens: administration, clock });
+  const watches = createWatchRegistry({ maxWatches: 10, maxBufferBytes: 1000 });
+  const app = appOf(secretRoutes({ secrets, watches, clock, logger }));
+  const authenticate = (token: string) => authenticateBootstrapToken({ tokens, tokenHashKey, clock }, token);
+  return { app, tokens, clock, administration, authenticate };
+}
+
+const TOKEN: Readonly<Record<string, string>> = {
+  "token-id": "abcdef",
+  "token-secret": "0123456789abcdef",
+  expiration: "2026-01-02T05:04:05+01:00",
+  description: "für Regal 7",
+  "usage-bootstrap-authentication": "true",
+  "usage-bootstrap-signing": "true",
+  "auth-extra-groups": GROUP,
+};
+
+/** Without what is undefined. */
+function encoded(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const present = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, value] as const],
+  );
+  return Object.fromEntries(present.map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+}
+
+function secret(overrides: Readonly<Record<string, string | undefined>> = {}, more: object = {}) {
+  const metadata = { name: "bootstrap-token-abcdef", namespace: "kube-system" };
+  return { kind: "Secret", apiVersion: "v1", metadata, data: encoded({ ...TOKEN, ...overrides }), type: TYPE, ...more };
+}
+
+describe("a bootstrap token as a Secret", () => {
+  test.each(["application/json", PROTOBUF])("is created, read, listed and deleted in %s", async (contentType) => {
+    const { app, authenticate, tokens } = setUp();
+    const body = contentType === PROTOBUF ? encodeProtobuf(secret()) : JSON.stringify(secret());
+    const created = await supertest(app).post(SECRETS).set("content-type", contentType).send(body).expect(201);
+    const metadata = {
+      ...{ name: "bootstrap-token-abcdef", namespace: "kube-system", creationTimestamp: "2026-01-02T03:04:05Z" },
+      ...{ uid: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8/), resourceVersion: "1767323045000" },
+    };
+    const stored = secret({ expiration: "2026-01-02T04:04:05Z" }, { metadata });
+    expect(created.body).toEqual(stored);
+    expect(authenticate("abcdef.0123456789abcdef")?.groups).toContain(GROUP);
+    expect(JSON.stringify([...tokens.rows])).not.toContain("0123456789abcdef");
+    expect((await supertest(app).get(`${SECRETS}/bootstrap-token-abcdef`).expect(200)).body).toEqual(stored);
+    const chunks = await supertest(app).get(SECRETS).set("accept", PROTOBUF).responseType("blob").expect(200);
+    const list = decodeProtobuf(chunks.body).object as { items: object[] };
+    expect(list.items).toEqual([{ metadata: stored.metadata, data: stored.data, type: TYPE }]);
+    const removed = await supertest(app).delete(`${SECRETS}/bootstrap-token-abcdef`).expect(200);
+    expect(removed.body).toMatchObject({ status: "Success", details: { kind: "secrets" } });
+    expect(authenticate("abcdef.0123456789abcdef")).toBeUndefined();
+    await supertest(app).get(`${SECRETS}/bootstrap-token-abcdef`).expect(404);
+  });
+
+  test.each([
+    ["?fieldSelector=type%3Dbootstrap.kubernetes.io/token", ["abcdef", "bbbbbb"]],
+    ["?fieldSelector=type%3DOpaque", []],
+    ["?fieldSelector=metadata.name%3Dbootstrap-token-bbbbbb", ["bbbbbb"]],
+    ["?labelSelector=a%3Db", []],
+  ])("list%s", async (query, ids) => {
+    const { app, administration } = setUp();
+    for (const id of ["abcdef", "bbbbbb"]) {
+      const given = { id, secret: "0123456789abcdef", description: "", expiresAt: undefined, groups: [], usages: [] };
+      await administration.adopt(given, "alice");
+    }
+    const { body } = await supertest(app)
+      .get(SECRETS + query)
+      .expect(200);
+    expect(body.items.map((item: { data: object }) => item.data)).toEqual(ids.map((id) => encoded({ "token-id": id })));
+  });
+
+  test("its secret cannot be read again unless it signs, nor one that was made elsewhere", async () => {
+    const { app, administration } = setUp();
+    const authenticating = secret({ "usage-bootstrap-signing": "false" });
+    const { body } = await supertest(app).post(SECRETS).send(authenticating).expect(201);
+    expect(Object.keys(body.data)).not.toContain("token-secret");
+    const wanted = { description: "", ttlSeconds: undefined, groups: [], nodeName: "worker-1" };
+    const { record } = await administration.create(wanted, "alice");
+    const shown = await supertest(app).get(`${SECRETS}/bootstrap-token-${record.id}`).expect(200);
+    expect(shown.body).toMatchObject({
+      metadata: { annotations: { "gatehouse.dev/node-name": "worker-1" } },
+      data: encoded({ "token-id": record.id, "usage-bootstrap-authentication": "true" }),
+    });
+    expect(shown.body.data).not.toHaveProperty("token-secret");
+  });
+
+  test("one that only signs is no credential", async () => {
+    const { app, authenticate } = setUp();
+    await supertest(app)
+      .post(SECRETS)
+      .send(secret({ "usage-bootstrap-authentication": undefined }))
+      .expect(201);
+    expect(authenticate("abcdef.0123456789abcdef")).toBeUndefined();
+  });
+
+  test("tokens that sign are refused with the way out when secrets are not kept", async () => {
+    const { app, tokens } = setUp({ keeps: false });
+    const { body } = await supertest(app).post(SECRETS).send(secret()).expect(422);
+    expect(body.message).toContain("bootstrapTokens.keepSigningSecrets");
+    expect(tokens.rows.size).toBe(0);
+    await supertest(app)
+      .post(SECRETS)
+      .send(secret({ "usage-bootstrap-signing": undefined }))
+      .expect(201);
+  });
+
+  test("a dry run checks all and stores nothing", async () => {
+    const { app, tokens } = setUp();
+    const { body } = await supertest(app).post(`${SECRETS}?dryRun=All`).send(secret()).expect(201);
+    expect(body.metadata).not.toHaveProperty("resourceVersion");
+    expect(tokens.rows.size).toBe(0);
+    await supertest(app).post(SECRETS).send(secret()).expect(201);
+    await supertest(app).post(`${SECRETS}?dryRun=All`).send(secret()).expect(409);
+    await supertest(app).delete(`${SECRETS}/bootstrap-token-abcdef?dryRun=All`).expect(200);
+    expect(tokens.rows.size).toBe(1);
+  });
+
+  test("a delete with another uid or resourceVersion is a conflict", async () => {
+    const { app, tokens } = setUp();
+    await supertest(app).post(SECRETS).send(secret()).expect(201);
+    for (const preconditions of [{ uid: "other" }, { resourceVersion: "1" }]) {
+      await supertest(app).delete(`${SECRETS}/bootstrap-token-abcdef`).send({ preconditions }).expect(409);
+    }
+    expect(tokens.rows.size).toBe(1);
+  });
+
+  test.each([
+    ["token-id", { "token-id": "ABCDEF" }, "data[token-id]"],
+    ["no token-id", { "token-id": undefined }, "data[token-id]"],
+    ["name of another id", { "token-id": "abcdeg" }, "metadata.name"],
+    ["token-secret", { "token-secret": "0123456789abcdeX" }, "data[token-secret]"],
+    ["no token-secret", { "token-secret": undefined }, "data[token-secret]"],
+    ["expiration that is no time", { expiration: "tomorrow" }, "data[expiration]"],
+    ["expiration that has passed", { expiration: "2026-01-02T03:04:05Z" }, "data[expiration]"],
+    ["usage", { "usage-bootstrap-authentication": "yes" }, "data[usage-bootstrap-authentication]"],
+    ["group", { "auth-extra-groups": `${GROUP},system:masters` }, "data[auth-extra-groups]"],
+    ["unknown value", { colour: "red" }, "data"],
+  ])("is refused for its %s, without its secret being repeated", async (_what, overrides, field) => {
+    const { app, tokens } = setUp();
+    const { body, text } = await supertest(app).post(SECRETS).send(secret(overrides)).expect(422);
+    expect(body.details.causes.map((cause: { field: string }) => cause.field)).toEqual([field]);
+    expect(text).not.toContain("0123456789abcde");
+    expect(tokens.rows.size).toBe(0);
+  });
+
+  test("labels and annotations, which would be lost, are refused", async () => {
+    const { app } = setUp();
+    const metadata = { name: "bootstrap-token-abcdef", labels: { a: "b" }, annotations: { c: "d" } };
+    const { body } = await supertest(app).post(SECRETS).send(secret({}, { metadata })).expect(422);
+    expect(body.details.causes).toHaveLength(2);
+  });
+
+  test("plain text in stringData counts", async () => {
+    const { app, authenticate } = setUp();
+    const more = { data: undefined, stringData: TOKEN };
+    await supertest(app).post(SECRETS).send(secret({}, more)).expect(201);
+    expect(authenticate("abcdef.0123456789abcdef")).toBeDefined();
+  });
+});
+
+describe("nothing else lives there", () => {
+  test.each([
+    ["another type", SECRETS, { type: "Opaque" }, 403],
+    ["no type", SECRETS, { type: undefined }, 403],
+    ["another namespace", "/api/v1/namespaces/default/secrets", { metadata: { name: "bootstrap-token-abcdef" } }, 403],
+    ["a namespace that is not the URL's", SECRETS, { metadata: { name: "a", namespace: "default" } }, 400],
+    ["no namespace", "/api/v1/secrets", {}, 405],
+  ])("a Secret of %s is refused", async (_what, path, more, code) => {
+    const { app, tokens } = setUp();
+    await supertest(app).post(path).send(secret({}, more)).expect(code);
+    expect(tokens.rows.size).toBe(0);
+  });
+
+  test("all namespaces have what kube-system has, others nothing", async () => {
+    const { app } = setUp();
+    await supertest(app).post(SECRETS).send(secret()).expect(201);
+    expect((await supertest(app).get("/api/v1/secrets").expect(200)).body.items).toHaveLength(1);
+    expect((await supertest(app).get("/api/v1/namespaces/default/secrets").expect(200)).body.items).toEqual([]);
+    await supertest(app).get("/api/v1/namespaces/default/secrets/bootstrap-token-abcdef").expect(404);
+    await supertest(app).delete("/api/v1/namespaces/default/secrets/bootstrap-token-abcdef").expect(404);
+  });
+
+  test.each([
+    ["put", `${SECRETS}/bootstrap-token-abcdef`, "DELETE, GET"],
+    ["patch", `${SECRETS}/bootstrap-token-abcdef`, "DELETE, GET"],
+    ["delete", SECRETS, "GET, POST"],
+    ["get", `${SECRETS}?watch=true`, "GET, POST"],
+  ] as const)("%s of %s is not served", async (method, path, allow) => {
+    const { app } = setUp();
+    await supertest(app)[method](path).expect(405).expect("allow", allow);
+  });
+});
