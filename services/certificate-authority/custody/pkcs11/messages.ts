@@ -11,10 +11,12 @@ export interface TokenAddress {
   readonly slot?: number | undefined;
 }
 
-/** What the thread of a module is asked. All but `connect` need a session. */
+/** What the thread of a module is asked. All but `connect` and `disconnect` need a session. */
 export type TokenOperation =
   /** Opens a session of its own in place of the last one, and logs in once. */
   | { readonly kind: "connect"; readonly token: TokenAddress; readonly pin: string }
+  /** Ends the session, and with the last one of the process the login. */
+  | { readonly kind: "disconnect"; readonly token: string }
   | { readonly kind: "check"; readonly token: string }
   | { readonly kind: "findKey"; readonly token: string; readonly keyLabel: string }
   | { readonly kind: "makeKey"; readonly token: string; readonly keyLabel: string; readonly algorithm: KeyAlgorithm }

@@ -33,6 +33,9 @@ function perform(loaded: PKCS11, operation: TokenOperation): TokenAnswer {
     case "connect":
       connect(loaded, operation.token, operation.pin);
       return { kind: "connected" };
+    case "disconnect":
+      disconnect(operation.token);
+      return { kind: "well" };
     case "check":
       sessionOf(operation.token).check();
       return { kind: "well" };
@@ -50,9 +53,13 @@ function perform(loaded: PKCS11, operation: TokenOperation): TokenAnswer {
 }
 
 function connect(loaded: PKCS11, address: TokenAddress, pin: string): void {
-  sessions.get(address.name)?.close();
-  sessions.delete(address.name);
+  disconnect(address.name);
   sessions.set(address.name, TokenSession.open(loaded, locate(loaded, address), pin));
+}
+
+function disconnect(token: string): void {
+  sessions.get(token)?.close();
+  sessions.delete(token);
 }
 
 /** A module that shows the token no more may have to begin anew; not while another of its tokens is in use. */

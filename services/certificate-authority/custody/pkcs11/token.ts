@@ -13,6 +13,8 @@ import type { TokenThread } from "./token-thread.ts";
 const CHECK_MILLISECONDS = 5000;
 const FIRST_RETRY_MILLISECONDS = 500;
 const LONGEST_RETRY_MILLISECONDS = 30_000;
+/** A module that hangs must not keep the server from stopping. */
+const CLOSING_MILLISECONDS = 2000;
 /** Making an RSA key may take a device this much longer than a signature. */
 const KEY_MAKING_FACTOR = 24;
 
@@ -116,9 +118,13 @@ export class Token {
     if (this.#problem !== undefined) throw new CustodyError("KeyServiceUnavailable", this.#problem);
   }
 
-  close(): void {
+  /** Ends the session, unless the token is away: then the module may not even answer. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    if (this.#problem !== undefined) return;
+    const limit = Math.min(this.#parts.timeoutMilliseconds, CLOSING_MILLISECONDS);
+    await this.#ask({ kind: "disconnect", token: this.name }, limit).catch(() => undefined);
   }
 
   /** A session that ended costs one new login, unnoticed by those who ask; a token that is gone is away from then on. */

@@ -33,7 +33,7 @@ export async function openTokens({ settings, environment, logger }: TokensOption
   const threads = new Map<string, TokenThread>();
   const tokens = new Map<string, Token>();
   const close = async (): Promise<void> => {
-    for (const token of tokens.values()) token.close();
+    await Promise.all([...tokens.values()].map((token) => token.close()));
     await Promise.all([...threads.values()].map((thread) => thread.close()));
   };
 

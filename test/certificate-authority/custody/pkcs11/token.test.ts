@@ -11,8 +11,8 @@ import { recordingLogger } from "../../../fakes/recording-logger.ts";
 
 const spkiDer = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "der", type: "spki" });
 const opened: Token[] = [];
-afterEach(() => {
-  for (const token of opened.splice(0)) token.close();
+afterEach(async () => {
+  for (const token of opened.splice(0)) await token.close();
 });
 
 /** A token that does what the test says, and keeps what it was asked. */
