@@ -32,6 +32,7 @@ import {
 import type { Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { type OwnCertificate, type ownIdentity, servingNames } from "./own-identity.ts";
+import { trustDomainsOf } from "./signer-settings.ts";
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 const MAX_WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -154,6 +155,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       tokens: access.tokenAdministration,
       encryption: deps.encryption,
       configuredIssuers: deps.configuredIssuers,
+      trustDomains: trustDomainsOf(configuration.signers),
       backupDirectory: join(configuration.dataDirectory, "backups"),
       clock,
     }),

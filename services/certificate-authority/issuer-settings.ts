@@ -2,7 +2,8 @@ import { z } from "zod";
 import { DEFAULT_ISSUER, KEY_ALGORITHMS } from "./domain/issuer.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import { ipRange } from "./ip-range.ts";
-import { type ProfileContext, profileProblems, type signersSchema } from "./signer-settings.ts";
+import { type ProfileContext, profileProblems } from "./signer-problems.ts";
+import type { signersSchema } from "./signer-settings.ts";
 
 const DAY_SECONDS = 86_400;
 const MAXIMUM_ISSUERS = 32;
@@ -151,7 +152,7 @@ export function longestLifetimeOf(
 }
 
 /** An issuer and those above it, as far as they are configured; cut off where it would go round in circles. */
-function lineOf(settings: IssuerSettings, all: readonly IssuerSettings[]): readonly IssuerSettings[] {
+export function lineOf(settings: IssuerSettings, all: readonly IssuerSettings[]): readonly IssuerSettings[] {
   const line = [settings];
   for (;;) {
     const parent = all.find(({ name }) => name === line.at(-1)?.parent);
@@ -285,33 +286,4 @@ function lifetimeProblems(settings: SigningSettings, all: readonly IssuerSetting
       : ["signing", "maxDurationSeconds"];
     return [{ path, message }];
   });
-}
-
-/** What is configured and is less safe, or will surprise somebody, for the log. */
-export function issuerWarnings(settings: Pick<SigningSettings, "issuer" | "issuers" | "signers">): readonly string[] {
-  return [...constraintWarnings(settings), ...clientWarnings(settings.signers)];
-}
-
-function constraintWarnings({ issuer, issuers }: Pick<SigningSettings, "issuer" | "issuers">): readonly string[] {
-  return [{ name: DEFAULT_ISSUER, ...issuer }, ...issuers].flatMap(({ name, nameConstraints }) => {
-    const all = [nameConstraints?.permitted, nameConstraints?.excluded];
-    if (all.every((subtrees) => (subtrees?.directoryNames.length ?? 0) === 0)) return [];
-    return [
-      `the issuer ${name} has name constraints on directory names: programs in Go, Kubernetes among them, refuse every ` +
-        "certificate below it",
-    ];
-  });
-}
-
-/** Whoever has a certificate of an issuer of clients is a user here, by whatever name it has. */
-function clientWarnings(signers: SigningSettings["signers"]): readonly string[] {
-  const ofClients = [...OUR_SIGNERS, ...OWN_SIGNERS].map((signerName) => issuerNameOf(signerName, signers));
-  return signers.flatMap(({ signerName, issuer, profile }) =>
-    profile?.usages.allowed.includes("client auth") && ofClients.includes(issuer)
-      ? [
-          `the signer ${signerName} certifies clients with the issuer ${issuer}, whose clients are users of this server by ` +
-            "their common names and organizations; give it an issuer of its own unless they are meant to be",
-        ]
-      : [],
-  );
 }

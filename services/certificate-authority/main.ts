@@ -37,7 +37,7 @@ import { guardedSigner } from "./issuance/guarded-signer.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
 import { issuerAdministration } from "./issuer-administration.ts";
 import { type WatchedFiles, watchFiles } from "./issuer-files.ts";
-import { issuerWarnings } from "./issuer-settings.ts";
+import { issuerWarnings } from "./issuer-warnings.ts";
 import { type Job, startJobs } from "./jobs.ts";
 import { type Ledger, openLedger } from "./ledger/ledger.ts";
 import { LiveIssuers } from "./live-issuers.ts";

@@ -1,17 +1,15 @@
 import { z } from "zod";
 import type { ConfiguredSigner, ConfiguredSigners } from "./domain/configured-signer.ts";
-import { groupProblem } from "./domain/configured-subject.ts";
 import type { Subject } from "./domain/csr-facts.ts";
-import { type KeyStrengthRules, KNOWN_CURVES } from "./domain/key-policy.ts";
+import { KNOWN_CURVES } from "./domain/key-policy.ts";
 import { KNOWN_USAGES } from "./domain/key-usages.ts";
-import { validateSignerName } from "./domain/signer-name.ts";
 import { KEY_KINDS, NAME_RULES, SUBJECT_ATTRIBUTES } from "./domain/signer-rules.ts";
+import { isTrustDomain, SVID_USAGES } from "./domain/spiffe.ts";
+import type { TrustDomain, TrustDomains } from "./domain/spiffe-bundle.ts";
 import { ipRange } from "./ip-range.ts";
 
 const MAXIMUM_SIGNERS = 100;
 const MINIMUM_SECONDS = 600;
-/** Domains of signer names whose meaning others have settled. */
-const RESERVED_DOMAINS = ["kubernetes.io", "k8s.io", "gatehouse.dev"];
 /** What only CAs do, and what would be everything. */
 const REFUSED_USAGES = ["cert sign", "crl sign", "ocsp signing", "any"];
 
@@ -48,6 +46,41 @@ const templateSchema = z.strictObject({
   serialNumber: z.string().max(255).default(""),
 });
 
+const pathPatterns = z
+  .array(
+    z
+      .string()
+      .max(2048)
+      .regex(
+        /^(\/[A-Za-z0-9._*-]+)+$/,
+        "must be /, segments of letters, digits, dot, dash, underscore and *, and no / at its end",
+      ),
+  )
+  .max(100);
+
+const spiffeSchema = z.strictObject({
+  trustDomain: z
+    .string()
+    .refine(
+      isTrustDomain,
+      "must be at most 255 characters of a-z, 0-9, dot, dash and underscore, for example example.org",
+    ),
+  /** What anybody may ask for. */
+  paths: pathPatterns.default([]),
+  /** What one user, or the members of a group, may ask for besides. */
+  requesters: z
+    .array(
+      z.union([
+        z.strictObject({ user: z.string().min(1), paths: pathPatterns.min(1) }),
+        z.strictObject({ group: z.string().min(1), paths: pathPatterns.min(1) }),
+      ]),
+    )
+    .max(1000)
+    .default([]),
+  /** How often clients are told to look for other CAs. */
+  refreshHintSeconds: z.int().min(10).max(86_400).default(300),
+});
+
 const profileSchema = z.strictObject({
   /** Patterns by attribute; an attribute without one must be absent. `*` is any run of characters. */
   subject: z
@@ -67,7 +100,10 @@ const profileSchema = z.strictObject({
       wildcardDnsNames: z.boolean().default(false),
     })
     .prefault({}),
-  usages: z.strictObject({ allowed: z.array(usage).min(1), required: z.array(usage).default([]) }),
+  /** May be left out with `spiffe`, which says what there is. */
+  usages: z.strictObject({ allowed: z.array(usage).min(1), required: z.array(usage).default([]) }).optional(),
+  /** Makes the certificates X.509-SVIDs. */
+  spiffe: spiffeSchema.optional(),
   /** Tighter than `keyPolicy`, which is asked first. */
   keys: z
     .strictObject({
@@ -102,99 +138,9 @@ export const signersSchema = z
   .max(MAXIMUM_SIGNERS)
   .default([]);
 
-type SignerEntry = z.infer<typeof signersSchema>[number];
-type ProfileSettings = z.infer<typeof profileSchema>;
-
-/** What profiles are held against. */
-export interface ProfileContext {
-  readonly signing: { readonly maxDurationSeconds: number };
-  readonly keyPolicy?: KeyStrengthRules | undefined;
-}
-
-interface Problem {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-}
-
-/** What is wrong with one entry; `builtIn` are the signers whose profiles are not configured. */
-export function profileProblems(
-  { signerName, profile }: SignerEntry,
-  builtIn: readonly string[],
-  context: ProfileContext,
-): readonly Problem[] {
-  if (builtIn.includes(signerName)) {
-    const message = `${signerName} has its rules already; leave the profile out`;
-    return profile === undefined ? [] : [{ path: ["profile"], message }];
-  }
-  const [invalid] = validateSignerName("signerName", signerName);
-  const domain = signerName.slice(0, Math.max(0, signerName.indexOf("/")));
-  const reserved = RESERVED_DOMAINS.find((name) => domain === name || domain.endsWith(`.${name}`));
-  const known = builtIn.join(", ");
-  if (reserved !== undefined)
-    return [
-      { path: ["signerName"], message: `${JSON.stringify(signerName)}: ${reserved} is reserved; known are ${known}` },
-    ];
-  if (invalid !== undefined)
-    return [{ path: ["signerName"], message: `${JSON.stringify(signerName)}: ${invalid.message}` }];
-  if (profile === undefined) return [{ path: ["profile"], message: `is needed: it says what ${signerName} certifies` }];
-  return [
-    ...subjectProblems(profile),
-    ...requiredProblems(profile),
-    ...keyProblems(profile, context),
-    ...lifetimeProblems(profile, context),
-  ].map(({ path, message }) => ({ path: ["profile", ...path], message }));
-}
-
-function subjectProblems({ subject, subjectTemplate }: ProfileSettings): readonly Problem[] {
-  if (subject !== undefined && subjectTemplate !== undefined)
-    return [{ path: ["subjectTemplate"], message: "and subject exclude each other: the template takes its place" }];
-  const problems = subjectTemplate?.organization.flatMap((group) => groupProblem(group) ?? []) ?? [];
-  return problems.map((message) => ({ path: ["subjectTemplate", "organization"], message }));
-}
-
-/** What is required must be allowed, or nothing would ever be certified. */
-function requiredProblems({ subject, subjectAltNames, usages }: ProfileSettings): readonly Problem[] {
-  const missing = (section: string, names: readonly string[]): readonly Problem[] =>
-    names.map((name) => ({ path: [section, "required"], message: `${name} is required, but not allowed` }));
-  return [
-    ...missing("subject", subject?.required.filter((name) => subject[name].length === 0) ?? []),
-    ...missing(
-      "subjectAltNames",
-      subjectAltNames.required.filter((rule) => subjectAltNames[rule].length === 0),
-    ),
-    ...missing(
-      "usages",
-      usages.required.filter((name) => !usages.allowed.includes(name)),
-    ),
-  ];
-}
-
-function keyProblems({ keys }: ProfileSettings, { keyPolicy }: ProfileContext): readonly Problem[] {
-  if (keyPolicy === undefined) return [];
-  const { minimumRsaBits, curves } = keys;
-  const looser = curves?.filter((curve) => !keyPolicy.curves.includes(curve)) ?? [];
-  return [
-    ...(minimumRsaBits !== undefined && minimumRsaBits < keyPolicy.minimumRsaBits
-      ? [
-          {
-            path: ["keys", "minimumRsaBits"],
-            message: `must be at least keyPolicy.minimumRsaBits, ${keyPolicy.minimumRsaBits}`,
-          },
-        ]
-      : []),
-    ...looser.map((curve) => ({ path: ["keys", "curves"], message: `${curve} is not among keyPolicy.curves` })),
-  ];
-}
-
-function lifetimeProblems({ lifetime }: ProfileSettings, { signing }: ProfileContext): readonly Problem[] {
-  const { defaultSeconds, maximumSeconds } = lifetime;
-  const limit = signing.maxDurationSeconds;
-  if (maximumSeconds !== undefined && maximumSeconds > limit)
-    return [{ path: ["lifetime", "maximumSeconds"], message: `must be at most signing.maxDurationSeconds, ${limit}` }];
-  const maximum = maximumSeconds ?? limit;
-  if (defaultSeconds === undefined || defaultSeconds <= maximum) return [];
-  return [{ path: ["lifetime", "defaultSeconds"], message: `must be at most the maximum of ${maximum} seconds` }];
-}
+/** One entry of `signers`. */
+export type SignerEntry = z.infer<typeof signersSchema>[number];
+export type ProfileSettings = z.infer<typeof profileSchema>;
 
 const NO_SUBJECT: ConfiguredSigner["subject"] = {
   commonName: [],
@@ -215,7 +161,7 @@ export function configuredSigners({
   signing,
 }: {
   readonly signers: readonly SignerEntry[];
-  readonly signing: ProfileContext["signing"];
+  readonly signing: { readonly maxDurationSeconds: number };
 }): ConfiguredSigners {
   return new Map(
     signers.flatMap(({ signerName, profile }): [string, ConfiguredSigner][] =>
@@ -231,8 +177,29 @@ function compile(signerName: string, profile: ProfileSettings, longestSeconds: n
     subject: profile.subject ?? NO_SUBJECT,
     subjectTemplate: profile.subjectTemplate satisfies Subject | undefined,
     subjectAltNames: profile.subjectAltNames,
-    usages: profile.usages,
+    spiffe: profile.spiffe,
+    usages: usagesOf(profile),
     keys: profile.keys,
     lifetime: { maximumSeconds, defaultSeconds: profile.lifetime.defaultSeconds ?? maximumSeconds },
   };
+}
+
+/** What is allowed and required; SPIFFE says so where the configuration does not. */
+export function usagesOf({ usages }: Pick<ProfileSettings, "usages">): ConfiguredSigner["usages"] {
+  return usages ?? { allowed: SVID_USAGES, required: [] };
+}
+
+/** The trust domains that signers are configured for. The configuration must have been checked. */
+export function trustDomainsOf(signers: readonly SignerEntry[]): TrustDomains {
+  const domains = new Map<string, TrustDomain>();
+  for (const { issuer, profile } of signers) {
+    if (profile?.spiffe === undefined) continue;
+    const { trustDomain, refreshHintSeconds } = profile.spiffe;
+    const known = domains.get(trustDomain);
+    domains.set(trustDomain, {
+      issuerNames: [...new Set([...(known?.issuerNames ?? []), issuer])],
+      refreshHintSeconds: Math.min(known?.refreshHintSeconds ?? refreshHintSeconds, refreshHintSeconds),
+    });
+  }
+  return domains;
 }

@@ -25,6 +25,7 @@ export function adminApiOver(directory: string, now: Date) {
     maintenance: new FakeMaintenance(),
     tokens: new FakeTokenAdministration(now),
     encryption: new FakeEncryption(),
+    trustDomains: new Map([["example.org", { issuerNames: ["default"], refreshHintSeconds: 300 }]]),
     backupDirectory: join(directory, "backups"),
   };
   return { ...fakes, app: appOf(routes({ ...fakes, clock: { now: () => now } })) };

@@ -2,12 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "@jest/globals";
 import { loadConfiguration } from "../../services/certificate-authority/configuration.ts";
-import {
-  issuerNameOf,
-  issuersInOrder,
-  issuerWarnings,
-  pathLengthOf,
-} from "../../services/certificate-authority/issuer-settings.ts";
+import { issuerNameOf, issuersInOrder, pathLengthOf } from "../../services/certificate-authority/issuer-settings.ts";
+import { issuerWarnings } from "../../services/certificate-authority/issuer-warnings.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 let directory: string;

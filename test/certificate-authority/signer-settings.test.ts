@@ -2,11 +2,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { loadConfiguration } from "../../services/certificate-authority/configuration.ts";
-import { issuerWarnings } from "../../services/certificate-authority/issuer-settings.ts";
-import { configuredSigners } from "../../services/certificate-authority/signer-settings.ts";
+import { issuerWarnings } from "../../services/certificate-authority/issuer-warnings.ts";
+import { configuredSigners, trustDomainsOf } from "../../services/certificate-authority/signer-settings.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 const directory = temporaryDirectory();
+const SPIFFE = { trustDomain: "example.org", paths: ["/*"] };
 const USAGES = { allowed: ["server auth"] };
 
 function load(settings: object) {
@@ -163,6 +164,36 @@ test.each([
     at: `${P}.lifetime.maximumSeconds`,
     says: "outlive the issuer short, which lives 1 days",
   },
+  {
+    name: "SVIDs with other URIs",
+    settings: withSigner({ spiffe: SPIFFE, subjectAltNames: { uris: ["**"] } }),
+    at: `${P}.subjectAltNames.uris`,
+    says: "one URI",
+  },
+  {
+    name: "SVIDs with other usages",
+    settings: withSigner({ spiffe: SPIFFE, usages: { allowed: ["code signing"] } }),
+    at: `${P}.usages.allowed`,
+    says: "code signing is no usage of an X.509-SVID",
+  },
+  {
+    name: "SVIDs for nobody",
+    settings: withSigner({ spiffe: { trustDomain: "example.org" } }),
+    at: `${P}.spiffe.paths`,
+    says: "nobody may ask",
+  },
+  {
+    name: "no trust domain",
+    settings: withSigner({ spiffe: { ...SPIFFE, trustDomain: "Example.org" } }),
+    at: `${P}.spiffe.trustDomain`,
+    says: "a-z",
+  },
+  {
+    name: "a path that ends with a slash",
+    settings: withSigner({ spiffe: { ...SPIFFE, paths: ["/a/"] } }),
+    at: `${P}.spiffe.paths[0]`,
+    says: "no / at its end",
+  },
 ])("refused: $name", ({ settings, at, says }) => {
   expect(() => load(settings)).toThrow(`→ at ${at}`);
   expect(() => load(settings)).toThrow(says);
@@ -178,4 +209,34 @@ test("a signer that makes users of this server is warned about; one with an issu
     signers: [{ signerName: "a.b/c", issuer: "own", profile }],
   };
   expect(issuerWarnings(load(own))).toEqual([]);
+});
+
+test("SPIFFE needs no usages, and makes a trust domain of all its issuers with the shortest hint", () => {
+  const { signers, signing } = load({
+    issuers: [{ name: "one", commonName: "one" }],
+    signers: [
+      { signerName: "a.b/c", issuer: "one", profile: { spiffe: { ...SPIFFE, refreshHintSeconds: 60 } } },
+      { signerName: "a.b/d", issuer: "default", profile: { spiffe: SPIFFE } },
+      { signerName: "a.b/e", issuer: "one", profile: { usages: USAGES } },
+    ],
+  });
+  expect(configuredSigners({ signers, signing }).get("a.b/c")?.usages.allowed).toContain("client auth");
+  expect(trustDomainsOf(signers)).toEqual(
+    new Map([["example.org", { issuerNames: ["one", "default"], refreshHintSeconds: 60 }]]),
+  );
+});
+
+test("SVIDs below a root of others are warned about; those with a root of their own are not", () => {
+  const below = {
+    issuer: { parent: "root" },
+    issuers: [
+      { name: "root", commonName: "root" },
+      { name: "svid", commonName: "svid", parent: "root" },
+    ],
+  };
+  const signers = [{ signerName: "a.b/c", issuer: "svid", profile: { spiffe: SPIFFE } }];
+  expect(issuerWarnings(load({ ...below, signers }))).toEqual([
+    expect.stringContaining("a.b/c makes X.509-SVIDs below a root"),
+  ]);
+  expect(issuerWarnings(load({ issuers: [{ name: "svid", commonName: "svid" }], signers }))).toEqual([]);
 });

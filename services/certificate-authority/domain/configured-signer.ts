@@ -4,6 +4,7 @@ import { subjectViolations } from "./configured-subject.ts";
 import type { CsrFacts, PublicKeyKind, Subject } from "./csr-facts.ts";
 import { isOurSigner } from "./signer-profile.ts";
 import type { AlternativeNameRules, SignerKeyRules, SubjectRules } from "./signer-rules.ts";
+import { type Requester, type SpiffeRules, spiffeViolations } from "./spiffe.ts";
 
 /** The profile of a signer that is not Kubernetes'. */
 export interface ConfiguredSigner {
@@ -12,6 +13,8 @@ export interface ConfiguredSigner {
   /** Takes the place of whatever subject was asked for. */
   readonly subjectTemplate: Subject | undefined;
   readonly subjectAltNames: AlternativeNameRules;
+  /** Makes the certificates X.509-SVIDs: their one URI is a SPIFFE ID. */
+  readonly spiffe: SpiffeRules | undefined;
   readonly usages: { readonly allowed: readonly string[]; readonly required: readonly string[] };
   readonly keys: SignerKeyRules;
   /** In seconds; what is asked beyond the maximum is cut to it, as Kubernetes does. */
@@ -43,11 +46,14 @@ const SHOWN_VIOLATIONS = 5;
 export function configuredViolation(
   signer: ConfiguredSigner,
   facts: CsrFacts,
-  { usages }: Pick<CsrSpec, "usages">,
+  spec: Pick<CsrSpec, "usages"> & Requester,
 ): string | undefined {
+  const { spiffe } = signer;
+  const { usages } = spec;
   const violations = [
     ...(signer.subjectTemplate === undefined ? subjectViolations(signer.subject, facts.subject) : []),
-    ...alternativeNameViolations(signer.subjectAltNames, facts.sans),
+    ...alternativeNameViolations(signer.subjectAltNames, spiffe ? { ...facts.sans, uris: [] } : facts.sans),
+    ...(spiffe ? spiffeViolations(spiffe, facts.sans, usages, spec) : []),
     ...usageViolations(signer.usages, usages),
     ...keyViolations(signer.keys, facts.key),
     ...(namesNobody(factsToCertify(signer, facts)) ? ["the subject and the alternative names are both empty"] : []),

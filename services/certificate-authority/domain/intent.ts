@@ -20,7 +20,7 @@ export type SigningJudgement =
   | { readonly kind: "violates"; readonly message: string }
   | { readonly kind: "foreign" };
 
-type JudgedSpec = Pick<CsrSpec, "signerName" | "usages" | "extra">;
+type JudgedSpec = Pick<CsrSpec, "signerName" | "usages" | "extra"> & Partial<Pick<CsrSpec, "username" | "groups">>;
 
 /** Whether a request may be signed at all: asked again right before signing, whoever approved. */
 export function judgeSigning(

@@ -28,6 +28,8 @@ test.each<[who: UserInfo, what: AccessAttributes, allowed: boolean]>([
   [ANONYMOUS, onPath("get", "/version"), true],
   [ANONYMOUS, onPath("get", "/v1/trust-bundle"), true],
   [ANONYMOUS, onPath("post", "/v1/trust-bundle"), false],
+  [ANONYMOUS, onPath("get", "/v1/spiffe/bundles/example.org"), true],
+  [ANONYMOUS, onPath("post", "/v1/spiffe/bundles/example.org"), false],
   [ANONYMOUS, onPath("get", "/v1/certificates"), false],
   [ANONYMOUS, onPath("get", "/metrics"), false],
   [ANONYMOUS, onPath("get", "/apis"), false],

@@ -82,7 +82,10 @@ export const STOCK_OBJECTS: readonly RbacObject[] = [
     "system:discovery",
     paths(["get"], ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", ...HEALTH, ...VERSION]),
   ),
-  role("system:public-info-viewer", paths(["get"], [...HEALTH, ...VERSION, "/v1/trust-bundle"])),
+  role(
+    "system:public-info-viewer",
+    paths(["get"], [...HEALTH, ...VERSION, "/v1/trust-bundle", "/v1/spiffe/bundles/*"]),
+  ),
   role("system:monitoring", paths(["get"], [...HEALTH, ...HEALTH.map((path) => `${path}/*`), "/metrics"])),
   role("system:node", resources(["create", ...READ], CSR_GROUP, ["certificatesigningrequests"])),
   role("system:node-bootstrapper", resources(["create", ...READ], CSR_GROUP, ["certificatesigningrequests"])),

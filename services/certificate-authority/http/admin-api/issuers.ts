@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Clock } from "../../../shared/clock.ts";
 import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
@@ -9,6 +8,7 @@ import { trustAnchors } from "../../domain/trust.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate, PEM_TYPE } from "../negotiation.ts";
 import { API_VERSION, type IssuerResource, listBody } from "./resources.ts";
+import { sendTagged } from "./tagged-answer.ts";
 import { pathParameter, readQuery } from "./validation.ts";
 
 export interface IssuerDependencies {
@@ -44,14 +44,7 @@ export function issuerHandlers({ issuers, clock }: IssuerDependencies): {
     readQuery(z.strictObject({}), call.query);
     negotiate(call.request.headers.accept, [PEM_TYPE, "text/plain"]);
     const bundle = bundleOf(await issuers.list(), clock.now());
-    const etag = `"${createHash("sha256").update(bundle).digest("hex")}"`;
-    const headers = { etag, "cache-control": "no-cache" };
-    if (matchesEtag(call.request.headers["if-none-match"], etag)) {
-      call.response.writeHead(304, headers).end();
-      return;
-    }
-    for (const [header, value] of Object.entries(headers)) call.response.setHeader(header, value);
-    sendBytes(call.response, 200, PEM_TYPE, bundle);
+    sendTagged(call, PEM_TYPE, bundle);
   }
 
   return { list, show, trustBundle };
@@ -67,14 +60,6 @@ function bundleOf(issuers: readonly IssuerRecord[], now: Date): Buffer {
 
 function trimmedPem(issuer: IssuerRecord): string {
   return `${issuer.certificatePem.trim()}\n`;
-}
-
-/** Weak comparison, as RFC 9110 section 13.1.2 asks for If-None-Match. */
-function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header
-    .split(",")
-    .some((candidate) => candidate.trim() === "*" || candidate.trim().replace(/^W\//, "") === etag);
 }
 
 function describeIssuer(record: IssuerRecord): IssuerResource {

@@ -6,6 +6,7 @@ import { certificateListQuery } from "./certificates.ts";
 import { issuerChain } from "./configured-issuers.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
 import * as resources from "./resources.ts";
+import { spiffeBundle } from "./spiffe-bundles.ts";
 
 /** Where the document is registered below `/openapi/v3`. */
 export const ADMIN_OPEN_API_PATH = "v1";
@@ -26,6 +27,7 @@ const SCHEMAS = {
   Reencryption: resources.reencryption,
   AuditEntryList: resources.auditEntryList,
   LedgerVerification: resources.ledgerVerification,
+  SpiffeBundle: spiffeBundle,
 } as const satisfies Record<string, z.ZodType>;
 
 /** The OpenAPI 3 description of `/v1`, made from the schemas that check and shape its bodies. */
@@ -140,6 +142,16 @@ function paths(): Json {
       get: {
         ...operation("readTrustBundle", "The CA certificates to trust now. Needs no credentials.", {
           200: { description: "The bundle; its ETag changes when it does.", content: { [PEM_TYPE]: TEXT } },
+          304: { description: "If-None-Match named the bundle's ETag." },
+        }),
+        security: [],
+      },
+    },
+    "/v1/spiffe/bundles/{trustDomain}": {
+      parameters: [pathParameter("trustDomain", "A trust domain that a signer is configured for.")],
+      get: {
+        ...operation("readSpiffeBundle", "The CAs of X.509-SVIDs, as a SPIFFE bundle. Needs no credentials.", {
+          200: { description: "The bundle; its ETag changes when it does.", content: json("SpiffeBundle") },
           304: { description: "If-None-Match named the bundle's ETag." },
         }),
         security: [],

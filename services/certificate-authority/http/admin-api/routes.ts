@@ -17,8 +17,9 @@ import { decisionHandler } from "./decisions.ts";
 import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { reencryptionHandler } from "./reencryption.ts";
+import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bundles.ts";
 
-export interface AdminApiDependencies extends ConfiguredIssuerDependencies {
+export interface AdminApiDependencies extends ConfiguredIssuerDependencies, SpiffeBundleDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
@@ -54,6 +55,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "POST", path: "/v1/configured-issuers/:name/request", handler: configured.request },
     { method: "POST", path: "/v1/configured-issuers/:name/certificate", handler: configured.install },
     { method: "GET", path: "/v1/trust-bundle", handler: issuers.trustBundle },
+    { method: "GET", path: "/v1/spiffe/bundles/:trustDomain", handler: spiffeBundleHandler(deps) },
     { method: "GET", path: "/v1/audit", handler: auditHandler(deps.audit) },
     { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },
     { method: "POST", path: "/v1/ledger/verification", handler: ledger.verify },

@@ -26,6 +26,7 @@ beforeAll(async () => {
     tokens: new FakeTokenAdministration(NOW),
     encryption: new FakeEncryption(),
     configuredIssuers: new FakeConfiguredIssuers(),
+    trustDomains: new Map(),
   };
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
   const { certificateDer, certificatePem } = buildIssuer();

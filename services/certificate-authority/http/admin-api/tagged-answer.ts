@@ -1,0 +1,22 @@
+import { createHash } from "node:crypto";
+import { type Call, sendBytes } from "../call.ts";
+
+/** Answers 200 with an entity tag of the content, or 304 when the caller has that content already. */
+export function sendTagged(call: Call, type: string, body: Buffer): void {
+  const etag = `"${createHash("sha256").update(body).digest("hex")}"`;
+  const headers = { etag, "cache-control": "no-cache" };
+  if (matchesEtag(call.request.headers["if-none-match"], etag)) {
+    call.response.writeHead(304, headers).end();
+    return;
+  }
+  for (const [header, value] of Object.entries(headers)) call.response.setHeader(header, value);
+  sendBytes(call.response, 200, type, body);
+}
+
+/** Weak comparison, as RFC 9110 section 13.1.2 asks for If-None-Match. */
+function matchesEtag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header
+    .split(",")
+    .some((candidate) => candidate.trim() === "*" || candidate.trim().replace(/^W\//, "") === etag);
+}
