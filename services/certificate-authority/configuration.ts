@@ -116,6 +116,8 @@ const plainSchema = z.strictObject({
     .strictObject({
       /** Less safe: the secrets of tokens that sign can be read again by administrators, and by who has the custody's keys. */
       keepSigningSecrets: z.boolean().default(false),
+      /** Anybody may read the server's address and CA from kube-public/cluster-info, which tokens that sign vouch for. */
+      publishClusterInfo: z.boolean().default(false),
     })
     .prefault({}),
   rbac: z.strictObject({ files: z.array(z.string().min(1)).default([]) }).prefault({}),

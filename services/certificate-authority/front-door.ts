@@ -6,6 +6,7 @@ import type { Logger } from "../shared/logging.ts";
 import { VERSION } from "../shared/version.ts";
 import type { Access } from "./access/access.ts";
 import type { Audit } from "./access/audit/audit.ts";
+import { clusterInfoReader, noClusterInfo } from "./access/cluster-info.ts";
 import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { RbacRegistries } from "./access/rbac/registries.ts";
 import type { Configuration } from "./configuration.ts";
@@ -32,6 +33,7 @@ import {
 import type { Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { type OwnCertificate, type ownIdentity, servingNames } from "./own-identity.ts";
+import { clusterKubeconfig } from "./own-kubeconfigs.ts";
 import { trustDomainsOf } from "./signer-settings.ts";
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
@@ -52,6 +54,8 @@ export interface FrontDoorDependencies {
   readonly audit: Audit | undefined;
   /** The CAs whose client certificates TLS lets through to authentication. */
   readonly clientCaPem: () => string;
+  /** The CAs that clients are to trust. */
+  readonly trustedCaPem: () => string;
   readonly configuredIssuers: ConfiguredIssuers;
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
@@ -81,7 +85,8 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     maxBufferBytes: MAX_WATCH_BUFFER_BYTES,
   });
   attachMetricSources(deps, () => watches.size);
-  const listener = requestListener(deps, watches);
+  let url = "";
+  const listener = requestListener(deps, watches, () => url);
   const serving = new ServingCertificates(deps);
   const open = async (address: string, requestClientCertificate: boolean) => {
     const { maxConnections } = settings;
@@ -97,6 +102,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     return { server, bound };
   };
   const main = await open(settings.listen, true);
+  url = urlOf(settings, main.bound);
   const bootstrap = settings.bootstrapListen === undefined ? undefined : await open(settings.bootstrapListen, false);
   const replace = (certificate: OwnCertificate): void => {
     const clientCaPem = deps.clientCaPem();
@@ -104,7 +110,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
   };
   const servers = [main, ...(bootstrap === undefined ? [] : [bootstrap])].map(({ server }) => server);
   return {
-    url: urlOf(settings, main.bound),
+    url,
     renewServingCertificate: async () => {
       const renewed = await serving.renewWhenDue();
       if (renewed !== undefined) replace(renewed);
@@ -121,7 +127,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
   };
 }
 
-function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.WatchRegistry) {
+function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.WatchRegistry, serverUrl: () => string) {
   const { access, ledger, issuance, clock, logger, metrics, rateLimiter, configuration } = deps;
   const edge = createEdge({
     authenticate: access.authenticate,
@@ -143,6 +149,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       ...{ watches, clock, logger },
     }),
     ...kubernetesApi.secretRoutes({ secrets: access.bootstrapSecrets, watches, clock, logger }),
+    ...kubernetesApi.configMapRoutes({ configMaps: clusterInfo(deps, serverUrl), watches, clock, logger }),
     ...accessReviews.routes({ authorizer: access.authorizer, clock }),
     ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
     ...adminApi.routes({
@@ -163,6 +170,16 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
   ]);
   const hot = edge.listener(kubernetesApi.csrHandler(csrDependencies));
   return dispatchAhead(app, hot, isForCsrs);
+}
+
+/** Without credentials in it: the caller has a token. */
+function clusterInfo({ access, configuration, clock, trustedCaPem }: FrontDoorDependencies, serverUrl: () => string) {
+  const reader = clusterInfoReader({
+    tokens: access.tokenAdministration,
+    kubeconfig: () => clusterKubeconfig(serverUrl(), trustedCaPem()),
+    clock,
+  });
+  return configuration.bootstrapTokens.publishClusterInfo ? reader : noClusterInfo(reader);
 }
 
 /**

@@ -8,6 +8,7 @@ import { removeLeftovers, writeFileDurably } from "../shared/durable-file.ts";
 import { createLogger, type Logger } from "../shared/logging.ts";
 import { type Access, createAccess } from "./access/access.ts";
 import { openAudit } from "./access/audit/audit.ts";
+import { CLUSTER_INFO_RBAC } from "./access/cluster-info.ts";
 import { createRateLimiter } from "./access/rate-limiter.ts";
 import { openRbac } from "./access/rbac/open-rbac.ts";
 import { readRbacFiles } from "./access/rbac/read-objects.ts";
@@ -112,7 +113,8 @@ interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock
 
 async function openAuthority(configuration: Configuration, logger: Logger): Promise<Authority> {
   const { dataDirectory } = configuration;
-  const rbacObjects = readRbacFiles(configuration.rbac.files);
+  const discovery = configuration.bootstrapTokens.publishClusterInfo ? CLUSTER_INFO_RBAC : [];
+  const rbacObjects = [...readRbacFiles(configuration.rbac.files), ...discovery];
   const keyLists = openKeyLists(configuration.keyPolicy, logger);
   const metrics = createMetrics();
   const audit =
@@ -169,6 +171,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   });
   return {
     ...{ ledger, issuers, signer, access, rbac, issuance, keyLists, metrics, identity, rateLimiter, audit },
+    trustedCaPem: () => issuers.directory.trustedPem,
     clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
     configuredIssuers: issuerAdministration({
       ...{ settings, live: issuers, custody, tokens, clock },
@@ -366,6 +369,10 @@ function nameLessSafeChoices(configuration: Configuration, logger: Logger): void
   for (const warning of issuerWarnings(configuration)) logger.warn(warning);
   if (bootstrapTokens.keepSigningSecrets)
     logger.warn("bootstrapTokens.keepSigningSecrets is set: administrators can read the secrets of tokens that sign");
+  if (bootstrapTokens.publishClusterInfo)
+    logger.warn(
+      "bootstrapTokens.publishClusterInfo is set: anybody reads signatures by which weak secrets can be guessed",
+    );
   if (ledger.commitDelayMilliseconds > 0)
     logger.warn("ledger.commitDelayMilliseconds is set: every commit is slowed down on purpose");
 }

@@ -114,6 +114,15 @@ async function write(
   logger.info({ path }, "wrote kubeconfig");
 }
 
+/** A kubeconfig without a user. Source: kubernetes cmd/kubeadm/app/phases/bootstraptoken/clusterinfo. */
+export function clusterKubeconfig(serverUrl: string, caPem: string): string {
+  const cluster = { "certificate-authority-data": base64(caPem), server: serverUrl };
+  return stringify({
+    ...{ apiVersion: "v1", kind: "Config", preferences: {}, "current-context": "" },
+    ...{ clusters: [{ cluster, name: "" }], contexts: [], users: [] },
+  });
+}
+
 function base64(text: string): string {
   return Buffer.from(text).toString("base64");
 }

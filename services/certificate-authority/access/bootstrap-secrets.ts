@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "../../shared/clock.ts";
 import { toKubernetesTime } from "../../shared/kubernetes/object-meta.ts";
 import { StatusError } from "../../shared/status-error.ts";
@@ -21,6 +20,7 @@ import { type FieldError, forbiddenField } from "../domain/field-error.ts";
 import type { ObjectReader, RemovalPreconditions } from "../domain/ports.ts";
 import { resourceErrors } from "../domain/resource-errors.ts";
 import type { ObjectDraft, Removal, WriteOptions } from "../registry/contract.ts";
+import { derivedUid } from "./derived-uid.ts";
 import type { TokenAdministration } from "./token-administration.ts";
 
 /** Bootstrap tokens as the Secrets that kubeadm and kubectl manage them by. A token never changes. */
@@ -138,12 +138,9 @@ function secretOf(record: BootstrapTokenRecord, secret: string | undefined): Sec
   };
 }
 
-/** The same for the same token, another for a later one of the same id. Source: RFC 9562 section 5.8. */
+/** The same for the same token, another for a later one of the same id. */
 function uidOf({ id, createdAt }: BootstrapTokenRecord): string {
-  const hex = createHash("sha256").update(`bootstrap token ${id} ${createdAt.getTime()}`).digest("hex");
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    "-",
-  );
+  return derivedUid(`bootstrap token ${id} ${createdAt.getTime()}`);
 }
 
 /** Tokens have no place for them, and silently losing them would be worse than saying so. */

@@ -303,6 +303,7 @@ function forbidden(user: UserInfo, info: RequestInfo, reason: string): StatusErr
 const KNOWN_RESOURCES = new Set([
   "clusterrolebindings",
   "clusterroles",
+  "configmaps",
   "secrets",
   "certificatesigningrequests",
   "selfsubjectaccessreviews",

@@ -47,7 +47,7 @@ const KINDS_BY_API_VERSION: Readonly<Record<string, readonly string[]>> = {
   "rbac.authorization.k8s.io/v1": [
     ...["ClusterRole", "ClusterRoleList", "ClusterRoleBinding", "ClusterRoleBindingList"],
   ],
-  v1: ["Secret", "SecretList"],
+  v1: ["Secret", "SecretList", "ConfigMap", "ConfigMapList"],
   "authentication.k8s.io/v1": ["SelfSubjectReview"],
   "authentication.k8s.io/v1beta1": ["SelfSubjectReview"],
   "authorization.k8s.io/v1": ["SubjectAccessReview", "SelfSubjectAccessReview", "SelfSubjectRulesReview"],

@@ -97,6 +97,12 @@ message Secret {
 }
 message SecretList { optional ListMeta metadata = 1; repeated Secret items = 2; }
 
+message ConfigMap {
+  optional ObjectMeta metadata = 1; map<string, string> data = 2; map<string, bytes> binaryData = 3;
+  optional bool immutable = 4;
+}
+message ConfigMapList { optional ListMeta metadata = 1; repeated ConfigMap items = 2; }
+
 message UserInfo {
   optional string username = 1; optional string uid = 2; repeated string groups = 3;
   map<string, ExtraValue> extra = 4;

@@ -3,6 +3,8 @@ import { base64, flag, mapOf, object, reference, type Schema, type Schemas, TYPE
 
 const PREFIX = "io.k8s.api.core.v1.";
 
+export const CONFIG_MAP = `${PREFIX}ConfigMap`;
+export const CONFIG_MAP_LIST = `${PREFIX}ConfigMapList`;
 export const SECRET = `${PREFIX}Secret`;
 export const SECRET_LIST = `${PREFIX}SecretList`;
 
@@ -16,6 +18,29 @@ const secretList: Schema = {
 
 /** Source for names and types: kubernetes staging/src/k8s.io/api/core/v1/types.go. */
 export const CORE_SCHEMAS: Schemas = {
+  [CONFIG_MAP]: object(
+    "Where machines find the server: cluster-info of kube-public is the only one.",
+    {
+      ...TYPE_FIELDS,
+      metadata: reference(META.objectMeta, "Name and namespace."),
+      data: mapOf(
+        text("A kubeconfig, or a detached JWS."),
+        "kubeconfig, and jws-kubeconfig-<id> for each token that signs it.",
+      ),
+    },
+    [],
+    kinds("ConfigMap"),
+  ),
+  [CONFIG_MAP_LIST]: object(
+    "Several ConfigMaps.",
+    {
+      ...TYPE_FIELDS,
+      metadata: reference(META.listMeta, "Revision and paging of the list."),
+      items: { type: "array", items: reference(CONFIG_MAP), description: "The ConfigMaps." },
+    },
+    ["items"],
+    kinds("ConfigMapList"),
+  ),
   [SECRET]: object(
     "A bootstrap token; there are no other Secrets here. It cannot be changed: delete it and create another.",
     {

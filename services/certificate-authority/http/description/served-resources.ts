@@ -1,6 +1,7 @@
+import { CONFIG_MAP_VERBS } from "../kubernetes-api/config-map-resource.ts";
 import { SECRET_VERBS } from "../kubernetes-api/secret-resource.ts";
 import { CERTIFICATE_REQUEST, CERTIFICATE_REQUEST_LIST } from "./certificate-schemas.ts";
-import { SECRET, SECRET_LIST } from "./core-schemas.ts";
+import { CONFIG_MAP, CONFIG_MAP_LIST, SECRET, SECRET_LIST } from "./core-schemas.ts";
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CLUSTER_ROLE_BINDING_LIST, CLUSTER_ROLE_LIST } from "./rbac-schemas.ts";
 
 /** A resource as discovery and OpenAPI tell of it. */
@@ -66,7 +67,10 @@ function reviewResource(kind: string, schemaPrefix: string): ServedResource {
 export const CORE: ServedGroupVersion = {
   group: "",
   version: "v1",
-  resources: [{ ...plainResource("Secret", SECRET, SECRET_LIST), isNamespaced: true, verbs: SECRET_VERBS }],
+  resources: [
+    { ...plainResource("ConfigMap", CONFIG_MAP, CONFIG_MAP_LIST), isNamespaced: true, verbs: CONFIG_MAP_VERBS },
+    { ...plainResource("Secret", SECRET, SECRET_LIST), isNamespaced: true, verbs: SECRET_VERBS },
+  ],
 };
 
 /**

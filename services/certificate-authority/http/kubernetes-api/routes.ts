@@ -2,6 +2,7 @@ import type { Handler, Route } from "../call.ts";
 import { type CsrApiDependencies, csrApi } from "./csr-resource.ts";
 import { resourceHandler, resourceRoutes } from "./resource-routes.ts";
 
+export { configMapRoutes } from "./config-map-resource.ts";
 export type { CsrApiDependencies } from "./csr-resource.ts";
 export { rbacRoutes } from "./rbac-resources.ts";
 export { secretRoutes } from "./secret-resource.ts";

@@ -89,11 +89,12 @@ test("/apis/rbac.authorization.k8s.io/v1 lists what may be done with roles and b
   ]);
 });
 
-test("/api/v1 lists what may be done with bootstrap tokens", async () => {
+test("/api/v1 lists what may be done with bootstrap tokens and cluster-info", async () => {
   const { body } = await request(app).get("/api/v1").expect(200);
   const verbs = ["create", "delete", "get", "list"];
   expect(body).toMatchObject({ kind: "APIResourceList", groupVersion: "v1" });
-  expect(body.resources[0]).toEqual({
+  expect(body.resources[0]).toMatchObject({ name: "configmaps", namespaced: true, verbs: ["get", "list"] });
+  expect(body.resources[1]).toEqual({
     name: "secrets",
     singularName: "secret",
     kind: "Secret",
@@ -161,7 +162,9 @@ test("aggregated discovery of /api tells of what is in a namespace", async () =>
   expect(body.items).toMatchObject([
     {
       metadata: { name: "" },
-      versions: [{ version: "v1", resources: [{ resource: "secrets", scope: "Namespaced" }] }],
+      versions: [
+        { version: "v1", resources: [{ resource: "configmaps" }, { resource: "secrets", scope: "Namespaced" }] },
+      ],
     },
   ]);
 });
