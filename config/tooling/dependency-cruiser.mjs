@@ -15,7 +15,6 @@ const ROOMS = {
   custody: ["domain"],
   ledger: ["domain"],
   "control-plane": ["domain"],
-  "control-plane": ["domain"],
   domain: [],
 };
 
