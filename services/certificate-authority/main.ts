@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -6,16 +6,13 @@ import closeWithGrace from "close-with-grace";
 import { systemClock } from "../shared/clock.ts";
 import { removeLeftovers, writeFileDurably } from "../shared/durable-file.ts";
 import { createLogger, type Logger } from "../shared/logging.ts";
-import { type Access, createAccess } from "./access/access.ts";
+import { createAccess } from "./access/access.ts";
 import { openAudit } from "./access/audit/audit.ts";
 import { CLUSTER_INFO_RBAC } from "./access/cluster-info.ts";
 import { createRateLimiter } from "./access/rate-limiter.ts";
 import { openRbac } from "./access/rbac/open-rbac.ts";
 import { readRbacFiles } from "./access/rbac/read-objects.ts";
 import { createRbacRegistries } from "./access/rbac/registries.ts";
-import { type ChainLink, createChain } from "./approval/chain.ts";
-import { kubeletClientHook } from "./approval/hooks/kubelet-client.ts";
-import { manualHook } from "./approval/hooks/manual.ts";
 import { type KeyLists, openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
 import {
@@ -25,27 +22,24 @@ import {
   loadConfiguration,
 } from "./configuration.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
+import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
-import { keyPolicyRelaxations } from "./domain/key-policy.ts";
-import type { KeyPolicy } from "./domain/ports.ts";
 import { encryptionAtRest } from "./encryption-at-rest.ts";
 import { type FrontDoor, type FrontDoorDependencies, openFrontDoor } from "./front-door.ts";
-import { createMetrics, type Metrics } from "./http/metrics.ts";
+import { createMetrics } from "./http/metrics.ts";
 import { createCleaner } from "./issuance/cleaner.ts";
 import { guardedSigner } from "./issuance/guarded-signer.ts";
-import { createIssuance, type Issuance } from "./issuance/issuance.ts";
 import { issuerAdministration } from "./issuer-administration.ts";
 import { type WatchedFiles, watchFiles } from "./issuer-files.ts";
-import { issuerWarnings } from "./issuer-warnings.ts";
 import { type Job, startJobs } from "./jobs.ts";
-import { type Ledger, openLedger } from "./ledger/ledger.ts";
+import { openLedger } from "./ledger/ledger.ts";
+import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG, leaveKubeconfigs } from "./own-kubeconfigs.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
-import { configuredSigners } from "./signer-settings.ts";
 
 export { ConfigurationError } from "./configuration.ts";
 export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
@@ -53,8 +47,6 @@ export { checkPki, initializePki } from "./pki.ts";
 
 const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;
-const NAME_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
-const NAME_SUFFIX_LENGTH = 5;
 const MINUTE_SECONDS = 60;
 const KEY_LISTS_INTERVAL_SECONDS = 5;
 const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
@@ -161,7 +153,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   });
   const { certificates } = ledger;
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
-  const issuance = composeIssuance(configuration, { ledger, issuers, signer, access, keyPolicy, metrics, logger });
+  const issuance = configuredIssuance(configuration, { ledger, issuers, signer, access, keyPolicy, metrics, logger });
   const identity = ownIdentity({
     issuers,
     signer: signer.signer,
@@ -200,72 +192,6 @@ function rateLimits(limits: Configuration["limits"]) {
     failedAuthentications: { perSecond: failuresPerMinute / MINUTE_SECONDS, burst: Math.max(1, failuresPerMinute) },
     maxTracked: 50_000,
   };
-}
-
-interface IssuanceParts {
-  readonly ledger: Ledger;
-  readonly issuers: LiveIssuers;
-  readonly signer: Signer;
-  readonly access: Access;
-  readonly keyPolicy: KeyPolicy;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-}
-
-function composeIssuance(
-  configuration: Configuration,
-  { ledger, issuers, signer, access, keyPolicy, metrics, logger }: IssuanceParts,
-): Issuance {
-  const signerProfiles = configuredSigners(configuration);
-  return createIssuance({
-    requests: ledger.requests,
-    certificates: ledger.certificates,
-    decisions: ledger.decisions,
-    decoder: signer.decoder,
-    inspector: signer.inspector,
-    issuers,
-    signer: signer.signer,
-    configuredSigners: signerProfiles,
-    chain: createChain({
-      keyPolicy,
-      configuredSigners: signerProfiles,
-      hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)),
-    }),
-    keyPolicy,
-    authorizer: access.authorizer,
-    clock,
-    logger,
-    newUid: randomUUID,
-    newNameSuffix,
-    settings: {
-      maximumLifetimeSeconds: configuration.signing.maxDurationSeconds,
-      concurrency: 256,
-      queueLimit: configuration.limits.maxStoredRequests,
-    },
-    observe: {
-      phase: metrics.issuancePhase,
-      decided: metrics.decided,
-      issued: metrics.issued,
-      rejected: metrics.rejected,
-      failed: metrics.retried,
-    },
-  });
-}
-
-/** One random number for all characters: drawing each by itself takes five times as long. */
-function newNameSuffix(): string {
-  let suffix = "";
-  let rest = randomInt(NAME_SUFFIX_ALPHABET.length ** NAME_SUFFIX_LENGTH);
-  while (suffix.length < NAME_SUFFIX_LENGTH) {
-    suffix += NAME_SUFFIX_ALPHABET.charAt(rest % NAME_SUFFIX_ALPHABET.length);
-    rest = Math.floor(rest / NAME_SUFFIX_ALPHABET.length);
-  }
-  return suffix;
-}
-
-function chainLink(hook: Configuration["approval"]["hooks"][number], { authorizer }: Access): ChainLink {
-  if ("manual" in hook) return { hook: manualHook(), required: hook.manual.required };
-  return { hook: kubeletClientHook(authorizer), required: hook["kubelet-client"].required };
 }
 
 /** `ca.crt` and the kubeconfigs: what people and kubelets start from. */
@@ -354,25 +280,4 @@ function scheduledJobs(
       },
     },
   ];
-}
-
-/** Each way to be less safe says so at every start. */
-function nameLessSafeChoices(configuration: Configuration, logger: Logger): void {
-  const { server, ledger, keyPolicy, bootstrapTokens } = configuration;
-  const isLoopback = /^(127\.|\[::1\]|localhost:)/.test(server.listen);
-  if (!isLoopback)
-    logger.warn(
-      { listen: server.listen },
-      "listening beyond loopback: everybody who reaches this address may try to log in",
-    );
-  for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
-  for (const warning of issuerWarnings(configuration)) logger.warn(warning);
-  if (bootstrapTokens.keepSigningSecrets)
-    logger.warn("bootstrapTokens.keepSigningSecrets is set: administrators can read the secrets of tokens that sign");
-  if (bootstrapTokens.publishClusterInfo)
-    logger.warn(
-      "bootstrapTokens.publishClusterInfo is set: anybody reads signatures by which weak secrets can be guessed",
-    );
-  if (ledger.commitDelayMilliseconds > 0)
-    logger.warn("ledger.commitDelayMilliseconds is set: every commit is slowed down on purpose");
 }
