@@ -69,7 +69,7 @@ function normaliseTime(text: string): string {
 
 function normaliseCell(cell: unknown): unknown {
   if (typeof cell !== "string") return cell;
-  return AGE.test(cell) ? "<age>" : cell.replace(GENERATED_NAME, "$1<suffix>");
+  return AGE.test(cell) ? "<age>" : normaliseTime(cell.replace(GENERATED_NAME, "$1<suffix>"));
 }
 
 /** A Status without its free text; details that hold nothing say as much as none. */
