@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "../../shared/logging.ts";
 import { CustodyError } from "./custody-error.ts";
-import { parseEnvelope } from "./encryption/envelope.ts";
+import { type Label, parseEnvelope } from "./encryption/envelope.ts";
 import { deriveSecret } from "./encryption/sealing-key.ts";
 import { errorCode } from "./private-files.ts";
-import { ROOT_LABEL, type SealedFiles } from "./sealed-files.ts";
+import { isRootSecret, ROOT_LABEL, type SealedFiles } from "./sealed-files.ts";
 
 const LENGTH = 32;
 /** What was derived from the encryption key itself, before there was a root secret, and must not change. */
@@ -52,7 +52,11 @@ export class RootSecret {
 }
 
 async function make(files: SealedFiles, logger: Logger): Promise<Buffer> {
-  const content = Buffer.concat([randomBytes(LENGTH), ...(await formerKeys(files))]);
+  const labels = await files.labels();
+  // Another process has made it since we looked, and may have sealed more under it.
+  const rivals = labels.some(isRootSecret) ? await files.read(ROOT_LABEL) : undefined;
+  if (rivals !== undefined) return rivals;
+  const content = Buffer.concat([randomBytes(LENGTH), ...(await formerKeys(files, labels))]);
   try {
     await files.write(ROOT_LABEL, content, "kept");
     logger.info({ file: files.path(ROOT_LABEL) }, "made the root secret that other keys are derived from");
@@ -66,8 +70,8 @@ async function make(files: SealedFiles, logger: Logger): Promise<Buffer> {
 }
 
 /** Empty in a new directory. Every file that was sealed before there was a root secret is of version 1, under one key. */
-async function formerKeys(files: SealedFiles): Promise<readonly Buffer[]> {
-  const contents = await Promise.all((await files.labels()).map((label) => files.content(label)));
+async function formerKeys(files: SealedFiles, labels: readonly Label[]): Promise<readonly Buffer[]> {
+  const contents = await Promise.all(labels.map((label) => files.content(label)));
   const [sealed] = contents.filter((content) => content !== undefined);
   if (sealed === undefined) return [];
   const { formerDerivation } = isVersion1(sealed) ? (files.ring.keyFor(sealed) ?? {}) : {};

@@ -3,7 +3,13 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { beforeEach, expect, test } from "@jest/globals";
 import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
-import type { EncryptionSource } from "../../../services/certificate-authority/custody/encryption/encryption-source.ts";
+import {
+  type EncryptionSource,
+  EncryptionSourceReader,
+} from "../../../services/certificate-authority/custody/encryption/encryption-source.ts";
+import type { Label } from "../../../services/certificate-authority/custody/encryption/envelope.ts";
+import { RootSecret } from "../../../services/certificate-authority/custody/root-secret.ts";
+import { SealedFiles } from "../../../services/certificate-authority/custody/sealed-files.ts";
 import { localProvider, writeEncryptionConfiguration } from "../../builders/encryption-configuration.ts";
 import { buildIssuer } from "../../builders/issuer.ts";
 import { temporaryDirectory } from "../../builders/temporary-directory.ts";
@@ -105,4 +111,27 @@ test("a root secret in the clear is nowhere on the disk", async () => {
   for (const name of readdirSync(directory)) {
     expect(readFileSync(join(directory, name)).includes(derived)).toBe(false);
   }
+});
+
+/** Looks for the first time right before another process is done. */
+class BeforeTheirs extends SealedFiles {
+  #hasLooked = false;
+
+  override read(label: Label): Promise<Buffer | undefined> {
+    if (this.#hasLooked) return super.read(label);
+    this.#hasLooked = true;
+    return Promise.resolve(undefined);
+  }
+}
+
+test("a root secret that another process made in the same moment is the one that counts", async () => {
+  const theirs = await open();
+  await theirs.createIssuer({ commonName: "theirs", now: NOW });
+  const { logger } = recordingLogger();
+  const ring = await new EncryptionSourceReader(directory, environment(KEY), logger).read(
+    await SealedFiles.names(directory),
+  );
+  const ours = await RootSecret.open(new BeforeTheirs(directory, ring), logger);
+  expect(ours.derive(PURPOSE)).toEqual(theirs.deriveKey(PURPOSE));
+  ring.close();
 });
