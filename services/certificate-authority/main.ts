@@ -239,8 +239,9 @@ function followIssuers(
   issuers.onChange(async () => {
     signer.changeIssuers(issuers.directory.signing);
     issuance.revisit();
-    await door.followIssuers();
+    // `ca.crt` names a new root before anything below it is served.
     await leaveFiles(configuration, authority, door, logger);
+    await door.followIssuers();
   });
   // What waited for a token is signed as soon as it is back.
   tokens.onChange(({ problem }) => {
