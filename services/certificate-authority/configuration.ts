@@ -5,6 +5,7 @@ import { z } from "zod";
 import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.ts";
 import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
 import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
+import { approvalSchema } from "./approval/settings.ts";
 import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
@@ -37,11 +38,6 @@ const listenAddress = z
     "must be HOST:PORT, for example 127.0.0.1:9443 (port 0 picks a free one)",
   )
   .refine((value) => Number(value.slice(value.lastIndexOf(":") + 1)) <= 65_535, "the port must be at most 65535");
-
-const hookSchema = z.union([
-  z.strictObject({ manual: z.strictObject({ required: z.boolean().default(false) }) }),
-  z.strictObject({ "kubelet-client": z.strictObject({ required: z.boolean().default(false) }) }),
-]);
 
 const encryptionSchema = z.union([
   z.strictObject({ keyFile: z.string().min(1) }),
@@ -102,14 +98,8 @@ const plainSchema = z.strictObject({
       weakKeysFile: z.string().min(1).optional(),
     })
     .prefault({}),
-  approval: z
-    .strictObject({
-      hooks: z
-        .array(hookSchema)
-        .min(1)
-        .default([{ manual: { required: false } }, { "kubelet-client": { required: false } }]),
-    })
-    .prefault({}),
+  /** Who decides which requests are approved. */
+  approval: approvalSchema,
   authentication: authenticationSchema,
   authorization: authorizationSchema,
   bootstrapTokens: z

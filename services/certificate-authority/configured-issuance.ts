@@ -2,11 +2,10 @@ import { randomInt, randomUUID } from "node:crypto";
 import { systemClock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { Access } from "./access/access.ts";
-import { type ChainLink, createChain } from "./approval/chain.ts";
-import { kubeletClientHook } from "./approval/hooks/kubelet-client.ts";
-import { manualHook } from "./approval/hooks/manual.ts";
+import { createChain } from "./approval/chain.ts";
+import { createHooks } from "./approval/create-hooks.ts";
 import type { Configuration } from "./configuration.ts";
-import type { KeyPolicy } from "./domain/ports.ts";
+import type { Certificates, KeyPolicy, ReviewHistory } from "./domain/ports.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
@@ -46,7 +45,8 @@ export function configuredIssuance(
     chain: createChain({
       keyPolicy,
       configuredSigners: signerProfiles,
-      hooks: configuration.approval.hooks.map((hook) => chainLink(hook, access)),
+      hooks: createHooks(configuration.approval.hooks, { authorizer: access.authorizer }),
+      history: reviewHistory(ledger.certificates),
     }),
     keyPolicy,
     authorizer: access.authorizer,
@@ -85,7 +85,11 @@ export function newNameSuffix(): string {
   return suffix;
 }
 
-function chainLink(hook: Configuration["approval"]["hooks"][number], { authorizer }: Access): ChainLink {
-  if ("manual" in hook) return { hook: manualHook(), required: hook.manual.required };
-  return { hook: kubeletClientHook(authorizer), required: hook["kubelet-client"].required };
+const MAX_PREVIOUS_CERTIFICATES = 10;
+
+function reviewHistory(certificates: Pick<Certificates, "find">): ReviewHistory {
+  return {
+    previousCertificates: async (nodeName, signerName) =>
+      (await certificates.find({ nodeName, signerName, limit: MAX_PREVIOUS_CERTIFICATES })).items,
+  };
 }

@@ -12,6 +12,7 @@ import { createFakeAuthorizer, type FakeAuthorizer } from "../fakes/authorizer.t
 import { createFakeCertificateRequests, type FakeCertificateRequests } from "../fakes/certificate-requests.ts";
 import { createFakeKeyPolicy, type FakeKeyPolicy } from "../fakes/key-policy.ts";
 import { recordingLogger } from "../fakes/recording-logger.ts";
+import { NO_HISTORY } from "../fakes/review-history.ts";
 import { SettableClock } from "../fakes/settable-clock.ts";
 import { createFakeDecoder, createFakeSigner, type FakeDecoder, type FakeSigner } from "../fakes/signing.ts";
 import { facts } from "./facts.ts";
@@ -66,7 +67,7 @@ export function buildIssuance(args: IssuanceArguments = {}): IssuanceHarness {
     },
     issuers: signer.issuers,
     signer,
-    chain: createChain({ keyPolicy, hooks }),
+    chain: createChain({ history: NO_HISTORY, keyPolicy, hooks }),
     keyPolicy,
     configuredSigners: NO_CONFIGURED_SIGNERS,
     authorizer,

@@ -1,15 +1,27 @@
 import { goOn } from "../../shared/go-on.ts";
 import { type ConfiguredSigners, NO_CONFIGURED_SIGNERS } from "../domain/configured-signer.ts";
-import type { Decision, TraceEntry } from "../domain/decision.ts";
-import type { ApprovalChain, ApprovalHook, KeyPolicy, ReviewInput } from "../domain/ports.ts";
+import type { Decision, TraceEntry, Verdict } from "../domain/decision.ts";
+import type {
+  ApprovalChain,
+  ApprovalHook,
+  KeyPolicy,
+  ReviewHistory,
+  ReviewInput,
+  ReviewRequest,
+} from "../domain/ports.ts";
+import { requestedNodeName } from "../domain/requested-node.ts";
+import { type ReviewDocument, reviewDocument } from "../domain/review-document.ts";
 import { arbitrate } from "./arbitration.ts";
 import { bootstrapTokenHook } from "./hooks/bootstrap-token.ts";
 import { keyPolicyHook } from "./hooks/key-policy.ts";
+import { type HookSelector, selects } from "./selector.ts";
 
 export interface ChainLink {
   readonly hook: ApprovalHook;
   /** Without this hook's approval there is none. */
   readonly required: boolean;
+  /** Which requests it is asked about; all when undefined. */
+  readonly selector?: HookSelector | undefined;
 }
 
 export interface ChainOptions {
@@ -17,47 +29,93 @@ export interface ChainOptions {
   readonly keyPolicy: KeyPolicy;
   /** The signers whose keys it judges besides Kubernetes'. */
   readonly configuredSigners?: ConfiguredSigners;
+  /** Guards besides those that are always there; asked after them and before the hooks. */
+  readonly guards?: readonly ChainLink[];
   /** In the order they are asked. */
   readonly hooks: readonly ChainLink[];
+  readonly history: ReviewHistory;
   /** Milliseconds of a clock that never goes back, for the durations in the trace. */
   readonly monotonicNow?: () => number;
 }
 
 /**
- * Makes the chain of hooks. Whatever is configured, two guards come first: for bootstrap tokens that are bound to a node,
- * and for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it.
+ * Makes the chain of hooks. Whatever is configured, guards come first: for bootstrap tokens that are bound to a node, and
+ * for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it. A hook that
+ * throws leaves a `failed` entry, and the others are asked all the same: one of them may deny.
  *
  * @throws {Error} when two hooks share a name, or one takes a guard's.
  */
 export function createChain({
   keyPolicy,
   configuredSigners = NO_CONFIGURED_SIGNERS,
+  guards = [],
   hooks,
+  history,
   monotonicNow = () => performance.now(),
 }: ChainOptions): ApprovalChain {
-  const guards = [bootstrapTokenHook(), keyPolicyHook(keyPolicy, configuredSigners)].map((hook) => ({
-    hook,
-    required: false,
-  }));
-  const links: readonly ChainLink[] = [...guards, ...hooks];
+  const fixed = [bootstrapTokenHook(), keyPolicyHook(keyPolicy, configuredSigners)];
+  const links: readonly ChainLink[] = [...fixed.map((hook) => ({ hook, required: false })), ...guards, ...hooks];
   const names = links.map(({ hook }) => hook.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw new Error(`the approval chain has hook ${JSON.stringify(repeated)} twice`);
 
   return {
-    review(input: ReviewInput): Decision | Promise<Decision> {
+    review(request: ReviewRequest): Decision | Promise<Decision> {
+      const input = reviewInput(request, history);
       const trace: TraceEntry[] = [];
       const askFrom = (index: number): Decision | Promise<Decision> => {
         const link = links[index];
         if (link === undefined) return arbitrate(trace);
         const startedAt = monotonicNow();
-        return goOn(link.hook.review(input), (verdict) => {
+        return goOn(ask(link, input), (answer) => {
           const durationMicroseconds = Math.round((monotonicNow() - startedAt) * 1000);
-          trace.push({ hook: link.hook.name, required: link.required, ...verdict, durationMicroseconds });
-          return verdict.kind === "denied" ? arbitrate(trace) : askFrom(index + 1);
+          trace.push({ hook: link.hook.name, required: link.required, ...answer, durationMicroseconds });
+          return answer.kind === "denied" ? arbitrate(trace) : askFrom(index + 1);
         });
       };
       return askFrom(0);
     },
   };
+}
+
+function reviewInput(request: ReviewRequest, history: ReviewHistory): ReviewInput {
+  let document: Promise<ReviewDocument> | undefined;
+  const { csr, facts } = request;
+  const putTogether = async () => {
+    const nodeName = requestedNodeName(facts);
+    const { signerName } = csr.spec;
+    const previous = nodeName === undefined ? [] : await history.previousCertificates(nodeName, signerName);
+    return reviewDocument(request, previous);
+  };
+  return {
+    ...request,
+    document: () => {
+      document ??= putTogether();
+      return document;
+    },
+  };
+}
+
+type Answer = Pick<TraceEntry, "kind" | "reason" | "message" | "evidence">;
+
+function ask({ hook, selector }: ChainLink, input: ReviewInput): Answer | Promise<Answer> {
+  if (selector !== undefined && !selects(selector, input.csr.spec)) return NOT_SELECTED;
+  try {
+    const verdict: Verdict | Promise<Verdict> = hook.review(input);
+    return verdict instanceof Promise ? verdict.catch(failure) : verdict;
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+const NOT_SELECTED: Answer = {
+  kind: "skipped",
+  reason: "NotSelected",
+  message: "the hook is configured for other signers or requesters",
+  evidence: {},
+};
+
+function failure(error: unknown): Answer {
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: "failed", reason: "CouldNotEvaluate", message, evidence: {} };
 }

@@ -1,6 +1,9 @@
-/** One hook's verdict on one request. Failing to evaluate is a thrown error that is retried, never a verdict. */
+/**
+ * One hook's verdict on one request. Failing to evaluate is a thrown error that is retried, never a verdict. A hook
+ * answers `skipped` to what is none of its business: then nobody waits for its approval, even where it is required.
+ */
 export interface Verdict {
-  readonly kind: "approved" | "denied" | "noOpinion";
+  readonly kind: "approved" | "denied" | "noOpinion" | "skipped";
   /** One word for programs, e.g. `AutoApproved`; becomes the condition's reason. */
   readonly reason: string;
   /** A sentence for people. */
@@ -9,8 +12,9 @@ export interface Verdict {
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
-/** One hook's part of a decision, in the order the chain asked. */
-export interface TraceEntry extends Verdict {
+/** One hook's part of a decision, in the order the chain asked; `failed` is a hook that could not evaluate. */
+export interface TraceEntry extends Omit<Verdict, "kind"> {
+  readonly kind: Verdict["kind"] | "failed";
   readonly hook: string;
   readonly required: boolean;
   readonly durationMicroseconds: number;

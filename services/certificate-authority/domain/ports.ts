@@ -6,6 +6,7 @@ import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
 import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
 import type { IssuerAvailability, IssuerRecord } from "./issuer.ts";
 import type { KeyViolation } from "./key-policy.ts";
+import type { ReviewDocument } from "./review-document.ts";
 
 /** One entry of the append-only change log. */
 export interface Change<T extends ApiObject = CertificateSigningRequest> {
@@ -350,23 +351,40 @@ export interface RecordGuard {
   check(): Promise<void>;
 }
 
-/** What hooks decide on. */
-export interface ReviewInput {
+/** A request that is to be judged. */
+export interface ReviewRequest {
   readonly csr: CertificateSigningRequest;
   readonly facts: CsrFacts;
   readonly now: Date;
+  /** True when nothing will follow from the decision: an explanation, a replay, a shadow chain. */
+  readonly isRehearsal?: boolean;
+}
+
+/** What hooks decide on. */
+export interface ReviewInput extends ReviewRequest {
+  /** Everything there is to know about the request, as programs and policies see it; put together when first asked for. */
+  document(): Promise<ReviewDocument>;
 }
 
 export interface ApprovalHook {
   readonly name: string;
-  /** @throws when it could not evaluate; the review is retried. */
-  review(input: ReviewInput): Verdict | Promise<Verdict>;
+  /**
+   * @param signal - says that nobody waits for the answer any more; hooks that ask somebody outside heed it.
+   * @throws when it could not evaluate; the review is retried.
+   */
+  review(input: ReviewInput, signal?: AbortSignal): Verdict | Promise<Verdict>;
 }
 
 export interface ApprovalChain {
   /**
-   * Answers at once when every hook does.
-   * @throws when a hook could not evaluate; the review is retried with back-off.
+   * Answers at once when every hook does. When hooks could not evaluate, their entries in the trace are `failed` and
+   * the decision is a denial by another hook, or pending: then the review is retried with back-off.
    */
-  review(input: ReviewInput): Decision | Promise<Decision>;
+  review(request: ReviewRequest): Decision | Promise<Decision>;
+}
+
+/** What is on record about whom a request concerns. */
+export interface ReviewHistory {
+  /** Certificates of a node for a signer, the newest first, at most ten. */
+  previousCertificates(nodeName: string, signerName: string): Promise<readonly CertificateSummary[]>;
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { isIncomplete } from "../approval/arbitration.ts";
 import { awaitsSignature, type CertificateSigningRequest, isUndecided } from "../domain/certificate-signing-request.ts";
 import { isServedSigner } from "../domain/configured-signer.ts";
 import type { CsrFacts } from "../domain/csr-facts.ts";
@@ -75,11 +76,18 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
     const record = recordOf(decision, csr, OURSELVES, deps.clock.now());
     if (decision.outcome === "pending") {
       await keepPending(store, csr, record);
+      if (isIncomplete(decision)) throw couldNotAsk(decision);
       return "waiting";
     }
     const result = await decide(store, csr, facts, record);
     settle(csr);
     return result;
+  }
+
+  function couldNotAsk({ message }: Decision): Error {
+    const error = new Error(message);
+    deps.observe.failed("review", error);
+    return error;
   }
 
   async function decide(

@@ -1,9 +1,9 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { arbitrate } from "../../../services/certificate-authority/approval/arbitration.ts";
+import { arbitrate, isIncomplete } from "../../../services/certificate-authority/approval/arbitration.ts";
 import type { TraceEntry } from "../../../services/certificate-authority/domain/decision.ts";
 
-const KINDS = ["approved", "denied", "noOpinion"] as const;
+const KINDS = ["approved", "denied", "noOpinion", "skipped", "failed"] as const;
 type Kind = (typeof KINDS)[number];
 
 function entry(kind: Kind, required: boolean, index: number): TraceEntry {
@@ -91,7 +91,7 @@ test.each<Row>([
   if (hook) expect(decision.reason).toBe(`${hook}-reason`);
 });
 
-/** All combinations of verdict and flag for up to four hooks: 1 + 6 + 36 + 216 + 1296. */
+/** All combinations of verdict and flag for up to four hooks: 1 + 10 + 100 + 1,000 + 10,000. */
 function allTraces(length: number): readonly (readonly TraceEntry[])[] {
   if (length === 0) return [[]];
   return allTraces(length - 1).flatMap((trace) =>
@@ -99,16 +99,18 @@ function allTraces(length: number): readonly (readonly TraceEntry[])[] {
   );
 }
 
-test.each([0, 1, 2, 3, 4])("arbitrate: every combination of %i hooks follows the three sentences", (length) => {
+test.each([0, 1, 2, 3, 4])("arbitrate: every combination of %i hooks follows the rules", (length) => {
   for (const trace of allTraces(length)) {
     const isDenied = trace.some(({ kind }) => kind === "denied");
     const isApproved =
       !isDenied &&
+      trace.every(({ kind }) => kind !== "failed") &&
       trace.some(({ kind }) => kind === "approved") &&
-      trace.every(({ kind, required }) => !required || kind === "approved");
+      trace.every(({ kind, required }) => !required || kind === "approved" || kind === "skipped");
     const decision = arbitrate(trace);
     expect(decision.outcome).toBe(isDenied ? "denied" : isApproved ? "approved" : "pending");
     expect(decision.trace).toBe(trace);
+    expect(isIncomplete(decision)).toBe(!isDenied && trace.some(({ kind }) => kind === "failed"));
     const settledBy = trace.find(({ hook }) => hook === decision.hook);
     expect(settledBy?.kind).toBe(decision.outcome === "pending" ? undefined : decision.outcome);
     expect(decision.message === "" && decision.outcome === "pending").toBe(false);

@@ -6,6 +6,7 @@ import type { KeyPolicySettings } from "../../../services/certificate-authority/
 import type { KeyPolicy } from "../../../services/certificate-authority/domain/ports.ts";
 import { facts, rsaKind } from "../../builders/facts.ts";
 import { request } from "../../builders/request.ts";
+import { reviewInput } from "../../fakes/review-history.ts";
 
 const SPKI = facts().spkiSha256;
 const NOW = new Date("2026-01-01T00:00:00Z");
@@ -101,5 +102,8 @@ test.each([
   },
 ])("the hook on $name: $reason", async ({ args, signerName, kind, reason }) => {
   const csr = request(signerName === undefined ? {} : { spec: { signerName } });
-  expect(await keyPolicyHook(policy(args)).review({ csr, facts: facts(), now: NOW })).toMatchObject({ kind, reason });
+  expect(await keyPolicyHook(policy(args)).review(reviewInput({ csr, facts: facts(), now: NOW }))).toMatchObject({
+    kind,
+    reason,
+  });
 });

@@ -5,6 +5,7 @@ import type { UserInfo } from "../../../services/shared/user-info.ts";
 import { facts } from "../../builders/facts.ts";
 import { type RequestArguments, request, SERVING_KUBELET } from "../../builders/request.ts";
 import { createFakeAuthorizer } from "../../fakes/authorizer.ts";
+import { reviewInput } from "../../fakes/review-history.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const NODE = "system:node:worker-1";
@@ -85,7 +86,9 @@ test.each<Row>([
   },
 ])("kubelet-client: $name", async ({ spec, allowed, asked, kind, reason, allowedBy }) => {
   const authorizer = createFakeAuthorizer(allowed);
-  const verdict = await kubeletClientHook(authorizer).review({ csr: request({ spec }), facts: facts(), now: NOW });
+  const verdict = await kubeletClientHook(authorizer).review(
+    reviewInput({ csr: request({ spec }), facts: facts(), now: NOW }),
+  );
   expect(verdict).toMatchObject({ kind, reason });
   expect(verdict.evidence["allowedBy"]).toBe(allowedBy);
   expect(authorizer.questions).toEqual(asked);
@@ -100,7 +103,7 @@ test("kubelet-client: the review carries everything that is known of the request
     },
   });
   const spec = { username: TOKEN, uid: "u", groups: ["g"], extra: { k: ["v"] } };
-  await hook.review({ csr: request({ spec }), facts: facts(), now: NOW });
+  await hook.review(reviewInput({ csr: request({ spec }), facts: facts(), now: NOW }));
   expect(asked).toEqual([
     {
       user: spec,
@@ -122,7 +125,7 @@ test("kubelet-client: answers at once when the authorizer does, rule by rule", (
     reason: `asked for ${subresource}`,
   });
   const csr = request({ spec: { username: NODE } });
-  expect(kubeletClientHook({ authorize }).review({ csr, facts: facts(), now: NOW })).toMatchObject({
+  expect(kubeletClientHook({ authorize }).review(reviewInput({ csr, facts: facts(), now: NOW }))).toMatchObject({
     kind: "approved",
     evidence: { allowedBy: "nodeclient", because: "asked for nodeclient" },
   });
@@ -132,6 +135,8 @@ test("kubelet-client: a review that fails stops, without a verdict", async () =>
   const authorizer = createFakeAuthorizer();
   authorizer.answer(new Error("no answer"));
   const csr = request({ spec: { username: NODE } });
-  await expect(kubeletClientHook(authorizer).review({ csr, facts: facts(), now: NOW })).rejects.toThrow("no answer");
+  await expect(kubeletClientHook(authorizer).review(reviewInput({ csr, facts: facts(), now: NOW }))).rejects.toThrow(
+    "no answer",
+  );
   expect(authorizer.questions).toEqual([self(NODE)]);
 });

@@ -8,6 +8,7 @@ import { buildIssuance, type IssuanceHarness } from "../../builders/issuance.ts"
 import { CLIENT_KUBELET, draft, request } from "../../builders/request.ts";
 import { bootstrapper } from "../../builders/users.ts";
 import { createFakeKeyPolicy } from "../../fakes/key-policy.ts";
+import { NO_HISTORY } from "../../fakes/review-history.ts";
 
 const REAL = { dryRun: false };
 const GENERATED = draft({ metadata: { name: "", generateName: "csr-" } });
@@ -29,7 +30,7 @@ function harnessAtOnce(answers: Answers, initial: readonly CertificateSigningReq
     return { allowed: answers.allowed, reason: "" };
   };
   const hooks = [{ hook: kubeletClientHook({ authorize }), required: false }];
-  const chain = createChain({ keyPolicy: createFakeKeyPolicy(), hooks });
+  const chain = createChain({ history: NO_HISTORY, keyPolicy: createFakeKeyPolicy(), hooks });
   const harness = buildIssuance({ initial, overrides: { chain } });
   harness.issuance.start();
   return harness;
@@ -138,7 +139,7 @@ test("a hook that cannot evaluate: the request is stored and asked about again",
   const answers: Answers = { allowed: true, error: new Error("no answer") };
   const harness = harnessAtOnce(answers);
   await harness.issuance.create(bootstrapper(), draft(), REAL);
-  expect(harness.requests.decisions).toEqual([]);
+  expect(harness.requests.decisions).toMatchObject([{ outcome: "pending", reason: "HookFailed" }]);
   expect((await harness.stored())?.status).toEqual({});
   answers.error = undefined;
   await retry(harness, 0.2);

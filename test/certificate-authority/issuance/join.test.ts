@@ -53,8 +53,8 @@ test("a join that somebody outside is asked about costs two commits and one deco
   ]);
   expect(observed).toEqual([
     "decode",
-    "review",
     "commit",
+    "review",
     "sign",
     "commit",
     "approved by gatehouse",
@@ -313,14 +313,14 @@ test("somebody writes while a request is being worked on: it is read again", asy
   expect(conditionsOf(await harness.stored())).toEqual(["Approved AutoApproved"]);
 });
 
-test("a hook that cannot evaluate is asked again, and nothing is recorded before it can", async () => {
+test("a hook that cannot evaluate is asked again, which is on record", async () => {
   withFakeTimers();
   const harness = buildIssuance();
   harness.authorizer.answer(new Error("no answer"));
   harness.issuance.start();
   await harness.issuance.create(bootstrapper(), draft(), REAL);
   await harness.settled();
-  expect(harness.requests.decisions).toEqual([]);
+  expect(harness.requests.decisions).toMatchObject([{ outcome: "pending", reason: "HookFailed" }]);
   expect(harness.observed).toContain("review failed");
   harness.authorizer.answer([MAY_JOIN]);
   await retry(harness, 0.2);

@@ -52,7 +52,9 @@ export const decision = resource("Decision", {
       z.object({
         hook: z.string(),
         required: z.boolean(),
-        kind: z.enum(["approved", "denied", "noOpinion"]),
+        kind: z
+          .enum(["approved", "denied", "noOpinion", "skipped", "failed"])
+          .describe("skipped: not concerned; failed: could not evaluate, asked again."),
         reason: z.string(),
         message: z.string(),
         evidence: z.record(z.string(), z.unknown()),

@@ -1,0 +1,34 @@
+import type { Authorizer } from "../domain/authorization.ts";
+import type { ApprovalHook } from "../domain/ports.ts";
+import type { ChainLink } from "./chain.ts";
+import { kubeletClientHook } from "./hooks/kubelet-client.ts";
+import { manualHook } from "./hooks/manual.ts";
+import { hookSelector } from "./selector.ts";
+import type { HookSettings } from "./settings.ts";
+
+/** What hooks stand on. */
+export interface HookDependencies {
+  readonly authorizer: Authorizer;
+}
+
+/** Makes the hooks of a chain as they are configured, in their order. */
+export function createHooks(settings: readonly HookSettings[], deps: HookDependencies): readonly ChainLink[] {
+  return settings.map((hook) => {
+    const [kind, common] = kindOf(hook);
+    const made = createHook(hook, deps);
+    const named = common.name === undefined || common.name === kind ? made : { ...made, name: common.name };
+    return { hook: named, required: common.required, selector: hookSelector(common) };
+  });
+}
+
+/** The one key of a hook's settings, and what stands under it. */
+function kindOf(hook: HookSettings) {
+  const [entry] = Object.entries(hook);
+  if (entry === undefined) throw new Error("a hook without a kind");
+  return entry;
+}
+
+function createHook(hook: HookSettings, { authorizer }: HookDependencies): ApprovalHook {
+  if ("manual" in hook) return manualHook();
+  return kubeletClientHook(authorizer);
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+const patterns = z.array(z.string().min(1).max(253)).min(1).max(100);
+
+/** What every kind of hook may be told. */
+export const commonHookShape = {
+  /** In traces, messages and metrics; the kind when absent. */
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be lower-case letters, digits and -, at most 63 characters")
+    .optional(),
+  /** Without this hook's approval there is none. */
+  required: z.boolean().default(false),
+  /** Patterns of signer names that the hook is asked about; all when absent. */
+  signers: patterns.optional(),
+  /** Who must have asked for the hook to be asked: one of the users, or of one of the groups; anybody when absent. */
+  requesters: z
+    .strictObject({ users: patterns.optional(), groups: patterns.optional() })
+    .refine(({ users, groups }) => users !== undefined || groups !== undefined, "needs users, groups, or both")
+    .optional(),
+};
+
+/** What hooks may be told that wait for somebody outside. */
+export const outsideHookShape = {
+  ...commonHookShape,
+  /** How long one answer may take; then the hook could not evaluate, and is asked again later. */
+  timeoutSeconds: z.number().min(0.1).max(300).default(10),
+  /** How many requests it is asked about at a time; others wait in line. */
+  concurrency: z.int().min(1).max(1024).default(8),
+};
+
+/** One key: the kind of hook. */
+export const hookSchema = z.union([
+  z.strictObject({ manual: z.strictObject(commonHookShape) }),
+  z.strictObject({ "kubelet-client": z.strictObject(commonHookShape) }),
+]);
+
+/** The part `approval` of the configuration. */
+export const approvalSchema = z
+  .strictObject({
+    hooks: z
+      .array(hookSchema)
+      .min(1)
+      .max(100)
+      .default([{ manual: { required: false } }, { "kubelet-client": { required: false } }]),
+  })
+  .prefault({});
+
+export type ApprovalSettings = z.infer<typeof approvalSchema>;
+export type HookSettings = ApprovalSettings["hooks"][number];
