@@ -1,5 +1,6 @@
 // The import table of services/README.md, section "Rooms", as rules. A room that is not named as allowed is forbidden.
 const CA = "services/certificate-authority";
+const NODE_AUTHORIZER = "services/node-authorizer";
 
 /** Rooms of the certificate authority and what each may import besides itself and `services/shared`. */
 const ROOMS = {
@@ -24,13 +25,26 @@ const ROOMS = {
  */
 const DIAGNOSIS = ["diagnosis/", "custody/", "access/", "ledger/", "domain/", "configuration\\.ts$"];
 
-const roomRules = Object.entries(ROOMS).map(([room, allowed]) => ({
-  name: `room-${room}`,
-  comment: `${room} imports only: ${[...allowed, "shared"].join(", ")}`,
-  severity: "error",
-  from: { path: `^${CA}/${room}/` },
-  to: { path: "^services/", pathNot: [`^services/shared/`, ...[room, ...allowed].map((name) => `^${CA}/${name}/`)] },
-}));
+/** Rooms of the node-authorizer, likewise. */
+const NODE_AUTHORIZER_ROOMS = { http: ["domain"], "graph-feed": ["domain"], domain: [] };
+
+const roomRules = [
+  ...roomRulesOf(CA, ROOMS, ""),
+  ...roomRulesOf(NODE_AUTHORIZER, NODE_AUTHORIZER_ROOMS, "authorizer-"),
+];
+
+function roomRulesOf(service, rooms, prefix) {
+  return Object.entries(rooms).map(([room, allowed]) => ({
+    name: `room-${prefix}${room}`,
+    comment: `${room} imports only: ${[...allowed, "shared"].join(", ")}`,
+    severity: "error",
+    from: { path: `^${service}/${room}/` },
+    to: {
+      path: "^services/",
+      pathNot: [`^services/shared/`, ...[room, ...allowed].map((name) => `^${service}/${name}/`)],
+    },
+  }));
+}
 
 /** One owner per library. */
 const OWNERS = {
@@ -78,10 +92,23 @@ export default {
       to: { path: "^services/", pathNot: "^services/shared/" },
     },
     {
+      name: "node-authorizer-by-itself",
+      comment: "the services never import each other",
+      severity: "error",
+      from: { path: `^${NODE_AUTHORIZER}/` },
+      to: { path: "^services/", pathNot: ["^services/shared/", `^${NODE_AUTHORIZER}/`] },
+    },
+    {
+      name: "certificate-authority-by-itself",
+      severity: "error",
+      from: { path: `^${CA}/` },
+      to: { path: `^${NODE_AUTHORIZER}/` },
+    },
+    {
       name: "domain-is-pure",
       comment: "domain has no I/O: only node:crypto-free, clock-free code",
       severity: "error",
-      from: { path: `^${CA}/domain/` },
+      from: { path: `^(${CA}|${NODE_AUTHORIZER})/domain/` },
       to: { dependencyTypes: ["core", "npm"] },
     },
     {
