@@ -358,6 +358,8 @@ export interface ReviewRequest {
   readonly now: Date;
   /** True when nothing will follow from the decision: an explanation, a replay, a shadow chain. */
   readonly isRehearsal?: boolean;
+  /** Whether anybody still waits for the decision; hooks may ask before they begin what takes long. */
+  readonly isWanted?: () => boolean;
 }
 
 /** What hooks decide on. */
@@ -373,6 +375,21 @@ export interface ApprovalHook {
    * @throws when it could not evaluate; the review is retried.
    */
   review(input: ReviewInput, signal?: AbortSignal): Verdict | Promise<Verdict>;
+  /** How busy it is; only hooks that wait for somebody outside tell. */
+  load?(): HookLoad;
+  /**
+   * Frees what it holds (processes, connections) when it is not asked any more; what it is being asked may be finished.
+   *
+   * @param isUrgent - nobody waits for answers either: what goes on is broken off.
+   */
+  close?(isUrgent: boolean): Promise<void>;
+}
+
+export interface HookLoad {
+  /** Requests it is being asked about. */
+  readonly asking: number;
+  /** Requests that stand in line. */
+  readonly waiting: number;
 }
 
 export interface ApprovalChain {

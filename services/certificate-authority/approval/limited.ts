@@ -1,0 +1,146 @@
+import type { ApprovalHook, HookLoad, ReviewInput } from "../domain/ports.ts";
+
+export interface Limits {
+  /** How long one answer may take, from when the hook is asked; the time in line does not count. */
+  readonly timeoutSeconds: number;
+  /** How many requests it is asked about at a time. */
+  readonly concurrency: number;
+}
+
+/** More than requests are stored by default: only a flood that nothing is stored of gets here. */
+const MAXIMUM_WAITING = 250_000;
+
+/** How long a hook may take to notice that nobody waits for it, before its place is given away all the same. */
+const GRACE_MILLISECONDS = 5000;
+
+/** The message of who waited in line, or was being asked, when the hook was closed. */
+export const HOOK_CLOSED = "the hook is no longer asked";
+
+interface Place {
+  readonly input: ReviewInput;
+  readonly start: () => void;
+  readonly refuse: (error: Error) => void;
+}
+
+/**
+ * Limits how long, and about how many requests at a time, a hook is asked that waits for somebody outside. The others
+ * stand in line, first come, first served; who is not wanted any more when its turn comes (decided by a person, deleted)
+ * is passed over. The hook is given a signal that says when nobody waits for its answer any more; until it has settled,
+ * or some seconds have passed, its place stays taken, so that what it started is bounded as well.
+ *
+ * The review rejects with `no answer within N s`, with `HOOK_CLOSED`, or with what the hook threw.
+ */
+export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Limits): ApprovalHook {
+  const line = createLine();
+  const running = new Set<AbortController>();
+  let isClosed = false;
+  let onIdle: (() => void) | undefined;
+
+  function review(input: ReviewInput): ReturnType<typeof ask> {
+    if (isClosed) return Promise.reject(new Error(HOOK_CLOSED));
+    if (running.size < concurrency) return ask(input);
+    if (line.size >= MAXIMUM_WAITING) return Promise.reject(new Error("too many requests wait for the hook"));
+    return new Promise((resolve, reject) => {
+      line.put({ input, start: () => resolve(ask(input)), refuse: reject });
+    });
+  }
+
+  function ask(input: ReviewInput) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    running.add(controller);
+    const tooLate = setTimeout(
+      () => controller.abort(new Error(`no answer within ${timeoutSeconds} s`)),
+      timeoutSeconds * 1000,
+    );
+    const answer = answerOf(hook, input, signal);
+    void settledOrOverdue(answer, signal).then(() => {
+      clearTimeout(tooLate);
+      running.delete(controller);
+      admit();
+    });
+    return Promise.race([answer, aborted(signal)]);
+  }
+
+  function admit(): void {
+    while (running.size < concurrency) {
+      const next = line.take();
+      if (next === undefined) break;
+      if (next.input.isWanted?.() ?? true) next.start();
+      else next.refuse(new Error("the request was settled while it waited for the hook"));
+    }
+    if (running.size === 0) onIdle?.();
+  }
+
+  return {
+    name: hook.name,
+    review,
+    load: (): HookLoad => ({ asking: running.size, waiting: line.size }),
+    async close(isUrgent) {
+      isClosed = true;
+      for (let next = line.take(); next !== undefined; next = line.take()) next.refuse(new Error(HOOK_CLOSED));
+      if (isUrgent) for (const controller of running) controller.abort(new Error(HOOK_CLOSED));
+      if (running.size > 0) {
+        await new Promise<void>((resolve) => {
+          onIdle = resolve;
+        });
+      }
+      await hook.close?.(isUrgent);
+    },
+  };
+}
+
+/** Also when the hook answers, or throws, at once. */
+async function answerOf(hook: ApprovalHook, input: ReviewInput, signal: AbortSignal) {
+  return hook.review(input, signal);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Resolves when the answer has settled, or was still not there some time after nobody waited for it any more. */
+function settledOrOverdue(answer: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    let overdue: NodeJS.Timeout | undefined;
+    signal.addEventListener(
+      "abort",
+      () => {
+        overdue = setTimeout(resolve, GRACE_MILLISECONDS);
+      },
+      { once: true },
+    );
+    const settled = (): void => {
+      clearTimeout(overdue);
+      resolve();
+    };
+    answer.then(settled, settled);
+  });
+}
+
+/** First in, first out, in constant time on average, however long it is. */
+function createLine() {
+  let places: (Place | undefined)[] = [];
+  let head = 0;
+  return {
+    get size() {
+      return places.length - head;
+    },
+    put(place: Place): void {
+      places.push(place);
+    },
+    take(): Place | undefined {
+      const place = places[head];
+      if (place === undefined) return undefined;
+      places[head] = undefined;
+      head += 1;
+      if (head * 2 > places.length) {
+        places = places.slice(head);
+        head = 0;
+      }
+      return place;
+    },
+  };
+}

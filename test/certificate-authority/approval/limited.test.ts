@@ -1,0 +1,161 @@
+import { expect, test } from "@jest/globals";
+import { limited } from "../../../services/certificate-authority/approval/limited.ts";
+import type { Verdict } from "../../../services/certificate-authority/domain/decision.ts";
+import type { ApprovalHook, ReviewInput } from "../../../services/certificate-authority/domain/ports.ts";
+import { facts } from "../../builders/facts.ts";
+import { request } from "../../builders/request.ts";
+
+const FINE: Verdict = { kind: "approved", reason: "Fine", message: "fine", evidence: {} };
+const NOW = new Date("2026-01-01T00:00:00Z");
+
+function input(isWanted?: () => boolean): ReviewInput {
+  const document = () => Promise.reject(new Error("not asked for"));
+  return { csr: request(), facts: facts(), now: NOW, document, ...(isWanted && { isWanted }) };
+}
+
+/** A hook whose answers come when told. */
+function slowHook() {
+  const answers: ((verdict: Verdict) => void)[] = [];
+  const signals: (AbortSignal | undefined)[] = [];
+  let closed: boolean | undefined;
+  const hook: ApprovalHook = {
+    name: "slow",
+    review: (_, signal) => {
+      signals.push(signal);
+      return new Promise((resolve, reject) => {
+        answers.push(resolve);
+        signal?.addEventListener("abort", () => reject(new Error("broken off")));
+      });
+    },
+    close: async (isUrgent) => {
+      closed = isUrgent;
+    },
+  };
+  return { hook, answers, signals, closedWith: () => closed };
+}
+
+const turns = async () => new Promise((resolve) => setImmediate(resolve));
+
+test("no more requests than allowed are asked about at a time, the others in the order they came", async () => {
+  const { hook, answers } = slowHook();
+  const bounded = limited(hook, { timeoutSeconds: 60, concurrency: 2 });
+  const order: number[] = [];
+  const reviews = [0, 1, 2, 3, 4].map(async (index) => {
+    await bounded.review(input());
+    order.push(index);
+  });
+  expect(bounded.load?.()).toEqual({ asking: 2, waiting: 3 });
+  for (let index = 0; index < 5; index += 1) {
+    expect(answers.length).toBe(Math.min(5, index + 2));
+    answers[index]?.(FINE);
+    await turns();
+  }
+  await Promise.all(reviews);
+  expect(order).toEqual([0, 1, 2, 3, 4]);
+  expect(bounded.load?.()).toEqual({ asking: 0, waiting: 0 });
+});
+
+test("a hook that answers at once, or throws at once, gives its place back", async () => {
+  const prompt = limited({ name: "prompt", review: () => FINE }, { timeoutSeconds: 60, concurrency: 1 });
+  await expect(prompt.review(input())).resolves.toBe(FINE);
+  const review = (): never => {
+    throw new Error("out of order");
+  };
+  const broken = limited({ name: "broken", review }, { timeoutSeconds: 60, concurrency: 1 });
+  await expect(broken.review(input())).rejects.toThrow("out of order");
+  await turns();
+  expect([prompt.load?.(), broken.load?.()]).toEqual([
+    { asking: 0, waiting: 0 },
+    { asking: 0, waiting: 0 },
+  ]);
+});
+
+test("a late answer is none: the hook is told, and the next in line is asked", async () => {
+  const { hook, answers, signals } = slowHook();
+  const bounded = limited(hook, { timeoutSeconds: 0.02, concurrency: 1 });
+  const late = bounded.review(input());
+  const next = bounded.review(input());
+  await expect(late).rejects.toThrow(/^no answer within 0\.02 s$/);
+  expect(signals[0]?.aborted).toBe(true);
+  await turns();
+  answers[1]?.(FINE);
+  await expect(next).resolves.toBe(FINE);
+});
+
+test("a hook that does not heed the signal keeps its place: what it started is bounded as well", async () => {
+  const started: number[] = [];
+  let finish: (verdict: Verdict) => void = () => undefined;
+  const deaf: ApprovalHook = {
+    name: "deaf",
+    review: () => {
+      started.push(started.length);
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    },
+  };
+  const bounded = limited(deaf, { timeoutSeconds: 0.01, concurrency: 1 });
+  const late = bounded.review(input());
+  const next = bounded.review(input());
+  await expect(late).rejects.toThrow("no answer within");
+  await turns();
+  expect(started).toEqual([0]);
+  finish(FINE);
+  await turns();
+  expect(started).toEqual([0, 1]);
+  await expect(next).rejects.toThrow("no answer within");
+  finish(FINE);
+});
+
+test("who is not wanted any more when the turn comes is passed over", async () => {
+  const { hook, answers } = slowHook();
+  const bounded = limited(hook, { timeoutSeconds: 60, concurrency: 1 });
+  const first = bounded.review(input());
+  const settled = bounded.review(input(() => false));
+  const wanted = bounded.review(input(() => true));
+  answers[0]?.(FINE);
+  await expect(settled).rejects.toThrow("the request was settled while it waited");
+  expect(answers).toHaveLength(2);
+  answers[1]?.(FINE);
+  await expect(Promise.all([first, wanted])).resolves.toEqual([FINE, FINE]);
+});
+
+test("closing refuses the line, lets answers come, and then closes the hook", async () => {
+  const { hook, answers, closedWith } = slowHook();
+  const bounded = limited(hook, { timeoutSeconds: 60, concurrency: 1 });
+  const asked = bounded.review(input());
+  const waiting = bounded.review(input());
+  const closing = bounded.close?.(false);
+  await expect(waiting).rejects.toThrow("no longer asked");
+  await expect(bounded.review(input())).rejects.toThrow("no longer asked");
+  expect(closedWith()).toBeUndefined();
+  answers[0]?.(FINE);
+  await expect(asked).resolves.toBe(FINE);
+  await closing;
+  expect(closedWith()).toBe(false);
+});
+
+test("closing urgently breaks off what is being asked", async () => {
+  const { hook, signals, closedWith } = slowHook();
+  const bounded = limited(hook, { timeoutSeconds: 60, concurrency: 1 });
+  const asked = bounded.review(input());
+  const closing = bounded.close?.(true);
+  await expect(asked).rejects.toThrow("no longer asked");
+  expect(signals[0]?.aborted).toBe(true);
+  await closing;
+  expect(closedWith()).toBe(true);
+});
+
+test("a long line goes by in order and leaves nothing behind", async () => {
+  const bounded = limited({ name: "quick", review: async () => FINE }, { timeoutSeconds: 60, concurrency: 8 });
+  const order: number[] = [];
+  const count = 5000;
+  await Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      await bounded.review(input());
+      order.push(index);
+    }),
+  );
+  expect(order).toEqual(Array.from({ length: count }, (_, index) => index));
+  expect(bounded.load?.()).toEqual({ asking: 0, waiting: 0 });
+});
