@@ -56,6 +56,8 @@ const OWNERS = {
   "@grpc/": [`${CA}/custody`],
   "@noble/ciphers": [`${CA}/custody`],
   pkcs11js: [`${CA}/custody`],
+  "@marcbachmann/cel-js": ["services/shared/cel"],
+  re2js: ["services/shared/cel"],
   "@kubernetes/client-node": [`${CA}/kubernetes`, "services/node-authorizer/graph-feed"],
 };
 

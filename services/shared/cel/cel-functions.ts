@@ -1,0 +1,112 @@
+/**
+ * The functions an expression may call, by how many arguments they take beside the receiver: the standard ones of the
+ * language, its string extension, the list and set functions of Kubernetes, and addresses.
+ * What the library knows besides is refused, so that a new version of it adds nothing unseen.
+ *
+ * Sources: cel-spec doc/langdef.md; kubernetes staging/src/k8s.io/apiserver/pkg/cel/library (lists.go, ip.go, cidr.go).
+ */
+export const FUNCTIONS: ReadonlyMap<string, readonly number[]> = new Map(
+  Object.entries({
+    bool: [1],
+    bytes: [1],
+    cidr: [1],
+    double: [1],
+    duration: [1],
+    dyn: [1],
+    has: [1],
+    int: [1],
+    ip: [1],
+    isCIDR: [1],
+    isIP: [1],
+    matches: [2],
+    size: [1],
+    string: [1],
+    timestamp: [1],
+    type: [1],
+    uint: [1],
+  }),
+);
+
+/** The same for what is called on a value: `value.method(…)`. */
+export const METHODS: ReadonlyMap<string, readonly number[]> = new Map(
+  Object.entries({
+    all: [2],
+    bind: [3],
+    charAt: [1],
+    contains: [1, 2],
+    containsCIDR: [1],
+    containsIP: [1],
+    endsWith: [1],
+    equivalent: [2],
+    exists: [2],
+    exists_one: [2],
+    family: [0],
+    filter: [2],
+    getDate: [0],
+    getDayOfMonth: [0],
+    getDayOfWeek: [0],
+    getDayOfYear: [0],
+    getFullYear: [0],
+    getHours: [0],
+    getMilliseconds: [0],
+    getMinutes: [0],
+    getMonth: [0],
+    getSeconds: [0],
+    hasValue: [0],
+    indexOf: [1, 2],
+    intersects: [2],
+    ip: [0],
+    isLinkLocalUnicast: [0],
+    isLoopback: [0],
+    isUnspecified: [0],
+    join: [0, 1],
+    lastIndexOf: [1, 2],
+    lowerAscii: [0],
+    map: [2, 3],
+    masked: [0],
+    matches: [1],
+    none: [0],
+    of: [1],
+    or: [1],
+    orValue: [1],
+    prefixLength: [0],
+    replace: [2, 3],
+    size: [0],
+    split: [1, 2],
+    startsWith: [1],
+    substring: [1, 2],
+    trim: [0],
+    upperAscii: [0],
+    value: [0],
+  }),
+);
+
+/**
+ * Functions of the library that ours take the place of, because the library's are unbounded, depend on the time zone of
+ * the process, or answer otherwise than the language says. The library refuses to have a function replaced, so a call
+ * is renamed when it is read.
+ */
+const REPLACED: ReadonlySet<string> = new Set([
+  "duration",
+  "getDayOfYear",
+  "int",
+  "join",
+  "lowerAscii",
+  "matches",
+  "split",
+  "string",
+  "timestamp",
+  "upperAscii",
+]);
+
+const PREFIX = "gatehouse_";
+
+/** The name under which a function is known to the library. */
+export function libraryName(name: string): string {
+  return REPLACED.has(name) ? `${PREFIX}${name}` : name;
+}
+
+/** What the library says, with the names the author of an expression knows. */
+export function asWritten(message: string): string {
+  return message.replaceAll(PREFIX, "");
+}

@@ -1,0 +1,81 @@
+import { CEL_LIMITS, STEP_CHARACTERS } from "./cel-limits.ts";
+
+/** Thrown inside the evaluation; `evaluate` turns it into a CelError. */
+class CostExceeded extends Error {
+  override readonly name = "CostExceeded";
+}
+
+/**
+ * Counts what one evaluation costs. Once a limit is reached it stays reached: `||`, `&&`, `exists()` and `all()` go on
+ * after an error of one side, and must not go on after this one.
+ */
+export class CostMeter {
+  #steps = 0;
+  #exceeded: string | undefined;
+  #weights = new WeakMap<object, number>();
+
+  /** Begins a new evaluation. */
+  reset(): void {
+    this.#steps = 0;
+    this.#exceeded = undefined;
+    this.#weights = new WeakMap();
+  }
+
+  /** The limit that was reached, in words. */
+  get exceeded(): string | undefined {
+    return this.#exceeded;
+  }
+
+  /** @throws when the evaluation has used up its steps, or any limit was reached before. */
+  spend(steps: number): void {
+    if (this.#exceeded !== undefined) throw new CostExceeded(this.#exceeded);
+    this.#steps += steps;
+    if (this.#steps > CEL_LIMITS.steps) this.refuse(`it takes more than ${CEL_LIMITS.steps} steps`);
+  }
+
+  /** @throws always, now and at every later step of this evaluation. */
+  refuse(limit: string): never {
+    this.#exceeded ??= limit;
+    throw new CostExceeded(this.#exceeded);
+  }
+
+  /**
+   * Checks the size of a value that an expression made or was given.
+   * @returns the steps that handling all of it costs.
+   */
+  weigh(value: unknown): number {
+    if (typeof value === "string") return this.#weighText(value.length);
+    if (typeof value !== "object" || value === null) return 1;
+    const known = this.#weights.get(value);
+    if (known !== undefined) return known;
+    const weight = this.#weighContents(value);
+    this.#weights.set(value, weight);
+    return weight;
+  }
+
+  #weighText(characters: number): number {
+    if (characters > CEL_LIMITS.textCharacters) {
+      this.refuse(`a text has more than ${CEL_LIMITS.textCharacters} characters`);
+    }
+    return 1 + Math.ceil(characters / STEP_CHARACTERS);
+  }
+
+  // A value may hold the same list many times over: what counts is the tree one meets when walking it.
+  #weighContents(value: object): number {
+    if (value instanceof Uint8Array) return this.#weighText(value.length);
+    let weight = 1;
+    for (const content of contentsOf(value)) {
+      weight += this.weigh(content);
+      if (weight > CEL_LIMITS.valueElements) {
+        this.refuse(`a value has more than ${CEL_LIMITS.valueElements} elements`);
+      }
+    }
+    return weight;
+  }
+}
+
+function* contentsOf(value: object): Iterable<unknown> {
+  if (Array.isArray(value) || value instanceof Set) yield* value;
+  else if (value instanceof Map) for (const entry of value) yield* entry;
+  else if (Object.getPrototypeOf(value) === Object.prototype) for (const entry of Object.entries(value)) yield* entry;
+}

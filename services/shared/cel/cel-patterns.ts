@@ -1,0 +1,32 @@
+import { RE2JS } from "re2js";
+import { CEL_LIMITS, STEP_CHARACTERS } from "./cel-limits.ts";
+
+/** One pattern of `matches()`, in RE2's syntax and with RE2's promise: time linear in the length of the text. */
+export interface CelPattern {
+  /** Whether any part of the text matches. */
+  test(text: string): boolean;
+  /** Steps that a text of so many UTF-16 code units costs. */
+  steps(characters: number): number;
+}
+
+/**
+ * Compiles the pattern of `matches()`. CEL's patterns are RE2's: no back-references and no look-around, and so no
+ * pattern that backtracks. JavaScript's own `RegExp` is never given one.
+ *
+ * @throws {Error} in RE2's words when the pattern is malformed, too long or compiles to too many states.
+ * Source: cel-spec doc/langdef.md (Regular expressions), google/re2 doc/syntax.txt.
+ */
+export function compilePattern(pattern: string): CelPattern {
+  if (pattern.length > CEL_LIMITS.patternCharacters) {
+    throw new Error(`a pattern has at most ${CEL_LIMITS.patternCharacters} characters, this one ${pattern.length}`);
+  }
+  const compiled = RE2JS.compile(pattern);
+  const states = compiled.programSize();
+  if (states > CEL_LIMITS.patternStates) {
+    throw new Error(`a pattern has at most ${CEL_LIMITS.patternStates} states, this one ${states}: repeat less`);
+  }
+  return {
+    test: (text) => compiled.test(text),
+    steps: (characters) => Math.ceil(((characters + STEP_CHARACTERS) * (8 + states)) / 8),
+  };
+}

@@ -1,0 +1,162 @@
+import { FUNCTIONS, libraryName, METHODS } from "./cel-functions.ts";
+import type { CostMeter } from "./cel-meter.ts";
+import { type CelPattern, compilePattern } from "./cel-patterns.ts";
+
+type Evaluate = (evaluator: unknown, node: CelNode, context: unknown) => unknown;
+
+/** A node of the library's syntax tree, as far as it is used here. */
+export interface CelNode {
+  readonly op: string;
+  readonly args: unknown;
+  readonly start: number;
+  readonly meta: {
+    readonly evaluate: Evaluate;
+    readonly alternate?: CelNode;
+    readonly macro?: { readonly evaluate: (evaluator: unknown, macro: unknown, context: unknown) => unknown };
+  };
+  evaluate: Evaluate;
+}
+
+/** Something in an expression that we refuse although the language knows it. */
+export class RefusedSyntax extends Error {
+  readonly position: number;
+  constructor(message: string, position: number) {
+    super(message);
+    this.position = position;
+  }
+}
+
+/** What is found in a tree while it is prepared. */
+export interface Preparation {
+  readonly meter: CostMeter;
+  readonly patterns: Map<string, CelPattern>;
+  /** Names that are read, and fields that are selected from them by name. */
+  readonly reads: Set<string>;
+}
+
+const INT64_END = 2n ** 63n;
+
+/** Steps for every node an error passes: making and passing one costs far more than most answers. */
+const FAILURE_STEPS = 25;
+
+/** Operators whose work grows with their operands. */
+const HANDLES_WHOLE_VALUES: ReadonlySet<string> = new Set([
+  "==",
+  "!=",
+  "in",
+  "+",
+  "<",
+  "<=",
+  ">",
+  ">=",
+  "call",
+  "rcall",
+]);
+/** Nodes that make a new value. */
+const MAKES_VALUES: ReadonlySet<string> = new Set(["list", "map", "+", "comprehension", "call", "rcall"]);
+
+/**
+ * Prepares a parsed expression: refuses functions and numbers it must not use, has calls go to our functions where they
+ * replace the library's, compiles the patterns of `matches()`, notes what is read, and makes every node count its steps.
+ *
+ * @throws {RefusedSyntax} with the position of what is refused.
+ */
+export function prepareTree(root: CelNode, { meter, patterns, reads }: Preparation): void {
+  const seen = new Set<CelNode>();
+  const visit = (node: CelNode, parent?: CelNode): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    checkNumber(node, parent);
+    noteRead(node, reads);
+    if (node.op === "call" || node.op === "rcall") prepareCall(node, patterns);
+    for (const child of childrenOf(node)) visit(child, node);
+    countSteps(node, meter, parent !== undefined && HANDLES_WHOLE_VALUES.has(parent.op));
+  };
+  visit(root);
+}
+
+/** Wraps the evaluation of one node. What the library does is found the way its own nodes find it. */
+function countSteps(node: CelNode, meter: CostMeter, isHandledWhole: boolean): void {
+  const { meta } = node;
+  const isWeighed = isHandledWhole || MAKES_VALUES.has(node.op);
+  node.evaluate = (evaluator, self, context) => {
+    meter.spend(1);
+    try {
+      const value = evaluateNode(meta, evaluator, self, context);
+      if (isWeighed) meter.spend(meter.weigh(value));
+      return value;
+    } catch (error) {
+      meter.spend(FAILURE_STEPS);
+      throw error;
+    }
+  };
+}
+
+function evaluateNode(meta: CelNode["meta"], evaluator: unknown, node: CelNode, context: unknown): unknown {
+  if (meta.alternate !== undefined) return meta.alternate.evaluate(evaluator, meta.alternate, context);
+  if (meta.macro !== undefined) return meta.macro.evaluate(evaluator, meta.macro, context);
+  return meta.evaluate(evaluator, node, context);
+}
+
+function prepareCall(node: CelNode, patterns: Map<string, CelPattern>): void {
+  const { parts, name, receiver, args } = callOf(node);
+  const arities = (receiver === undefined ? FUNCTIONS : METHODS).get(name);
+  if (arities === undefined) throw new RefusedSyntax(`there is no function ${name}()`, node.start);
+  if (!arities.includes(args.length)) {
+    throw new RefusedSyntax(`${name}() takes ${arities.join(" or ")} arguments, not ${args.length}`, node.start);
+  }
+  if (name === "matches") preparePattern(node, args.at(-1), patterns);
+  parts[0] = libraryName(name);
+}
+
+function preparePattern(call: CelNode, pattern: CelNode | undefined, patterns: Map<string, CelPattern>): void {
+  // A pattern taken from what is judged would let the judged choose it; and a literal is checked before it is needed.
+  if (pattern?.op !== "value" || typeof pattern.args !== "string") {
+    throw new RefusedSyntax("the pattern of matches() must be written out as a text", pattern?.start ?? call.start);
+  }
+  try {
+    patterns.set(pattern.args, compilePattern(pattern.args));
+  } catch (error) {
+    throw new RefusedSyntax(error instanceof Error ? error.message : String(error), pattern.start);
+  }
+}
+
+function noteRead(node: CelNode, reads: Set<string>): void {
+  if (node.op === "id") reads.add(String(node.args));
+  if (![".", ".?", "[]", "[?]"].includes(node.op)) return;
+  const [from, field] = node.args as readonly [CelNode, string | CelNode];
+  const name = typeof field === "string" ? field : field.args;
+  if (from.op === "id" && typeof name === "string") reads.add(`${String(from.args)}.${name}`);
+}
+
+/** The library reads whole numbers of any length; the language has 64 bits. */
+function checkNumber(node: CelNode, parent: CelNode | undefined): void {
+  if (node.op !== "value" || typeof node.args !== "bigint") return;
+  const limit = parent?.op === "-_" ? INT64_END : INT64_END - 1n;
+  if (node.args > limit) throw new RefusedSyntax("the whole number does not fit into 64 bits", node.start);
+}
+
+function callOf(node: CelNode) {
+  const parts = node.args as [string, ...unknown[]];
+  const [name, first, second] = parts;
+  return node.op === "call"
+    ? { parts, name, receiver: undefined, args: first as readonly CelNode[] }
+    : { parts, name, receiver: first as CelNode, args: second as readonly CelNode[] };
+}
+
+function childrenOf(node: CelNode): readonly CelNode[] {
+  const children: CelNode[] = [];
+  const collect = (value: unknown): void => {
+    if (isNode(value, node)) children.push(value);
+    else if (Array.isArray(value)) value.forEach(collect);
+    else if (node.op === "comprehension" && value === node.args) Object.values(value as object).forEach(collect);
+  };
+  collect(node.args);
+  if (node.meta.alternate !== undefined) children.push(node.meta.alternate);
+  return children;
+}
+
+/** Whether a value is a node of the same kind of tree; the library does not export the class. */
+function isNode(value: unknown, other: CelNode): value is CelNode {
+  return typeof value === "object" && value !== null && value.constructor === other.constructor;
+}
