@@ -22,7 +22,7 @@ test("with nothing configured everything has a default", () => {
   expect(configuration.dataDirectory).toBe(join(process.cwd(), "data"));
   expect(configuration.signing.maxDurationSeconds).toBe(31_536_000);
   expect(configuration.approval.hooks).toEqual([
-    { manual: { required: false } },
+    { manual: { required: false, quorum: 1 } },
     { "kubelet-client": { required: false } },
   ]);
 });

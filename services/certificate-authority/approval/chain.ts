@@ -22,6 +22,8 @@ export interface ChainLink {
   readonly required: boolean;
   /** Which requests it is asked about; all when undefined. */
   readonly selector?: HookSelector | undefined;
+  /** How many people have to approve where it is asked; only of hooks that ask people. */
+  readonly quorum?: number | undefined;
 }
 
 export interface ChainOptions {
@@ -60,6 +62,7 @@ export function createChain({
   if (repeated !== undefined) throw new Error(`the approval chain has hook ${JSON.stringify(repeated)} twice`);
 
   return {
+    approvalsNeeded: (csr) => quorumOf(links, csr),
     review(request: ReviewRequest): Decision | Promise<Decision> {
       const input = reviewInput(request, history);
       const trace: TraceEntry[] = [];
@@ -76,6 +79,11 @@ export function createChain({
       return askFrom(0);
     },
   };
+}
+
+function quorumOf(links: readonly ChainLink[], { spec }: ReviewRequest["csr"]): number {
+  const asked = links.filter(({ selector }) => selector === undefined || selects(selector, spec));
+  return Math.max(1, ...asked.map(({ quorum = 1 }) => quorum));
 }
 
 function reviewInput(request: ReviewRequest, history: ReviewHistory): ReviewInput {

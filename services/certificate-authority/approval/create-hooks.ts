@@ -17,7 +17,8 @@ export function createHooks(settings: readonly HookSettings[], deps: HookDepende
     const [kind, common] = kindOf(hook);
     const made = createHook(hook, deps);
     const named = common.name === undefined || common.name === kind ? made : { ...made, name: common.name };
-    return { hook: named, required: common.required, selector: hookSelector(common) };
+    const quorum = "manual" in hook ? hook.manual.quorum : undefined;
+    return { hook: named, required: common.required, selector: hookSelector(common), quorum };
   });
 }
 
@@ -29,6 +30,6 @@ function kindOf(hook: HookSettings) {
 }
 
 function createHook(hook: HookSettings, { authorizer }: HookDependencies): ApprovalHook {
-  if ("manual" in hook) return manualHook();
+  if ("manual" in hook) return manualHook(hook.manual.quorum);
   return kubeletClientHook(authorizer);
 }

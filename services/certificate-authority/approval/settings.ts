@@ -29,9 +29,15 @@ export const outsideHookShape = {
   concurrency: z.int().min(1).max(1024).default(8),
 };
 
+const manualSchema = z.strictObject({
+  ...commonHookShape,
+  /** How many different people have to approve; whoever asked for the certificate does not count where it is more than 1. */
+  quorum: z.int().min(1).max(10).default(1),
+});
+
 /** One key: the kind of hook. */
 export const hookSchema = z.union([
-  z.strictObject({ manual: z.strictObject(commonHookShape) }),
+  z.strictObject({ manual: manualSchema }),
   z.strictObject({ "kubelet-client": z.strictObject(commonHookShape) }),
 ]);
 
@@ -42,7 +48,7 @@ export const approvalSchema = z
       .array(hookSchema)
       .min(1)
       .max(100)
-      .default([{ manual: { required: false } }, { "kubelet-client": { required: false } }]),
+      .default([{ manual: { required: false, quorum: 1 } }, { "kubelet-client": { required: false } }]),
   })
   .prefault({});
 

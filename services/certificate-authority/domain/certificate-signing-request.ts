@@ -56,6 +56,9 @@ export function conditionOf(csr: CertificateSigningRequest, type: string): CsrCo
   return csr.status.conditions?.find((condition) => condition.type === type);
 }
 
+/** The type of the condition that says who has approved a request which several people have to approve. */
+export const QUORUM_PENDING = "QuorumPending";
+
 /** Nobody has approved or denied it, nothing failed and no certificate is set: hooks and people may still decide. */
 export function isUndecided(csr: CertificateSigningRequest): boolean {
   return (

@@ -398,6 +398,8 @@ export interface ApprovalChain {
    * the decision is a denial by another hook, or pending: then the review is retried with back-off.
    */
   review(request: ReviewRequest): Decision | Promise<Decision>;
+  /** How many different people have to approve a request, where people approve it; at least 1. */
+  approvalsNeeded(csr: CertificateSigningRequest): number;
 }
 
 /** What is on record about whom a request concerns. */

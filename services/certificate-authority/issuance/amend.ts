@@ -15,7 +15,7 @@ import {
 } from "../domain/request-errors.ts";
 import { validateUpdate } from "../domain/validation.ts";
 import type { Change, IssuanceDependencies, WriteOptions } from "./contract.ts";
-import { decisionOfPerson } from "./decision-records.ts";
+import { decideAsPerson, type PersonalDecision } from "./people.ts";
 
 /** How often a write without resourceVersion is put on top of what others wrote meanwhile. */
 const TRIES = 8;
@@ -52,10 +52,11 @@ export async function amend(deps: IssuanceDependencies, amendment: Amendment): P
     ];
     if (errors.length > 0) throw invalidRequest(name, errors);
     await admit(deps, requester, target, stored, next);
-    if (isUnchanged(stored, next)) return { csr: stored, effect: "none", decision: undefined };
-    if (options.dryRun) return { csr: next, effect: "none", decision: undefined };
+    const decided = await decide(deps, amendment, stored, next);
+    if (isUnchanged(stored, decided.next)) return { csr: stored, effect: "none", decision: undefined };
+    if (options.dryRun) return { csr: decided.next, effect: "none", decision: undefined };
     try {
-      return await write(deps, amendment, stored, next);
+      return await write(deps, amendment, decided);
     } catch (error) {
       const isTriedAgain = draft.metadata.resourceVersion === "" && attempt < TRIES;
       if (!isTriedAgain || !isStatusError(error, "Conflict")) throw error;
@@ -83,11 +84,20 @@ async function read(
   return { stored, draft };
 }
 
-async function write(
+async function decide(
   deps: IssuanceDependencies,
   { requester, target }: Amendment,
   stored: CertificateSigningRequest,
   next: CertificateSigningRequest,
+): Promise<PersonalDecision> {
+  if (target !== "approval") return { next, decision: undefined };
+  return decideAsPerson(deps, requester, stored, next, deps.clock.now());
+}
+
+async function write(
+  deps: IssuanceDependencies,
+  { requester }: Amendment,
+  { next, decision }: PersonalDecision,
 ): Promise<Amended> {
   const { name, uid, resourceVersion, deletionTimestamp, finalizers } = next.metadata;
   if (deletionTimestamp !== undefined && finalizers === undefined) {
@@ -95,7 +105,6 @@ async function write(
     const metadata = { ...next.metadata, resourceVersion: last.metadata.resourceVersion };
     return { csr: { ...next, metadata }, effect: "removed", decision: undefined };
   }
-  const decision = target === "approval" ? decisionOfPerson(requester, stored, next, deps.clock.now()) : undefined;
   const csr = await deps.requests.update(next, decision && { decision });
   return { csr, effect: "stored", decision };
 }

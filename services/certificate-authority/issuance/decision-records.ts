@@ -1,7 +1,5 @@
-import type { UserInfo } from "../../shared/user-info.ts";
 import { KEY_POLICY_HOOK } from "../approval/hooks/key-policy.ts";
-import { MANUAL_HOOK } from "../approval/hooks/manual.ts";
-import { type CertificateSigningRequest, conditionOf } from "../domain/certificate-signing-request.ts";
+import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { Decision, DecisionRecord, TraceEntry } from "../domain/decision.ts";
 import type { KeyViolation } from "../domain/key-policy.ts";
 
@@ -34,30 +32,6 @@ export function recordOf(
     decidedBy,
     decidedAt,
   };
-}
-
-/** What somebody decided by writing to `/approval`; undefined when the write added neither Approved nor Denied. */
-export function decisionOfPerson(
-  person: UserInfo,
-  stored: CertificateSigningRequest,
-  next: CertificateSigningRequest,
-  decidedAt: Date,
-): DecisionRecord | undefined {
-  const isNew = (type: string) => conditionOf(stored, type) === undefined && conditionOf(next, type) !== undefined;
-  const type = ["Denied", "Approved"].find(isNew);
-  if (type === undefined) return undefined;
-  const outcome = type === "Approved" ? "approved" : "denied";
-  const { reason = type, message = "" } = conditionOf(next, type) ?? {};
-  const entry: TraceEntry = {
-    hook: MANUAL_HOOK,
-    required: false,
-    kind: outcome,
-    reason,
-    message,
-    evidence: { username: person.username, groups: person.groups },
-    durationMicroseconds: 0,
-  };
-  return recordOf({ outcome, hook: MANUAL_HOOK, reason, message, trace: [entry] }, next, person.username, decidedAt);
 }
 
 /** Why an approved request is not signed after all. */

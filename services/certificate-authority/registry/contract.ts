@@ -26,6 +26,8 @@ export interface Written<T> {
   readonly object: T;
   /** A PUT made an object that was not there. */
   readonly isNew: boolean;
+  /** What the caller should know although the write was taken. */
+  readonly warnings?: readonly string[];
 }
 
 export interface Removal<T> {

@@ -110,6 +110,7 @@ test("a full queue refuses before anything is done, and takes requests again whe
     finish = resolve;
   });
   const chain = {
+    approvalsNeeded: () => 1,
     async review() {
       await held;
       return { outcome: "pending" as const, hook: undefined, reason: "Pending", message: "", trace: [] };

@@ -146,6 +146,7 @@ test("a reason to wait that changed is recorded anew", async () => {
   withFakeTimers();
   let message = "one";
   const chain = {
+    approvalsNeeded: () => 1,
     review: async () => ({ outcome: "pending" as const, hook: undefined, reason: "Pending", message, trace: [] }),
   };
   const harness = buildIssuance({ overrides: { chain } });
@@ -218,7 +219,10 @@ test.each([
 test("the chain approved what its profile refuses: both conditions and one decision in one commit", async () => {
   const trace = { hook: "eager", required: true, kind: "approved" as const, reason: "Sure", message: "", evidence: {} };
   const approval = { outcome: "approved" as const, hook: "eager", reason: "Sure", message: "" };
-  const chain = { review: async () => ({ ...approval, trace: [{ ...trace, durationMicroseconds: 1 }] }) };
+  const chain = {
+    approvalsNeeded: () => 1,
+    review: async () => ({ ...approval, trace: [{ ...trace, durationMicroseconds: 1 }] }),
+  };
   const harness = buildIssuance({ overrides: { chain } });
   harness.decoder.says(REQUEST, facts({ sans: { uris: ["a:b"] } }));
   harness.issuance.start();
@@ -233,7 +237,7 @@ test("the chain approved what its profile refuses: both conditions and one decis
 
 test("the chain approves for somebody else's signer: stored with its decision, left for them to sign", async () => {
   const decision = { outcome: "approved" as const, hook: "eager", reason: "Sure", message: "", trace: [] };
-  const harness = buildIssuance({ overrides: { chain: { review: async () => decision } } });
+  const harness = buildIssuance({ overrides: { chain: { approvalsNeeded: () => 1, review: async () => decision } } });
   harness.issuance.start();
   await harness.issuance.create(bootstrapper(), draft({ spec: { signerName: "a.b/c" } }), REAL);
   await harness.settled();
@@ -331,6 +335,7 @@ test("a hook that cannot evaluate is asked again, which is on record", async () 
 test("a chain that throws at once is asked again, too", async () => {
   withFakeTimers();
   const chain = {
+    approvalsNeeded: () => 1,
     review() {
       throw new Error("no answer");
     },

@@ -7,6 +7,8 @@ import {
   CSR_KIND,
   CSR_RESOURCE,
   CSR_VERSION,
+  conditionOf,
+  QUORUM_PENDING,
   type UpdateTarget,
 } from "../../domain/certificate-signing-request.ts";
 import type { CsrDraft, DraftCondition, DraftMeta, DraftSpec, DraftStatus } from "../../domain/draft.ts";
@@ -73,12 +75,26 @@ export function csrApi({
     writes: {
       create: (requester, draft, options) => issuance.create(requester, draft, options),
       async update(requester, name, target, change, options) {
-        return { object: await issuance.update(requester, name, target, change, options), isNew: false };
+        let wanted: CsrDraft | undefined;
+        const remembered = (current: CertificateSigningRequest | undefined) => {
+          wanted = change(current);
+          return wanted;
+        };
+        const object = await issuance.update(requester, name, target, remembered, options);
+        return { object, isNew: false, warnings: quorumWarnings(wanted, object) };
       },
       remove: (requester, name, preconditions, options) => issuance.remove(requester, name, preconditions, options),
     },
     targets: TARGETS,
   };
+}
+
+/** Whoever approves a request that needs more approvals learns that theirs was counted. */
+function quorumWarnings(wanted: CsrDraft | undefined, stored: CertificateSigningRequest): readonly string[] {
+  const isApproval = wanted?.status.conditions.some(({ type }) => type === "Approved") ?? false;
+  if (!isApproval || conditionOf(stored, "Approved") !== undefined) return [];
+  const progress = conditionOf(stored, QUORUM_PENDING)?.message;
+  return progress === undefined ? [] : [`not approved yet: ${progress}`];
 }
 
 function conditionText({ conditions = [], certificate }: CertificateSigningRequest["status"]): string {

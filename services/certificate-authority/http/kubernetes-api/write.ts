@@ -47,7 +47,9 @@ export async function replaceObject<T extends ApiObject, Draft extends MetaDraft
   applyFieldValidation(fieldValidation, strictErrors, call.response);
   addWarnings(call.response, warnings);
   const { name } = call.info;
-  const { object, isNew } = await api.writes.update(call.user, name, target, () => draft, { dryRun });
+  const written = await api.writes.update(call.user, name, target, () => draft, { dryRun });
+  const { object, isNew } = written;
+  addWarnings(call.response, written.warnings ?? []);
   sendObject(call.response, isNew ? 201 : 200, object, rendering, api);
 }
 
@@ -76,9 +78,9 @@ export async function patchObject<T extends ApiObject, Draft extends MetaDraft, 
     return draft;
   };
   try {
-    const { object } = await api.writes.update(call.user, name, target, change, { dryRun });
-    addWarnings(call.response, warnings);
-    sendObject(call.response, 200, object, rendering, api);
+    const written = await api.writes.update(call.user, name, target, change, { dryRun });
+    addWarnings(call.response, [...warnings, ...(written.warnings ?? [])]);
+    sendObject(call.response, 200, written.object, rendering, api);
   } catch (error) {
     addWarnings(call.response, warnings);
     throw error;

@@ -1,0 +1,127 @@
+import { toKubernetesTime } from "../../shared/kubernetes/object-meta.ts";
+import type { UserInfo } from "../../shared/user-info.ts";
+import { MANUAL_HOOK } from "../approval/hooks/manual.ts";
+import {
+  type CertificateSigningRequest,
+  type CsrCondition,
+  conditionOf,
+  QUORUM_PENDING,
+} from "../domain/certificate-signing-request.ts";
+import type { DecisionRecord, Outcome, TraceEntry } from "../domain/decision.ts";
+import { requestForbidden } from "../domain/request-errors.ts";
+import type { IssuanceDependencies } from "./contract.ts";
+import { recordOf } from "./decision-records.ts";
+
+/** The reason of what is recorded when an approval is not the last that is needed. */
+const APPROVAL_COUNTED = "ApprovalCounted";
+
+/** What a write to `/approval` comes to. */
+export interface PersonalDecision {
+  /** The object to store. */
+  readonly next: CertificateSigningRequest;
+  /** Undefined when the write decides nothing. */
+  readonly decision: DecisionRecord | undefined;
+}
+
+/**
+ * What somebody decides by writing Approved or Denied. A denial settles a request. An approval does when enough different
+ * people gave theirs; until then it is recorded, and the object says in the condition QuorumPending instead of Approved
+ * who they were. Giving it twice changes nothing.
+ *
+ * @throws {StatusError} Forbidden when several people have to approve and this one is who asked for the certificate.
+ */
+export async function decideAsPerson(
+  deps: Pick<IssuanceDependencies, "chain" | "decisions">,
+  person: UserInfo,
+  stored: CertificateSigningRequest,
+  next: CertificateSigningRequest,
+  decidedAt: Date,
+): Promise<PersonalDecision> {
+  const isNew = (type: string) => conditionOf(stored, type) === undefined && conditionOf(next, type) !== undefined;
+  if (isNew("Denied")) return settled("denied", person, next, decidedAt);
+  if (!isNew("Approved")) return { next, decision: undefined };
+  const quorum = deps.chain.approvalsNeeded(stored);
+  if (quorum === 1) return settled("approved", person, next, decidedAt);
+  const { name } = stored.metadata;
+  if (person.username === stored.spec.username) {
+    throw requestForbidden(
+      name,
+      `${quorum} people have to approve it, and who asked for the certificate is none of them`,
+    );
+  }
+  const before = approversOf(stored, await deps.decisions.ofRequest(name));
+  const approvers = [...new Set([...before, person.username])];
+  if (approvers.length >= quorum) {
+    return settled("approved", person, without(next, QUORUM_PENDING), decidedAt, { quorum, approvers });
+  }
+  if (before.includes(person.username)) return { next: without(next, "Approved"), decision: undefined };
+  return counted(person, next, decidedAt, { quorum, approvers });
+}
+
+interface Quorum extends Record<string, unknown> {
+  readonly quorum: number;
+  readonly approvers: readonly string[];
+}
+
+function settled(
+  outcome: "approved" | "denied",
+  person: UserInfo,
+  next: CertificateSigningRequest,
+  decidedAt: Date,
+  quorum?: Quorum,
+): PersonalDecision {
+  const type = outcome === "approved" ? "Approved" : "Denied";
+  const { reason = type, message = "" } = conditionOf(next, type) ?? {};
+  const entry = entryOf(person, outcome, { reason, message }, quorum);
+  return { next, decision: recordOfPerson(person, next, decidedAt, outcome, entry) };
+}
+
+function counted(person: UserInfo, next: CertificateSigningRequest, decidedAt: Date, quorum: Quorum): PersonalDecision {
+  const missing = quorum.quorum - quorum.approvers.length;
+  const message = `${quorum.approvers.length} of ${quorum.quorum} people have approved it (${quorum.approvers.join(", ")}); ${missing} more to go`;
+  const entry = entryOf(person, "noOpinion", { reason: APPROVAL_COUNTED, message }, quorum);
+  const time = toKubernetesTime(decidedAt);
+  const condition: CsrCondition = {
+    ...{ type: QUORUM_PENDING, status: "True", reason: APPROVAL_COUNTED, message },
+    ...{ lastUpdateTime: time, lastTransitionTime: time },
+  };
+  const rest = without(without(next, "Approved"), QUORUM_PENDING);
+  const waiting = { ...rest, status: { ...rest.status, conditions: [...(rest.status.conditions ?? []), condition] } };
+  return { next: waiting, decision: recordOfPerson(person, waiting, decidedAt, "pending", entry) };
+}
+
+function entryOf(
+  { username, groups }: UserInfo,
+  kind: TraceEntry["kind"],
+  { reason, message }: Pick<TraceEntry, "reason" | "message">,
+  quorum: Quorum | undefined,
+): TraceEntry {
+  const evidence = { username, groups, ...quorum };
+  return { hook: MANUAL_HOOK, required: false, kind, reason, message, evidence, durationMicroseconds: 0 };
+}
+
+function recordOfPerson(
+  { username }: UserInfo,
+  csr: CertificateSigningRequest,
+  decidedAt: Date,
+  outcome: Outcome,
+  entry: TraceEntry,
+): DecisionRecord {
+  const hook = outcome === "pending" ? undefined : MANUAL_HOOK;
+  const { reason, message } = entry;
+  return recordOf({ outcome, hook, reason, message, trace: [entry] }, csr, username, decidedAt);
+}
+
+/** Who has approved a request so far, by what is on record: what the object says anybody may have written. */
+function approversOf({ metadata }: CertificateSigningRequest, records: readonly DecisionRecord[]): readonly string[] {
+  return records
+    .filter(({ requestUid, reason }) => requestUid === metadata.uid && reason === APPROVAL_COUNTED)
+    .filter(({ trace }) => trace[0]?.hook === MANUAL_HOOK)
+    .map(({ decidedBy }) => decidedBy);
+}
+
+function without(csr: CertificateSigningRequest, type: string): CertificateSigningRequest {
+  const { conditions = [], ...status } = csr.status;
+  const kept = conditions.filter((condition) => condition.type !== type);
+  return { ...csr, status: { ...status, ...(kept.length > 0 && { conditions: kept }) } };
+}
