@@ -8,7 +8,9 @@ import { authorizationSchema, resolveAuthorizationPaths } from "./access/authori
 import { approvalSchema } from "./approval/settings.ts";
 import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
+import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
 import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
+import { mlDsaProblems } from "./ml-dsa-settings.ts";
 import { signersSchema } from "./signer-settings.ts";
 
 const DAY_SECONDS = 86_400;
@@ -91,6 +93,8 @@ const plainSchema = z.strictObject({
     .strictObject({
       minimumRsaBits: z.int().min(1024).max(16_384).default(SAFE_RSA_BITS),
       curves: z.array(z.enum(KNOWN_CURVES)).default([...SAFE_CURVES]),
+      /** Post-quantum keys (RFC 9881), of subjects and of issuers: the parameter sets that are taken. */
+      mlDsa: z.array(z.enum(ML_DSA_SETS)).default([]),
       allowKeyReuseAcrossNodes: z.boolean().default(false),
       /** One SHA-256 of a SubjectPublicKeyInfo a line, in hex. */
       blockedKeysFile: z.string().min(1).optional(),
@@ -140,7 +144,7 @@ const plainSchema = z.strictObject({
 });
 
 const configurationSchema = plainSchema.superRefine((configuration, context) => {
-  for (const { path, message } of issuerProblems(configuration))
+  for (const { path, message } of [...mlDsaProblems(configuration), ...issuerProblems(configuration)])
     context.addIssue({ code: "custom", path: [...path], message });
 });
 

@@ -7,6 +7,7 @@ import { sameNameConstraints } from "./custody/name-constraints-codec.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { directoryNameOf } from "./domain/directory-name.ts";
 import type { IssuerRecord } from "./domain/issuer.ts";
+import { type MlDsaSet, mlDsaSetOf } from "./domain/ml-dsa.ts";
 import type { NameConstraints, NameSubtrees } from "./domain/name-subtrees.ts";
 import type { Issuers } from "./domain/ports.ts";
 import { issuerHome } from "./issuer-home.ts";
@@ -37,6 +38,7 @@ export interface SelectionDependencies {
 interface Context extends SelectionDependencies {
   readonly all: readonly IssuerSettings[];
   readonly records: readonly IssuerRecord[];
+  readonly mlDsa: readonly MlDsaSet[];
   readonly selections: ReadonlyMap<string, Selection>;
 }
 
@@ -48,14 +50,15 @@ interface Context extends SelectionDependencies {
  * @throws {ConfigurationError} when configuration and record disagree; CustodyError when a key is not usable.
  */
 export async function selectIssuers(
-  settings: Pick<SigningSettings, "issuer" | "issuers">,
+  settings: Pick<SigningSettings, "issuer" | "issuers" | "keyPolicy">,
   deps: SelectionDependencies,
 ): Promise<ReadonlyMap<string, Selection>> {
   const selections = new Map<string, Selection>();
   const all = issuersInOrder(settings);
+  const mlDsa = settings.keyPolicy?.mlDsa ?? [];
   for (const issuer of all) {
     const records = await deps.issuers.list();
-    selections.set(issuer.name, await select(issuer, { ...deps, all, records, selections }));
+    selections.set(issuer.name, await select(issuer, { ...deps, all, records, mlDsa, selections }));
   }
   return selections;
 }
@@ -98,6 +101,7 @@ async function selectFiles(
 ): Promise<Selection> {
   try {
     const chained = await issuerHome(settings, context).import(files, context.now);
+    requireChosen(settings, chained, context);
     const { id } = chained.issuer.description;
     if (active?.origin === "generated" && active.id !== id) throw otherAuthority(settings, active.id, id);
     if (active?.id !== id) await record(settings, chained, "imported", context);
@@ -118,7 +122,19 @@ function otherAuthority({ name }: IssuerSettings, recorded: string, found: strin
 
 async function loadRecorded(settings: IssuerSettings, active: IssuerRecord, context: Context): Promise<ChainedIssuer> {
   const ancestors = readAuthorities(active.ancestorsPem, `the recorded chain of issuer ${active.name}`);
-  return { issuer: await issuerHome(settings, context).load(active, context.now), ancestors };
+  const chained = { issuer: await issuerHome(settings, context).load(active, context.now), ancestors };
+  requireChosen(settings, chained, context);
+  return chained;
+}
+
+/** Many clients cannot verify such signatures, so a file that was replaced must not bring them about. */
+function requireChosen({ name }: IssuerSettings, { issuer }: ChainedIssuer, { mlDsa }: Context): void {
+  const set = mlDsaSetOf(issuer.description.keyAlgorithm);
+  if (set === undefined || mlDsa.includes(set)) return;
+  throw new CustodyError(
+    "UnsupportedKey",
+    `the issuer ${name} has an ${set} key, which has to be chosen: put ${set} into keyPolicy.mlDsa, or give it another key`,
+  );
 }
 
 /** An issuer as the one that signs under its name. */

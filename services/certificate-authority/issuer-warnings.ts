@@ -1,4 +1,5 @@
 import { DEFAULT_ISSUER } from "./domain/issuer.ts";
+import { mlDsaSetOf } from "./domain/ml-dsa.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import {
   issuerNameOf,
@@ -12,7 +13,12 @@ import { usagesOf } from "./signer-settings.ts";
 
 /** What is configured and is less safe, or will surprise somebody, for the log. */
 export function issuerWarnings(settings: Pick<SigningSettings, "issuer" | "issuers" | "signers">): readonly string[] {
-  return [...constraintWarnings(settings), ...clientWarnings(settings.signers), ...spiffeWarnings(settings)];
+  return [
+    ...constraintWarnings(settings),
+    ...mlDsaWarnings(settings),
+    ...clientWarnings(settings.signers),
+    ...spiffeWarnings(settings),
+  ];
 }
 
 function constraintWarnings({ issuer, issuers }: Pick<SigningSettings, "issuer" | "issuers">): readonly string[] {
@@ -22,6 +28,23 @@ function constraintWarnings({ issuer, issuers }: Pick<SigningSettings, "issuer" 
     return [
       `the issuer ${name} has name constraints on directory names: programs in Go, Kubernetes among them, refuse every ` +
         "certificate below it",
+    ];
+  });
+}
+
+/** A kubelet, kube-apiserver or kubectl that cannot verify the signature refuses the certificate. */
+function mlDsaWarnings(settings: Pick<SigningSettings, "issuer" | "issuers" | "signers">): readonly string[] {
+  const all = issuersInOrder(settings);
+  return all.flatMap((issuer) => {
+    const signed = [...OUR_SIGNERS, ...OWN_SIGNERS].filter(
+      (name) => issuerNameOf(name, settings.signers) === issuer.name,
+    );
+    const line = lineOf(issuer, all).filter(({ keyAlgorithm }) => mlDsaSetOf(keyAlgorithm) !== undefined);
+    if (signed.length === 0 || line.length === 0) return [];
+    const names = line.map(({ name, keyAlgorithm }) => `${name} (${keyAlgorithm})`).join(" and ");
+    return [
+      `${signed.join(", ")}: certificates are signed by ${names}, which Kubernetes up to 1.36 cannot verify; give these ` +
+        "signers an issuer of another keyAlgorithm unless all of their clients can",
     ];
   });
 }

@@ -124,7 +124,8 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   const settings = configuration;
   const issuers = await LiveIssuers.open({ settings, custody, tokens, issuers: ledger.issuers, clock, logger });
   const workers = configuration.signing.workers ?? Math.max(1, availableParallelism() - 1);
-  const unguarded = createSigner({ issuers: issuers.directory.signing, workers, clock, logger });
+  const acceptsMlDsa = configuration.keyPolicy.mlDsa.length > 0;
+  const unguarded = createSigner({ issuers: issuers.directory.signing, workers, acceptsMlDsa, clock, logger });
   const signer = audit?.guard ? { ...unguarded, signer: guardedSigner(unguarded.signer, audit.guard) } : unguarded;
   const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
   const { clusterRoles, clusterRoleBindings } = ledger;

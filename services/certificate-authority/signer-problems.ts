@@ -86,8 +86,10 @@ function spiffeProblems({ spiffe, subjectAltNames, usages }: ProfileSettings): r
 
 function keyProblems({ keys }: ProfileSettings, { keyPolicy }: ProfileContext): readonly Problem[] {
   if (keyPolicy === undefined) return [];
-  const { minimumRsaBits, curves } = keys;
+  const { algorithms, minimumRsaBits, curves, mlDsa } = keys;
   const looser = curves?.filter((curve) => !keyPolicy.curves.includes(curve)) ?? [];
+  const unchosen = mlDsa?.filter((set) => !keyPolicy.mlDsa.includes(set)) ?? [];
+  const isForNobody = keyPolicy.mlDsa.length === 0 && algorithms.every((algorithm) => algorithm === "ML-DSA");
   return [
     ...(minimumRsaBits !== undefined && minimumRsaBits < keyPolicy.minimumRsaBits
       ? [
@@ -98,6 +100,8 @@ function keyProblems({ keys }: ProfileSettings, { keyPolicy }: ProfileContext): 
         ]
       : []),
     ...looser.map((curve) => ({ path: ["keys", "curves"], message: `${curve} is not among keyPolicy.curves` })),
+    ...unchosen.map((set) => ({ path: ["keys", "mlDsa"], message: `${set} is not among keyPolicy.mlDsa` })),
+    ...(isForNobody ? [{ path: ["keys", "algorithms"], message: "only ML-DSA, but keyPolicy.mlDsa is empty" }] : []),
   ];
 }
 

@@ -3,6 +3,7 @@ import type { ConfiguredSigner, ConfiguredSigners } from "./domain/configured-si
 import type { Subject } from "./domain/csr-facts.ts";
 import { KNOWN_CURVES } from "./domain/key-policy.ts";
 import { KNOWN_USAGES } from "./domain/key-usages.ts";
+import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
 import { KEY_KINDS, NAME_RULES, SUBJECT_ATTRIBUTES } from "./domain/signer-rules.ts";
 import { isTrustDomain, SVID_USAGES } from "./domain/spiffe.ts";
 import type { TrustDomain, TrustDomains } from "./domain/spiffe-bundle.ts";
@@ -113,6 +114,7 @@ const profileSchema = z.strictObject({
         .default([...KEY_KINDS]),
       minimumRsaBits: z.int().min(1024).max(16_384).optional(),
       curves: z.array(z.enum(KNOWN_CURVES)).min(1).optional(),
+      mlDsa: z.array(z.enum(ML_DSA_SETS)).min(1).optional(),
     })
     .prefault({}),
   lifetime: z

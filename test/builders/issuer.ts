@@ -12,6 +12,12 @@ export interface IssuerArguments {
   readonly notAfter?: Date;
   /** Leaves the SubjectKeyIdentifier out, as some imported CAs do. */
   readonly withoutKeyIdentifier?: boolean;
+  /** Any number of CAs may be below it, instead of none. */
+  readonly withoutPathLength?: boolean;
+  /** Signs the certificate, which signs itself otherwise. */
+  readonly parent?: BuiltIssuer;
+  /** SubjectPublicKeyInfo of somebody else's key, which the certificate is about. */
+  readonly spkiDer?: Uint8Array;
 }
 
 export interface BuiltIssuer {
@@ -28,7 +34,8 @@ export function buildIssuer(
   args: IssuerArguments = {},
 ): BuiltIssuer {
   const { privateKey } = generateKey(algorithm);
-  const spki = createPublicKey(privateKey).export({ type: "spki", format: "der" });
+  const spki = args.spkiDer ?? createPublicKey(privateKey).export({ type: "spki", format: "der" });
+  const signingKey = args.parent?.privateKey ?? privateKey;
   const name = sequence(setOf(attributeDer("2.5.4.3", args.commonName ?? "Gatehouse test CA")));
   const now = Date.now();
   const validity = sequence(
@@ -40,25 +47,28 @@ export function buildIssuer(
     extensionDer("2.5.29.15", element(TAG.bitString, Buffer.from([1, 0x06])), true),
     extensionDer(
       "2.5.29.19",
-      sequence(element(TAG.boolean, Buffer.from([0xff])), element(TAG.integer, Buffer.from([0]))),
+      sequence(
+        element(TAG.boolean, Buffer.from([0xff])),
+        ...(args.withoutPathLength ? [] : [element(TAG.integer, Buffer.from([0]))]),
+      ),
       true,
     ),
     ...(args.withoutKeyIdentifier ? [] : [extensionDer("2.5.29.14", element(TAG.octetString, identifier))]),
   ];
-  const { algorithmDer } = defaultSignature(privateKey);
+  const { algorithmDer } = defaultSignature(signingKey);
   const version = element(0xa0, element(TAG.integer, Buffer.from([2])));
   const serial = element(TAG.integer, Buffer.concat([Buffer.from([1]), randomBytes(8)]));
   const tbs = sequence(
     version,
     serial,
     algorithmDer,
-    name,
+    args.parent?.nameDer ?? name,
     validity,
     name,
     spki,
     element(0xa3, sequence(...extensions)),
   );
-  const certificateDer = sequence(tbs, algorithmDer, bitString(signWithDefault(privateKey, tbs)));
+  const certificateDer = sequence(tbs, algorithmDer, bitString(signWithDefault(signingKey, tbs)));
   return { certificateDer, certificatePem: pemBlock("CERTIFICATE", certificateDer), privateKey, nameDer: name };
 }
 

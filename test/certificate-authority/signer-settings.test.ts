@@ -29,7 +29,7 @@ test("of a profile everything but the usages has a default", () => {
     subjectTemplate: undefined,
     subjectAltNames: { dnsNames: [], ipRanges: [], required: [], wildcardDnsNames: false },
     usages: { allowed: ["server auth"], required: [] },
-    keys: { algorithms: ["RSA", "ECDSA", "Ed25519"] },
+    keys: { algorithms: ["RSA", "ECDSA", "Ed25519", "ML-DSA"] },
     lifetime: { defaultSeconds: 31_536_000, maximumSeconds: 31_536_000 },
   });
 });

@@ -7,6 +7,7 @@ import type { Authority } from "../domain/issuer.ts";
 import { subjectViolation } from "../domain/name-constraints.ts";
 import type { DirectoryName, ImposedConstraints, NameConstraints } from "../domain/name-subtrees.ts";
 import { CustodyError } from "./custody-error.ts";
+import { ML_DSA_NEEDS, mentionsMlDsa } from "./ml-dsa-runtime.ts";
 import { decodeNameConstraints, fromName, sameNameConstraints } from "./name-constraints-codec.ts";
 import { encodePem, readPemBlocks } from "./pem.ts";
 
@@ -30,6 +31,7 @@ export function readAuthority(der: Uint8Array, origin: string): ReadAuthority {
   const certificate = parseCertificate(der, origin);
   checkIsAuthority(certificate, origin);
   const native = new NativeCertificate(der);
+  requireReadableKey(native, origin);
   const { pathLength } = certificate.getExtension(BasicConstraintsExtension) ?? {};
   return {
     native,
@@ -52,6 +54,18 @@ export function parseCertificate(der: Uint8Array, origin: string): X509Certifica
     return new X509Certificate(new Uint8Array(der));
   } catch (cause) {
     throw invalid(`the certificate in ${origin} is damaged: it is not one complete X.509 certificate in DER`, cause);
+  }
+}
+
+/** A key that this runtime does not know throws when it is looked at, so it is looked at here. */
+function requireReadableKey(certificate: NativeCertificate, origin: string): void {
+  try {
+    void certificate.publicKey;
+  } catch (cause) {
+    const way = mentionsMlDsa(certificate.raw) ? `; ${ML_DSA_NEEDS}` : "";
+    throw new CustodyError("UnsupportedKey", `the key of ${origin} is of a kind that cannot be used here${way}`, {
+      cause,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { ML_DSA_ALGORITHMS } from "../domain/issuer.ts";
 import { CustodyError } from "./custody-error.ts";
 
 const MIN_RSA_BITS = 2048;
@@ -13,7 +14,7 @@ const CURVES: ReadonlyMap<string | undefined, { readonly name: string; readonly 
 ]);
 
 /**
- * Names a CA key, such as `ecdsa-p256`, `rsa-3072` or `ed25519`.
+ * Names a CA key, such as `ecdsa-p256`, `rsa-3072`, `ed25519` or `ml-dsa-65`.
  *
  * @throws {CustodyError} KeyTooWeak for RSA under 2048 bits; UnsupportedKey for kinds and curves no certificate of ours
  *   may be signed with.
@@ -21,6 +22,8 @@ const CURVES: ReadonlyMap<string | undefined, { readonly name: string; readonly 
 export function describeKey(key: KeyObject, origin: string): string {
   const { asymmetricKeyType: kind, asymmetricKeyDetails: details } = key;
   if (kind === "ed25519") return kind;
+  const mlDsa = ML_DSA_ALGORITHMS.find((algorithm) => algorithm === (kind as string | undefined));
+  if (mlDsa !== undefined) return mlDsa;
   if (kind === "rsa") return describeRsa(details?.modulusLength ?? 0, origin);
   if (kind === "ec") return describeCurve(key, details?.namedCurve, origin);
   throw unsupported(origin, `${kind}`);
@@ -42,7 +45,7 @@ export function publicHalf(key: KeyObject): KeyObject {
 function unsupported(origin: string, found: string): CustodyError {
   return new CustodyError(
     "UnsupportedKey",
-    `the key of ${origin} must be RSA, ECDSA on P-256, P-384 or P-521, or Ed25519; it is ${found}`,
+    `the key of ${origin} must be RSA, ECDSA on P-256, P-384 or P-521, Ed25519 or ML-DSA; it is ${found}`,
   );
 }
 

@@ -15,14 +15,7 @@ import type { KeyAlgorithm } from "../domain/issuer.ts";
 import { isEmptySubtrees, type NameConstraints } from "../domain/name-subtrees.ts";
 import type { RemoteKey } from "../domain/remote-key.ts";
 import { CustodyError } from "./custody-error.ts";
-import {
-  exportPrivateKey,
-  generateWebCryptoKeys,
-  importWebCryptoKeys,
-  remoteWebCryptoKeys,
-  type WebCryptoKeys,
-  webCrypto,
-} from "./key-pair.ts";
+import { generateWebCryptoKeys, importWebCryptoKeys, remoteWebCryptoKeys, type WebCryptoKeys } from "./key-pair.ts";
 import { encodeNameConstraints } from "./name-constraints-codec.ts";
 
 const BACKDATE_SECONDS = 300;
@@ -74,7 +67,7 @@ export interface SigningParent {
 export async function makeIssuer(wish: IssuerWish): Promise<MadeIssuer> {
   checkWish(wish);
   const made = await generateWebCryptoKeys(wish.algorithm);
-  return { certificateDer: await certify(wish, made), pkcs8Der: await exportPrivateKey(made.keys.privateKey) };
+  return { certificateDer: await certify(wish, made), pkcs8Der: made.pkcs8Der };
 }
 
 /**
@@ -93,25 +86,27 @@ function checkWish(wish: Omit<IssuerWish, "algorithm">): void {
   subjectOf(wish);
 }
 
-async function certify(
-  wish: Omit<IssuerWish, "algorithm">,
-  { keys, signingAlgorithm, crypto }: WebCryptoKeys,
-): Promise<Buffer> {
+async function certify(wish: Omit<IssuerWish, "algorithm">, own: WebCryptoKeys): Promise<Buffer> {
   const { notBefore, notAfter } = chooseValidity(wish);
   const subject = subjectOf(wish);
   const extensions = [
     ...authorityExtensions(wish),
-    await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webCrypto),
+    await SubjectKeyIdentifierExtension.create(own.spkiDer, false, own.crypto),
   ];
-  const common = { serialNumber: randomSerial(), notBefore, notAfter };
+  // As octets: the parent's key may be of a kind that another WebCrypto signs with.
+  const content = { serialNumber: randomSerial(), notBefore, notAfter, subject, publicKey: own.spkiDer };
   const certificate =
     wish.parent === undefined
-      ? await X509CertificateGenerator.createSelfSigned(
-          { ...common, name: subject, keys, signingAlgorithm, extensions },
-          crypto,
+      ? await X509CertificateGenerator.create(
+          { ...content, extensions, issuer: subject, ...signingWith(own) },
+          own.crypto,
         )
-      : await signedBy(wish.parent, { ...common, subject, publicKey: keys.publicKey }, extensions);
+      : await signedBy(wish.parent, content, extensions);
   return Buffer.from(certificate.rawData);
+}
+
+function signingWith({ keys, signingAlgorithm }: WebCryptoKeys) {
+  return { signingKey: keys.privateKey, signingAlgorithm };
 }
 
 async function signedBy(
@@ -119,23 +114,17 @@ async function signedBy(
   content: Readonly<Record<"notBefore" | "notAfter", Date>> & {
     readonly serialNumber: string;
     readonly subject: ReturnType<typeof subjectOf>;
-    readonly publicKey: CryptoKey;
+    readonly publicKey: Uint8Array<ArrayBuffer>;
   },
   extensions: readonly Extension[],
 ): Promise<X509Certificate> {
   const parent = new X509Certificate(new Uint8Array(certificateDer));
-  const { keys, signingAlgorithm, crypto } = await importWebCryptoKeys(privateKey, keyAlgorithm);
+  const signing = await importWebCryptoKeys(privateKey, keyAlgorithm);
   const identifier = parent.getExtension(SubjectKeyIdentifierExtension)?.keyId;
   const ofParent = identifier === undefined ? [] : [new AuthorityKeyIdentifierExtension(identifier)];
   return X509CertificateGenerator.create(
-    {
-      ...content,
-      issuer: parent.subjectName,
-      signingKey: keys.privateKey,
-      signingAlgorithm,
-      extensions: [...extensions, ...ofParent],
-    },
-    crypto,
+    { ...content, issuer: parent.subjectName, ...signingWith(signing), extensions: [...extensions, ...ofParent] },
+    signing.crypto,
   );
 }
 

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { CustodyError } from "./custody-error.ts";
+import { knowsMlDsa, ML_DSA_NEEDS, mentionsMlDsa } from "./ml-dsa-runtime.ts";
 import { readPemBlocks } from "./pem.ts";
 
 /** PKCS#8 (RFC 5208), PKCS#1 (RFC 8017, A.1.2) and SEC1 (RFC 5915). */
@@ -35,8 +36,16 @@ export function readPrivateKeyPem(content: string, path: string): KeyObject {
   try {
     return createPrivateKey({ key: block.text, format: "pem" });
   } catch (cause) {
+    if (mentionsMlDsa(derOf(block.text)) && !knowsMlDsa())
+      throw new CustodyError("UnsupportedKey", `the private key in ${path} is one of ML-DSA; ${ML_DSA_NEEDS}`, {
+        cause,
+      });
     throw invalid(`the private key in ${path} cannot be read: its content is damaged or its kind unknown`, cause);
   }
+}
+
+function derOf(blockText: string): Buffer {
+  return Buffer.from(blockText.split(/\r?\n/).slice(1, -1).join(""), "base64");
 }
 
 function invalid(message: string, cause?: unknown): CustodyError {

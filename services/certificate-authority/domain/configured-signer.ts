@@ -79,12 +79,17 @@ function usageViolations(rules: ConfiguredSigner["usages"], usages: readonly str
   ];
 }
 
-function keyViolations({ algorithms, minimumRsaBits, curves }: SignerKeyRules, key: PublicKeyKind): readonly string[] {
+function keyViolations(
+  { algorithms, minimumRsaBits, curves, mlDsa }: SignerKeyRules,
+  key: PublicKeyKind,
+): readonly string[] {
   if (!algorithms.includes(key.algorithm))
     return [`key algorithm ${key.algorithm} is not allowed; allowed are: ${algorithms.join(", ")}`];
   if (key.algorithm === "RSA" && minimumRsaBits !== undefined && key.bits < minimumRsaBits)
     return [`an RSA key of ${key.bits} bits is too small; ${minimumRsaBits} are required`];
   if (key.algorithm === "ECDSA" && curves !== undefined && !curves.includes(key.curve))
     return [`curve ${key.curve} is not allowed; allowed are: ${curves.join(", ")}`];
+  if (key.algorithm === "ML-DSA" && mlDsa !== undefined && !mlDsa.includes(key.parameterSet))
+    return [`${key.parameterSet} is not allowed; allowed are: ${mlDsa.join(", ")}`];
   return [];
 }

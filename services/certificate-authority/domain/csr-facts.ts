@@ -1,3 +1,5 @@
+import type { MlDsaSet } from "./ml-dsa.ts";
+
 /**
  * The subject attributes Go's `pkix.Name` knows; every other attribute is dropped. Values in the order the request has
  * them; of `commonName` and `serialNumber` the last one wins, empty when absent.
@@ -39,7 +41,8 @@ export type PublicKeyKind =
       readonly modulusSha1: string;
     }
   | { readonly algorithm: "ECDSA"; readonly curve: Curve }
-  | { readonly algorithm: "Ed25519" };
+  | { readonly algorithm: "Ed25519" }
+  | { readonly algorithm: "ML-DSA"; readonly parameterSet: MlDsaSet };
 
 /** What a CSR says, once its encoding was found complete and its self-signature valid. Beyond this, no ASN.1. */
 export interface CsrFacts {

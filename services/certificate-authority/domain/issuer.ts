@@ -3,7 +3,20 @@ import type { ImposedConstraints, NameConstraints } from "./name-subtrees.ts";
 /** The name of the issuer that signs what no other is named for. */
 export const DEFAULT_ISSUER = "default";
 
-export const KEY_ALGORITHMS = ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519"] as const;
+/** What every runtime and token makes. */
+export const CLASSICAL_ALGORITHMS = [
+  "ecdsa-p256",
+  "ecdsa-p384",
+  "rsa-2048",
+  "rsa-3072",
+  "rsa-4096",
+  "ed25519",
+] as const;
+export type ClassicalAlgorithm = (typeof CLASSICAL_ALGORITHMS)[number];
+/** Post-quantum; only where the runtime has them and `keyPolicy.mlDsa` names them. */
+export const ML_DSA_ALGORITHMS = ["ml-dsa-44", "ml-dsa-65", "ml-dsa-87"] as const;
+export type MlDsaAlgorithm = (typeof ML_DSA_ALGORITHMS)[number];
+export const KEY_ALGORITHMS = [...CLASSICAL_ALGORITHMS, ...ML_DSA_ALGORITHMS] as const;
 export type KeyAlgorithm = (typeof KEY_ALGORITHMS)[number];
 
 /** A CA certificate without its key: what may be shown, stored and compared. */

@@ -1,4 +1,5 @@
 import type { Curve, PublicKeyKind, RsaDefect } from "./csr-facts.ts";
+import type { MlDsaSet } from "./ml-dsa.ts";
 
 /** The smallest exponent we certify keys with: smaller ones turn mistakes in padding into forgeries. */
 const MINIMUM_RSA_EXPONENT = 65_537;
@@ -16,6 +17,8 @@ export const KNOWN_CURVES = ["P-224", ...SAFE_CURVES] as const satisfies readonl
 export interface KeyStrengthRules {
   readonly minimumRsaBits: number;
   readonly curves: readonly Curve[];
+  /** The parameter sets that are certified; none unless the configuration chooses them. */
+  readonly mlDsa: readonly MlDsaSet[];
 }
 
 /** The ways in which the configuration can be less safe than its defaults. */
@@ -48,6 +51,11 @@ export function strengthViolation(key: PublicKeyKind, rules: KeyStrengthRules): 
     }
     case "Ed25519":
       return undefined;
+    case "ML-DSA": {
+      const { algorithm, parameterSet } = key;
+      if (rules.mlDsa.includes(parameterSet)) return undefined;
+      return weak(`${parameterSet} keys are not certified`, { algorithm, parameterSet, allowed: rules.mlDsa });
+    }
     default:
       return key satisfies never;
   }
@@ -76,9 +84,9 @@ function weak(message: string, evidence: KeyViolation["evidence"]): KeyViolation
   return { reason: "WeakKey", message, evidence };
 }
 
-/** What the settings let through that the defaults refuse, one sentence each. */
+/** What the settings let through that the defaults refuse, one sentence each: what is less safe, and what is new. */
 export function keyPolicyRelaxations(settings: KeyPolicySettings): readonly string[] {
-  const { minimumRsaBits, curves, allowKeyReuseAcrossNodes } = settings;
+  const { minimumRsaBits, curves, mlDsa, allowKeyReuseAcrossNodes } = settings;
   const unsafeCurves = curves.filter((curve) => !SAFE_CURVES.some((safe) => safe === curve));
   return [
     ...(minimumRsaBits < SAFE_RSA_BITS
@@ -87,6 +95,12 @@ export function keyPolicyRelaxations(settings: KeyPolicySettings): readonly stri
     ...unsafeCurves.map(
       (curve) => `keyPolicy.curves has ${curve}: keys of less than 128 bits of security are certified`,
     ),
+    ...(mlDsa.length > 0
+      ? [
+          `keyPolicy.mlDsa has ${mlDsa.join(", ")}: post-quantum keys are certified and issuers may have them, which many ` +
+            "clients, Kubernetes up to 1.36 among them, cannot verify",
+        ]
+      : []),
     ...(allowKeyReuseAcrossNodes
       ? ["keyPolicy.allowKeyReuseAcrossNodes is set: a key that one node has lost may be certified for another"]
       : []),

@@ -1,4 +1,4 @@
-/** The digest a signature is made over; null for Ed25519, which hashes by itself. */
+/** The digest a signature is made over; null for Ed25519 and ML-DSA, which hash by themselves. */
 export type SignatureDigest = "sha256" | "sha384" | "sha512" | null;
 
 /** A private key that is used where it is, such as in a token. Its signatures are verified by whoever asked for them. */

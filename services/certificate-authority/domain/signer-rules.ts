@@ -1,4 +1,5 @@
 import type { Curve, PublicKeyKind, Subject } from "./csr-facts.ts";
+import type { MlDsaSet } from "./ml-dsa.ts";
 
 /** The attributes of a subject, in the order in which they are judged. */
 export const SUBJECT_ATTRIBUTES = [
@@ -28,11 +29,12 @@ export interface AlternativeNameRules extends Readonly<Record<(typeof NAME_RULES
   readonly wildcardDnsNames: boolean;
 }
 
-export const KEY_KINDS = ["RSA", "ECDSA", "Ed25519"] as const satisfies readonly PublicKeyKind["algorithm"][];
+export const KEY_KINDS = ["RSA", "ECDSA", "Ed25519", "ML-DSA"] as const satisfies readonly PublicKeyKind["algorithm"][];
 
 /** Which keys are certified, of those that the key policy lets through. */
 export interface SignerKeyRules {
   readonly algorithms: readonly PublicKeyKind["algorithm"][];
   readonly minimumRsaBits?: number | undefined;
   readonly curves?: readonly Curve[] | undefined;
+  readonly mlDsa?: readonly MlDsaSet[] | undefined;
 }

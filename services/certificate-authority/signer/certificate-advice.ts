@@ -15,14 +15,16 @@ const BIT = {
   decipherOnly: 256,
 } as const;
 
+const SIGNATURES_ONLY = 0x1ff & ~(BIT.digitalSignature | BIT.nonRepudiation | BIT.keyCertSign | BIT.crlSign);
+
 /** Usages that make no sense for a kind of key, by `KeyObject.asymmetricKeyType`. */
 const SENSELESS_USAGES: Readonly<Record<string, { readonly bits: number; readonly source: string }>> = {
   rsa: { bits: BIT.keyAgreement | BIT.encipherOnly | BIT.decipherOnly, source: "RFC 3279 section 2.3.1" },
   ec: { bits: BIT.keyEncipherment | BIT.dataEncipherment, source: "RFC 5480 section 3" },
-  ed25519: {
-    bits: 0x1ff & ~(BIT.digitalSignature | BIT.nonRepudiation | BIT.keyCertSign | BIT.crlSign),
-    source: "RFC 8410 section 5",
-  },
+  ed25519: { bits: SIGNATURES_ONLY, source: "RFC 8410 section 5" },
+  "ml-dsa-44": { bits: SIGNATURES_ONLY, source: "RFC 9881 section 5" },
+  "ml-dsa-65": { bits: SIGNATURES_ONLY, source: "RFC 9881 section 5" },
+  "ml-dsa-87": { bits: SIGNATURES_ONLY, source: "RFC 9881 section 5" },
 };
 
 /** Upper bounds of RFC 5280 appendix A.1, in characters. */

@@ -3,7 +3,7 @@ import type { CsrDecoding, CsrFacts } from "../domain/csr-facts.ts";
 import { type ReadCsr, readCsr, verifyCsr } from "./csr-reader.ts";
 import { DerError } from "./der-reader.ts";
 import { decodePem } from "./pem.ts";
-import { importPublicKey } from "./public-key.ts";
+import { importPublicKey, type KeyAcceptance } from "./public-key.ts";
 import { start, step } from "./steps.ts";
 
 const LABEL = "CERTIFICATE REQUEST";
@@ -20,14 +20,16 @@ export interface DecodedCsr {
  *
  * @param requests - base64 of PEM, as JSON carries it.
  * @param onDecoded - is given each CSR that verified.
+ * @param acceptance - nothing but what is always accepted without it.
  * @returns one answer for each request, in their order.
  * Source: kubernetes pkg/apis/certificates/helpers.go (ParseCSR).
  */
 export function decodeRequests(
   requests: readonly string[],
   onDecoded?: (csr: DecodedCsr) => void,
+  acceptance?: KeyAcceptance,
 ): readonly CsrDecoding[] {
-  const read = step(start(requests), readRequest);
+  const read = step(start(requests), (request) => readRequest(request, acceptance));
   const imported = step(read, (csr) => ({ csr, key: importPublicKey(csr.facts.spkiDer) }));
   const verified = step(imported, ({ csr, key }) => {
     verifyCsr(csr, key);
@@ -42,9 +44,9 @@ export function decodeRequests(
 }
 
 /** @throws {DerError} when there is no CSR in the right form. */
-function readRequest(requestBase64: string): ReadCsr {
+function readRequest(requestBase64: string, acceptance: KeyAcceptance | undefined): ReadCsr {
   const [block] = decodePem(Buffer.from(requestBase64, "base64").toString("latin1"));
   if (block === undefined) throw new DerError("holds no PEM block");
   if (block.label !== LABEL) throw new DerError(`PEM block must be labelled ${LABEL}`);
-  return readCsr(block.der);
+  return readCsr(block.der, acceptance);
 }

@@ -1,12 +1,12 @@
 import { hash, type KeyObject, verify } from "node:crypto";
-import { type CsrFacts, NO_ALTERNATIVE_NAMES, type SubjectAltNames } from "../domain/csr-facts.ts";
+import { type CsrFacts, NO_ALTERNATIVE_NAMES, type PublicKeyKind, type SubjectAltNames } from "../domain/csr-facts.ts";
 import { readAlternativeNames } from "./alternative-names-reader.ts";
 import { type DerElement, DerError, DerReader, encodingOf, TAG } from "./der-reader.ts";
 import { readInteger, readObjectIdentifier, readOctetAlignedBits } from "./der-values.ts";
 import { readExtension } from "./extension-reader.ts";
 import { readName } from "./name-reader.ts";
 import { OID } from "./object-identifiers.ts";
-import { readPublicKey } from "./public-key.ts";
+import { type KeyAcceptance, readPublicKey } from "./public-key.ts";
 import { readSignatureAlgorithm, type SignatureAlgorithm } from "./signature-algorithm.ts";
 
 /** A CSR that has the right form; whether its key signed it is not known yet. */
@@ -24,7 +24,7 @@ export interface ReadCsr {
  * @throws {DerError} when it is malformed or of an unsupported kind.
  * Source: RFC 2986 section 4; Go src/crypto/x509/x509.go (ParseCertificateRequest).
  */
-export function readCsr(der: Buffer): ReadCsr {
+export function readCsr(der: Buffer, acceptance: KeyAcceptance = { acceptsMlDsa: false }): ReadCsr {
   const outer = DerReader.over(der);
   const request = outer.enter(TAG.sequence, "certificate request");
   outer.expectEnd("certificate request");
@@ -38,16 +38,21 @@ export function readCsr(der: Buffer): ReadCsr {
   if (readInteger(fields, "version").length > 8) throw new DerError("version: integer is too long");
   const { subject } = readName(fields.enter(TAG.sequence, "subject"), "subject");
   const spki = fields.read(TAG.sequence, "public key");
-  const key = readPublicKey(spki);
+  const key = readPublicKey(spki, acceptance);
   const sans = readAttributes(fields.enter(0xa0, "attributes"));
   fields.expectEnd("request information");
 
-  if (algorithm.keyAlgorithm !== key.algorithm) throw new DerError("signature algorithm does not fit the public key");
+  if (!isAlgorithmOf(key, algorithm)) throw new DerError("signature algorithm does not fit the public key");
   // Memory of its own: in a pooled buffer it would drag its neighbours along to another thread.
   const spkiDer = Buffer.allocUnsafeSlow(spki.end - spki.start);
   encodingOf(spki).copy(spkiDer);
   const facts = { subject, sans, key, spkiDer, spkiSha256: hash("sha256", spkiDer) };
   return { facts, signed: encodingOf(info), algorithm, signature };
+}
+
+/** OpenSSL would verify by the key alone, whichever parameter set the signature claims. */
+function isAlgorithmOf(key: PublicKeyKind, { keyAlgorithm, parameterSet }: SignatureAlgorithm): boolean {
+  return keyAlgorithm === key.algorithm && (key.algorithm !== "ML-DSA" || key.parameterSet === parameterSet);
 }
 
 /**

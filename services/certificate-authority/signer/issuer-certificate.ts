@@ -21,7 +21,7 @@ export interface IssuerCertificate {
 export interface IssuerSignature {
   /** AlgorithmIdentifier. */
   readonly algorithmDer: Buffer;
-  /** Null for Ed25519, which hashes by itself. */
+  /** Null for Ed25519 and ML-DSA, which hash by themselves. */
   readonly digest: "sha256" | "sha384" | "sha512" | null;
 }
 
@@ -31,6 +31,9 @@ const SIGNATURES = {
   secp384r1: { algorithmDer: Buffer.from("300a06082a8648ce3d040303", "hex"), digest: "sha384" },
   secp521r1: { algorithmDer: Buffer.from("300a06082a8648ce3d040304", "hex"), digest: "sha512" },
   ed25519: { algorithmDer: Buffer.from("300506032b6570", "hex"), digest: null },
+  "ml-dsa-44": { algorithmDer: Buffer.from("300b0609608648016503040311", "hex"), digest: null },
+  "ml-dsa-65": { algorithmDer: Buffer.from("300b0609608648016503040312", "hex"), digest: null },
+  "ml-dsa-87": { algorithmDer: Buffer.from("300b0609608648016503040313", "hex"), digest: null },
 } as const satisfies Record<string, IssuerSignature>;
 
 const CURVE_NAMES = { prime256v1: "ecdsa-p256", secp384r1: "ecdsa-p384", secp521r1: "ecdsa-p521" } as const;
@@ -40,7 +43,7 @@ const CURVE_NAMES = { prime256v1: "ecdsa-p256", secp384r1: "ecdsa-p384", secp521
  *
  * @throws {TypeError} when it may not sign or its kind of key is not supported.
  * @throws {DerError} when it is malformed.
- * Source: Go src/crypto/x509/x509.go (signingParamsForKey).
+ * Source: Go src/crypto/x509/x509.go (signingParamsForKey); RFC 9881 section 2.
  */
 export function loadIssuerCertificate(certificateDer: Uint8Array): IssuerCertificate {
   const der = Buffer.from(certificateDer);
@@ -65,9 +68,12 @@ export function loadIssuerCertificate(certificateDer: Uint8Array): IssuerCertifi
 }
 
 function signatureOf(key: KeyObject): { readonly keyAlgorithm: string; readonly signature: IssuerSignature } {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  const { asymmetricKeyDetails: details } = key;
+  const type: string | undefined = key.asymmetricKeyType;
   if (type === "rsa") return { keyAlgorithm: `rsa-${details?.modulusLength}`, signature: SIGNATURES.rsa };
   if (type === "ed25519") return { keyAlgorithm: type, signature: SIGNATURES.ed25519 };
+  if (type === "ml-dsa-44" || type === "ml-dsa-65" || type === "ml-dsa-87")
+    return { keyAlgorithm: type, signature: SIGNATURES[type] };
   const curve = details?.namedCurve;
   if (curve === "prime256v1" || curve === "secp384r1" || curve === "secp521r1") {
     return { keyAlgorithm: CURVE_NAMES[curve], signature: SIGNATURES[curve] };

@@ -11,7 +11,7 @@ import { findDifferences } from "./certificate-rereader.ts";
 import { decodeRequests } from "./csr-decoder.ts";
 import { loadIssuerCertificate } from "./issuer-certificate.ts";
 import { encodePem } from "./pem.ts";
-import { importPublicKey } from "./public-key.ts";
+import { importPublicKey, type KeyAcceptance } from "./public-key.ts";
 import { type Attempt, start, step } from "./steps.ts";
 
 const SERIAL_OCTETS = 16;
@@ -74,7 +74,11 @@ export function createKeyMemory(): KeyMemory {
   return new LRUCache({ max: REMEMBERED_KEYS });
 }
 
-export function createIssuingCore({ certificateDer, privateKey }: LocalIssuer, keys = createKeyMemory()): IssuingCore {
+export function createIssuingCore(
+  { certificateDer, privateKey }: LocalIssuer,
+  keys = createKeyMemory(),
+  acceptance?: KeyAcceptance,
+): IssuingCore {
   const issuer = loadIssuerCertificate(certificateDer);
   const builder = createCertificateBuilder(issuer);
 
@@ -132,7 +136,8 @@ export function createIssuingCore({ certificateDer, privateKey }: LocalIssuer, k
   }
 
   return {
-    decode: (requests) => decodeRequests(requests, ({ facts, key }) => void keys.set(facts.spkiSha256, key)),
+    decode: (requests) =>
+      decodeRequests(requests, ({ facts, key }) => void keys.set(facts.spkiSha256, key), acceptance),
     sign(intents) {
       const signed = step(step(start(intents), build), signDraft);
       const released = step(vouch(step(step(signed, lint), reread)), release);

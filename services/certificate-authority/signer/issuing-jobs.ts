@@ -2,6 +2,7 @@ import type { StatusReason } from "../../shared/status-error.ts";
 import type { CertificateIntent, SignedCertificate } from "../domain/certificate.ts";
 import type { CsrDecoding } from "../domain/csr-facts.ts";
 import type { LocalIssuer, PreparedCertificate } from "./issuing-core.ts";
+import type { KeyAcceptance } from "./public-key.ts";
 
 /** What crosses into a worker. Everything here survives a structured clone. */
 export type IssuingJob =
@@ -17,6 +18,11 @@ export type IssuingJob =
 
 /** A batch of jobs, to be answered; or the issuers that sign from then on, which is not answered. */
 export type IssuingMessage = readonly IssuingJob[] | { readonly issuers: readonly LocalIssuer[] };
+
+/** What a worker starts with. */
+export interface IssuingWorkerData extends KeyAcceptance {
+  readonly issuers: readonly LocalIssuer[];
+}
 
 /** What comes back. Errors lose their class on the way, so that they travel as data. */
 export type IssuingResult =

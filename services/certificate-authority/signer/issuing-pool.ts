@@ -2,13 +2,15 @@ import { Worker } from "node:worker_threads";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
 import type { LocalIssuer } from "./issuing-core.ts";
-import type { IssuingJob, IssuingMessage, IssuingResult } from "./issuing-jobs.ts";
+import type { IssuingJob, IssuingMessage, IssuingResult, IssuingWorkerData } from "./issuing-jobs.ts";
 
 export interface IssuingPoolOptions {
   /** The worker's module: what `issuing-worker.ts` is. */
   readonly worker: URL;
   readonly workers: number;
   readonly issuers: readonly LocalIssuer[];
+  /** Whether requests with ML-DSA keys are decoded; they are refused without it. */
+  readonly acceptsMlDsa?: boolean | undefined;
   readonly logger: Logger;
 }
 
@@ -41,8 +43,9 @@ interface Lane {
  * The threads that issue. Each holds the issuers' key objects, cloned: the keys' bytes never pass through JavaScript.
  * A batch is one message there and one back.
  */
-export function createIssuingPool({ worker: file, workers, issuers, logger }: IssuingPoolOptions): IssuingPool {
-  let workerData = plainIssuers(issuers);
+export function createIssuingPool(options: IssuingPoolOptions): IssuingPool {
+  const { worker: file, workers, logger, acceptsMlDsa = false } = options;
+  let workerData: IssuingWorkerData = { issuers: plainIssuers(options.issuers), acceptsMlDsa };
   const idle: Lane[] = [];
   const waiting: Batch[] = [];
   let isClosed = false;
@@ -101,8 +104,9 @@ export function createIssuingPool({ worker: file, workers, issuers, logger }: Is
         else give(lane, { jobs, resolve, reject });
       }),
     changeIssuers(next) {
-      workerData = plainIssuers(next);
-      for (const { worker } of lanes) worker.postMessage({ issuers: workerData } satisfies IssuingMessage);
+      const issuers = plainIssuers(next);
+      workerData = { issuers, acceptsMlDsa };
+      for (const { worker } of lanes) worker.postMessage({ issuers } satisfies IssuingMessage);
     },
     async close() {
       isClosed = true;

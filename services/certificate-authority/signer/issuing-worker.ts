@@ -2,13 +2,14 @@ import { hash } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { StatusError } from "../../shared/status-error.ts";
 import { createIssuingCore, createKeyMemory, type IssuingCore, type LocalIssuer } from "./issuing-core.ts";
-import type { IssuingJob, IssuingMessage, IssuingResult } from "./issuing-jobs.ts";
+import type { IssuingJob, IssuingMessage, IssuingResult, IssuingWorkerData } from "./issuing-jobs.ts";
 
 type SignJob = Extract<IssuingJob, { kind: "sign" }>;
 type RemoteJob = Extract<IssuingJob, { kind: "prepare" | "finish" }>;
 
 const keys = createKeyMemory();
-let cores = coresOf(workerData as readonly LocalIssuer[]);
+const { acceptsMlDsa, issuers: firstIssuers } = workerData as IssuingWorkerData;
+let cores = coresOf(firstIssuers);
 
 parentPort?.on("message", (message: IssuingMessage) => {
   if ("issuers" in message) cores = coresOf(message.issuers);
@@ -20,7 +21,7 @@ function coresOf(issuers: readonly LocalIssuer[]): ReadonlyMap<string, IssuingCo
   return new Map(
     issuers.map((issuer) => {
       const id = hash("sha256", issuer.certificateDer);
-      return [id, createIssuingCore(issuer, keys)];
+      return [id, createIssuingCore(issuer, keys, { acceptsMlDsa })];
     }),
   );
 }

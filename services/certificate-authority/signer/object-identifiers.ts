@@ -23,6 +23,10 @@ export const OID = {
   rsaEncryption: "2a864886f70d010101",
   ecPublicKey: "2a8648ce3d0201",
   ed25519: "2b6570",
+  /** 2.16.840.1.101.3.4.3.17 to 19. Source: RFC 9881 section 2. */
+  mlDsa44: "608648016503040311",
+  mlDsa65: "608648016503040312",
+  mlDsa87: "608648016503040313",
   dsa: "2a8648ce380401",
   rsaPss: "2a864886f70d01010a",
   maskGeneration1: "2a864886f70d010108",

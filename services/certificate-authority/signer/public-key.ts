@@ -1,5 +1,6 @@
 import { createPublicKey, hash, type KeyObject } from "node:crypto";
 import type { Curve, PublicKeyKind } from "../domain/csr-facts.ts";
+import type { MlDsaSet } from "../domain/ml-dsa.ts";
 import { contentOf, type DerElement, DerError, DerReader, TAG } from "./der-reader.ts";
 import { readObjectIdentifier, readOctetAlignedBits, readPositiveInteger } from "./der-values.ts";
 import { OID, toDotted } from "./object-identifiers.ts";
@@ -11,6 +12,13 @@ const MIN_RSA_BITS = 1024;
 const MAX_RSA_BITS = 16_384;
 const MAX_RSA_EXPONENT = 0x7fff_ffff;
 const ED25519_OCTETS = 32;
+
+/** Source: RFC 9881 section 2 for the identifiers; FIPS 204 table 2 for the sizes. */
+const ML_DSA: ReadonlyMap<string, { readonly parameterSet: MlDsaSet; readonly octets: number }> = new Map([
+  [OID.mlDsa44, { parameterSet: "ML-DSA-44", octets: 1312 }],
+  [OID.mlDsa65, { parameterSet: "ML-DSA-65", octets: 1952 }],
+  [OID.mlDsa87, { parameterSet: "ML-DSA-87", octets: 2592 }],
+]);
 const UNCOMPRESSED_POINT = 0x04;
 
 const CURVES: ReadonlyMap<string, { readonly curve: Curve; readonly coordinateOctets: number }> = new Map([
@@ -20,14 +28,19 @@ const CURVES: ReadonlyMap<string, { readonly curve: Curve; readonly coordinateOc
   ["2b81040023", { curve: "P-521", coordinateOctets: 66 }],
 ]);
 
+/** Kinds of keys that are taken only where that was chosen. */
+export interface KeyAcceptance {
+  readonly acceptsMlDsa: boolean;
+}
+
 /**
  * Which key a SubjectPublicKeyInfo holds. Only its form is checked here: whether a point is on its curve is found when
  * the key is imported.
  *
- * @throws {DerError} for kinds, sizes and forms that Go refuses too.
- * Source: RFC 3279 section 2.3, RFC 5480, RFC 8410; Go src/crypto/x509/parser.go (parsePublicKey).
+ * @throws {DerError} for kinds, sizes and forms that Go refuses too, and for ML-DSA unless it is accepted.
+ * Source: RFC 3279 section 2.3, RFC 5480, RFC 8410, RFC 9881 section 4; Go src/crypto/x509/parser.go (parsePublicKey).
  */
-export function readPublicKey(spki: DerElement): PublicKeyKind {
+export function readPublicKey(spki: DerElement, { acceptsMlDsa }: KeyAcceptance): PublicKeyKind {
   const what = "public key";
   const reader = DerReader.over(spki.bytes.subarray(spki.start, spki.end)).enter(TAG.sequence, what);
   const algorithm = reader.enter(TAG.sequence, what);
@@ -50,8 +63,14 @@ export function readPublicKey(spki: DerElement): PublicKeyKind {
       if (readKeyBits(reader).length !== ED25519_OCTETS) throw new DerError(`${what}: Ed25519 key of wrong length`);
       return { algorithm: "Ed25519" };
     }
-    default:
-      throw new DerError(`${what}: unsupported algorithm ${toDotted(type)}`);
+    default: {
+      const found = acceptsMlDsa ? ML_DSA.get(type) : undefined;
+      if (found === undefined) throw new DerError(`${what}: unsupported algorithm ${toDotted(type)}`);
+      const { parameterSet, octets } = found;
+      algorithm.expectEnd(what);
+      if (readKeyBits(reader).length !== octets) throw new DerError(`${what}: ${parameterSet} key of wrong length`);
+      return { algorithm: "ML-DSA", parameterSet };
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { constants } from "node:crypto";
 import type { PublicKeyKind } from "../domain/csr-facts.ts";
+import type { MlDsaSet } from "../domain/ml-dsa.ts";
 import { contentOf, DerError, type DerReader, TAG } from "./der-reader.ts";
 import { readObjectIdentifier, readSmallInteger } from "./der-values.ts";
 import { OID, toDotted } from "./object-identifiers.ts";
@@ -7,7 +8,9 @@ import { OID, toDotted } from "./object-identifiers.ts";
 /** How to check a signature with `node:crypto`. */
 export interface SignatureAlgorithm {
   readonly keyAlgorithm: PublicKeyKind["algorithm"];
-  /** Null for Ed25519, which hashes by itself. */
+  /** Which one, when the key is one of ML-DSA. */
+  readonly parameterSet?: MlDsaSet;
+  /** Null for Ed25519 and ML-DSA, which hash by themselves. */
   readonly digest: "sha1" | "sha256" | "sha384" | "sha512" | null;
   /** Options of `verify` for RSA-PSS; undefined for everything else, PKCS #1 v1.5 among it. */
   readonly pss: { readonly padding: number; readonly saltLength: number } | undefined;
@@ -21,7 +24,11 @@ function ecdsa(digest: SignatureAlgorithm["digest"]): SignatureAlgorithm {
   return { keyAlgorithm: "ECDSA", digest, pss: undefined };
 }
 
-/** Source: RFC 3279 section 2.2, RFC 4055, RFC 5758, RFC 8410; Go src/crypto/x509/x509.go (signatureAlgorithmDetails). */
+function mlDsa(parameterSet: MlDsaSet): SignatureAlgorithm {
+  return { keyAlgorithm: "ML-DSA", parameterSet, digest: null, pss: undefined };
+}
+
+/** Source: RFC 3279 section 2.2, RFC 4055, RFC 5758, RFC 8410, RFC 9881; Go src/crypto/x509/x509.go (signatureAlgorithmDetails). */
 const ALGORITHMS: ReadonlyMap<string, SignatureAlgorithm> = new Map([
   ["2a864886f70d010105", rsa("sha1")],
   // The OIW's older name for the same, 1.3.14.3.2.29.
@@ -34,6 +41,9 @@ const ALGORITHMS: ReadonlyMap<string, SignatureAlgorithm> = new Map([
   ["2a8648ce3d040303", ecdsa("sha384")],
   ["2a8648ce3d040304", ecdsa("sha512")],
   [OID.ed25519, { keyAlgorithm: "Ed25519", digest: null, pss: undefined }],
+  [OID.mlDsa44, mlDsa("ML-DSA-44")],
+  [OID.mlDsa65, mlDsa("ML-DSA-65")],
+  [OID.mlDsa87, mlDsa("ML-DSA-87")],
 ]);
 
 const PSS_DIGESTS: ReadonlyMap<string, { readonly digest: "sha256" | "sha384" | "sha512"; readonly octets: number }> =
@@ -55,7 +65,7 @@ export function readSignatureAlgorithm(algorithm: DerReader): SignatureAlgorithm
   if (type === OID.rsaPss) return readPss(algorithm);
   const found = ALGORITHMS.get(type);
   if (found === undefined) throw new DerError(`${what}: ${toDotted(type)} is not supported`);
-  // RFC 8410 section 3 forbids parameters; for the others absent and NULL are both in use.
+  // RFC 8410 section 3 and RFC 9881 section 2 forbid parameters; for the others absent and NULL are both in use.
   if (found.digest !== null) readOptionalNull(algorithm, what);
   algorithm.expectEnd(what);
   return found;

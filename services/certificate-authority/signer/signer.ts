@@ -33,6 +33,8 @@ export interface SignerOptions {
   readonly workers: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether requests with ML-DSA keys are decoded; they are refused without it. */
+  readonly acceptsMlDsa?: boolean;
   /** Jobs that may wait for a worker before more are refused; 8,192 by default. */
   readonly maxWaiting?: number;
 }

@@ -21,7 +21,7 @@ interface PolicyArguments {
 
 function policy({ settings, blocked = [], debianWeak = [], nodes = [] }: PolicyArguments = {}): KeyPolicy {
   return createKeyPolicy({
-    settings: { minimumRsaBits: 2048, curves: ["P-256"], allowKeyReuseAcrossNodes: false, ...settings },
+    settings: { minimumRsaBits: 2048, curves: ["P-256"], mlDsa: [], allowKeyReuseAcrossNodes: false, ...settings },
     lists: { isBlocked: (spki) => blocked.includes(spki), isDebianWeak: (digest) => debianWeak.includes(digest) },
     certificates: {
       otherNodeOfKey: (spki, nodeName) => (spki === SPKI ? nodes.find((node) => node !== nodeName) : undefined),

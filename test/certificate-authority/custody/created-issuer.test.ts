@@ -3,7 +3,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "@jest/globals";
 import { type Custody, openCustody } from "../../../services/certificate-authority/custody/custody.ts";
-import { KEY_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
+import { CLASSICAL_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
 import { openssl } from "../../builders/openssl.ts";
 import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
@@ -29,7 +29,7 @@ const SIGNATURES = {
   ed25519: "ED25519",
 };
 
-test.each(KEY_ALGORITHMS)("openssl accepts a new %s issuer and finds what it should hold", async (algorithm) => {
+test.each(CLASSICAL_ALGORITHMS)("openssl accepts a new %s issuer and finds what it should hold", async (algorithm) => {
   const { description, privateKey } = await custody.createIssuer({ algorithm, now: new Date() });
   const file = join(home, `${algorithm}.crt`);
   writeFileSync(file, description.certificatePem);

@@ -13,7 +13,7 @@ import {
   encodeNameConstraints,
   sameNameConstraints,
 } from "../../../services/certificate-authority/custody/name-constraints-codec.ts";
-import { KEY_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
+import { CLASSICAL_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
 import { NO_SUBTREES } from "../../../services/certificate-authority/domain/name-subtrees.ts";
 import { openssl } from "../../builders/openssl.ts";
 import { temporaryDirectory } from "../../builders/temporary-directory.ts";
@@ -89,19 +89,25 @@ async function child(parent: ChainedIssuer, wish: object = {}): Promise<ChainedI
 }
 
 describe("a CA below another", () => {
-  test.each(KEY_ALGORITHMS)("openssl verifies what a parent of %s signed, through two levels", async (algorithm) => {
-    const root = await custody.createIssuer({ algorithm, commonName: "root", now: new Date(), pathLength: 2 });
-    const one = await child({ issuer: root, ancestors: [] }, { pathLength: 1, nameConstraints: EXAMPLE });
-    const two = await child(one, { commonName: "grandchild", pathLength: 0 });
-    expect([verify(one), verify(two)]).toEqual([expect.stringContaining(": OK"), expect.stringContaining(": OK")]);
-    const text = openssl("x509", "-in", file("one.pem", one.issuer.authority.certificatePem), "-noout", "-text");
-    expect(text).toMatch(/Basic Constraints: critical\n\s+CA:TRUE, pathlen:1\n/);
-    expect(text).toMatch(/Name Constraints: critical\n\s+Permitted:\n\s+DNS:example\.com\n/);
-    expect(one.issuer.authority).toMatchObject({ isSelfSigned: false, pathLength: 1, nameConstraints: EXAMPLE });
-    // Loaded again it is the same.
-    const { id } = two.issuer.description;
-    expect((await custody.loadIssuer(id, new Date())).authority).toMatchObject({ pathLength: 0, isSelfSigned: false });
-  });
+  test.each(CLASSICAL_ALGORITHMS)(
+    "openssl verifies what a parent of %s signed, through two levels",
+    async (algorithm) => {
+      const root = await custody.createIssuer({ algorithm, commonName: "root", now: new Date(), pathLength: 2 });
+      const one = await child({ issuer: root, ancestors: [] }, { pathLength: 1, nameConstraints: EXAMPLE });
+      const two = await child(one, { commonName: "grandchild", pathLength: 0 });
+      expect([verify(one), verify(two)]).toEqual([expect.stringContaining(": OK"), expect.stringContaining(": OK")]);
+      const text = openssl("x509", "-in", file("one.pem", one.issuer.authority.certificatePem), "-noout", "-text");
+      expect(text).toMatch(/Basic Constraints: critical\n\s+CA:TRUE, pathlen:1\n/);
+      expect(text).toMatch(/Name Constraints: critical\n\s+Permitted:\n\s+DNS:example\.com\n/);
+      expect(one.issuer.authority).toMatchObject({ isSelfSigned: false, pathLength: 1, nameConstraints: EXAMPLE });
+      // Loaded again it is the same.
+      const { id } = two.issuer.description;
+      expect((await custody.loadIssuer(id, new Date())).authority).toMatchObject({
+        pathLength: 0,
+        isSelfSigned: false,
+      });
+    },
+  );
 
   test.each(["utf8only", "default", "nombstr"])(
     "a parent's name is carried over octet by octet, however openssl encoded it: %s",
@@ -205,7 +211,7 @@ describe("a CA that is signed elsewhere", () => {
     return openssl("x509", "-req", "-in", file("request.csr", requestPem), ...ca, "-extfile", extensionFile);
   }
 
-  test.each(KEY_ALGORITHMS)(
+  test.each(CLASSICAL_ALGORITHMS)(
     "asks with a key of %s, whose request openssl verifies, and takes the answer",
     async (algorithm) => {
       const name = `nodes-${algorithm}`;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeEach, expect, test } from "@jest/globals";
 import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
 import { generateKeyPair } from "../../../services/certificate-authority/custody/key-pair.ts";
-import { KEY_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
+import { CLASSICAL_ALGORITHMS } from "../../../services/certificate-authority/domain/issuer.ts";
 import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 
@@ -115,7 +115,7 @@ test("what a crash left half written is ignored, and cleared away once it is old
   expect(readdirSync(home).toSorted()).toEqual(kept);
 });
 
-test.each(KEY_ALGORITHMS)("a generated %s key pair is whole", async (algorithm) => {
+test.each(CLASSICAL_ALGORITHMS)("a generated %s key pair is whole", async (algorithm) => {
   const pair = await generateKeyPair(algorithm);
   expect(pair.pkcs8Pem()).toMatch(/^-----BEGIN PRIVATE KEY-----\n[\s\S]+-----END PRIVATE KEY-----\n$/);
   const publicKey = createPublicKey(pair.pkcs8Pem());

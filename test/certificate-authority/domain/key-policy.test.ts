@@ -10,6 +10,7 @@ import { rsaKind } from "../../builders/facts.ts";
 const STRICT: KeyPolicySettings = {
   minimumRsaBits: 2048,
   curves: ["P-256", "P-384", "P-521"],
+  mlDsa: [],
   allowKeyReuseAcrossNodes: false,
 };
 
@@ -24,6 +25,11 @@ test.each<{ name: string; key: PublicKeyKind; settings?: Partial<KeyPolicySettin
   { name: "P-521", key: { algorithm: "ECDSA", curve: "P-521" } },
   { name: "P-224, allowed", key: { algorithm: "ECDSA", curve: "P-224" }, settings: { curves: ["P-224"] } },
   { name: "Ed25519", key: { algorithm: "Ed25519" }, settings: { curves: [] } },
+  {
+    name: "ML-DSA-65, chosen",
+    key: { algorithm: "ML-DSA", parameterSet: "ML-DSA-65" },
+    settings: { mlDsa: ["ML-DSA-65"] },
+  },
 ])("$name is strong enough", ({ key, settings }) => {
   expect(strengthViolation(key, { ...STRICT, ...settings })).toBeUndefined();
 });
@@ -60,6 +66,19 @@ test.each<{ name: string; key: PublicKeyKind; settings?: Partial<KeyPolicySettin
     says: /P-521/,
     evidence: { allowed: ["P-256"] },
   },
+  {
+    name: "ML-DSA where nothing is chosen",
+    key: { algorithm: "ML-DSA", parameterSet: "ML-DSA-87" },
+    says: /ML-DSA-87 keys are not certified/,
+    evidence: { allowed: [] },
+  },
+  {
+    name: "ML-DSA-44 where ML-DSA-87 is chosen",
+    key: { algorithm: "ML-DSA", parameterSet: "ML-DSA-44" },
+    settings: { mlDsa: ["ML-DSA-87"] },
+    says: /ML-DSA-44/,
+    evidence: { allowed: ["ML-DSA-87"] },
+  },
 ])("$name is too weak", ({ key, settings, says, evidence }) => {
   expect(strengthViolation(key, { ...STRICT, ...settings })).toEqual({
     reason: "WeakKey",
@@ -73,6 +92,7 @@ test.each<{ name: string; settings: Partial<KeyPolicySettings>; names: readonly 
   { name: "stricter rules", settings: { minimumRsaBits: 4096, curves: ["P-256"] }, names: [] },
   { name: "2047 bits", settings: { minimumRsaBits: 2047 }, names: ["keyPolicy.minimumRsaBits"] },
   { name: "P-224", settings: { curves: ["P-224", "P-256"] }, names: ["keyPolicy.curves has P-224"] },
+  { name: "post-quantum keys", settings: { mlDsa: ["ML-DSA-65", "ML-DSA-87"] }, names: ["ML-DSA-65, ML-DSA-87"] },
   { name: "shared keys", settings: { allowKeyReuseAcrossNodes: true }, names: ["keyPolicy.allowKeyReuseAcrossNodes"] },
   {
     name: "everything",

@@ -1,5 +1,5 @@
 import type { Template } from "pkcs11js";
-import type { KeyAlgorithm } from "../../domain/issuer.ts";
+import type { ClassicalAlgorithm } from "../../domain/issuer.ts";
 
 /** Numbers of PKCS #11 that this room uses. Source: PKCS #11 3.1, pkcs11t.h. */
 export const CK = {
@@ -62,7 +62,7 @@ const onCurve = (mechanism: number, parameters: Buffer): KeyMaking => ({
   publicKey: [{ type: CK.attributeEcParameters, value: parameters }],
 });
 
-const KEY_MAKING: Readonly<Record<KeyAlgorithm, KeyMaking>> = {
+const KEY_MAKING: Readonly<Record<ClassicalAlgorithm, KeyMaking>> = {
   "ecdsa-p256": onCurve(CK.mechanismEcKeyPair, CURVES["P-256"]),
   "ecdsa-p384": onCurve(CK.mechanismEcKeyPair, CURVES["P-384"]),
   ed25519: onCurve(CK.mechanismEdwardsKeyPair, CURVES.Ed25519),
@@ -72,7 +72,7 @@ const KEY_MAKING: Readonly<Record<KeyAlgorithm, KeyMaking>> = {
 };
 
 /** What to ask of a token for a pair of keys that sign, stay inside, and can do nothing else. */
-export function keyPairTemplates(algorithm: KeyAlgorithm, keyLabel: string, id: Buffer) {
+export function keyPairTemplates(algorithm: ClassicalAlgorithm, keyLabel: string, id: Buffer) {
   const { mechanism, publicKey } = KEY_MAKING[algorithm];
   const identity: Template = [
     { type: CK.attributeToken, value: true },

@@ -1,4 +1,4 @@
-import type { KeyAlgorithm } from "../../domain/issuer.ts";
+import type { ClassicalAlgorithm } from "../../domain/issuer.ts";
 import type { SignatureDigest } from "../../domain/remote-key.ts";
 
 /** How a token is found among those that a module shows: by what is given of these. */
@@ -19,7 +19,12 @@ export type TokenOperation =
   | { readonly kind: "disconnect"; readonly token: string }
   | { readonly kind: "check"; readonly token: string }
   | { readonly kind: "findKey"; readonly token: string; readonly keyLabel: string }
-  | { readonly kind: "makeKey"; readonly token: string; readonly keyLabel: string; readonly algorithm: KeyAlgorithm }
+  | {
+      readonly kind: "makeKey";
+      readonly token: string;
+      readonly keyLabel: string;
+      readonly algorithm: ClassicalAlgorithm;
+    }
   | {
       readonly kind: "sign";
       readonly token: string;

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { KeyAlgorithm } from "../../domain/issuer.ts";
+import { CLASSICAL_ALGORITHMS, type KeyAlgorithm } from "../../domain/issuer.ts";
 import type { RemoteKey } from "../../domain/remote-key.ts";
 import { type AuthorityNeeds, orderChain, readAuthorities, requireShape } from "../authority.ts";
 import type { ChainedIssuer, IssuerCreation, UsableIssuer } from "../custody.ts";
@@ -114,7 +114,13 @@ export async function installTokenIssuer(
 }
 
 async function obtainKey({ token, keyLabel }: KeyPlace, algorithm: KeyAlgorithm): Promise<RemoteKey> {
-  const key = (await token.findKey(keyLabel)) ?? (await token.makeKey(keyLabel, algorithm));
+  const classical = CLASSICAL_ALGORITHMS.find((one) => one === algorithm);
+  if (classical === undefined)
+    throw new CustodyError(
+      "UnsupportedKey",
+      `${nameOf({ token, keyLabel })} cannot be ${algorithm}; choose another keyAlgorithm`,
+    );
+  const key = (await token.findKey(keyLabel)) ?? (await token.makeKey(keyLabel, classical));
   const found = describeKey(publicHalf(key), nameOf({ token, keyLabel }));
   if (found === algorithm) return key;
   throw new CustodyError(

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { PKCS11, Template } from "pkcs11js";
-import type { KeyAlgorithm } from "../../domain/issuer.ts";
+import type { ClassicalAlgorithm } from "../../domain/issuer.ts";
 import type { SignatureDigest } from "../../domain/remote-key.ts";
 import { CK, keyPairTemplates } from "./key-templates.ts";
 import type { TokenKeyFacts } from "./messages.ts";
@@ -84,7 +84,7 @@ export class TokenSession {
   }
 
   /** Makes a pair of keys inside the token. It can sign, and never be read. */
-  makeKey(keyLabel: string, algorithm: KeyAlgorithm): TokenKeyFacts {
+  makeKey(keyLabel: string, algorithm: ClassicalAlgorithm): TokenKeyFacts {
     const { mechanism, publicTemplate, privateTemplate } = keyPairTemplates(
       algorithm,
       keyLabel,

@@ -1,7 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import type { Logger } from "../../../shared/logging.ts";
 import { StatusError } from "../../../shared/status-error.ts";
-import type { KeyAlgorithm } from "../../domain/issuer.ts";
+import type { ClassicalAlgorithm } from "../../domain/issuer.ts";
 import type { RemoteKey, SignatureDigest } from "../../domain/remote-key.ts";
 import { CustodyError } from "../custody-error.ts";
 import { ecdsaSignatureDer } from "./ecdsa-signature.ts";
@@ -82,7 +82,7 @@ export class Token {
    * Makes a pair of keys inside, for nothing but signing and never to leave.
    * @throws {CustodyError} as `open`.
    */
-  async makeKey(keyLabel: string, algorithm: KeyAlgorithm): Promise<RemoteKey> {
+  async makeKey(keyLabel: string, algorithm: ClassicalAlgorithm): Promise<RemoteKey> {
     const limit = this.#parts.timeoutMilliseconds * KEY_MAKING_FACTOR;
     try {
       // A session of now: a token that has just come back may not show its keys in an older one.

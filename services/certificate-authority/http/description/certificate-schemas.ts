@@ -36,7 +36,7 @@ const REQUEST_SPEC: Schema = object(
   "What is asked for, and by whom. Nothing in it can be changed after creation.",
   {
     request: base64(
-      "The PKCS#10 request: one PEM block labelled CERTIFICATE REQUEST, which JSON and YAML carry in base64 once more. Its self-signature must verify. The key is RSA, ECDSA or Ed25519.",
+      "The PKCS#10 request: one PEM block labelled CERTIFICATE REQUEST, which JSON and YAML carry in base64 once more. Its self-signature must verify. The key is RSA, ECDSA, Ed25519 or, where keyPolicy.mlDsa is configured, ML-DSA.",
     ),
     signerName: text(
       "Who is to sign, as <domain>/<path>. Gatehouse signs for kubernetes.io/kube-apiserver-client (clients of the API server, never approved without a person), kubernetes.io/kube-apiserver-client-kubelet (kubelets as clients: O is system:nodes, CN begins with system:node:, no SANs) and kubernetes.io/kubelet-serving (kubelets as servers: same subject, DNS names or addresses as SANs). Requests for other signers are kept and can be approved, but stay without a certificate until their own signer acts.",

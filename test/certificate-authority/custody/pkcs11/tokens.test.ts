@@ -11,7 +11,7 @@ import {
   requestTokenIssuer,
 } from "../../../../services/certificate-authority/custody/pkcs11/token-issuers.ts";
 import { openTokens, type Tokens } from "../../../../services/certificate-authority/custody/pkcs11/tokens.ts";
-import { KEY_ALGORITHMS } from "../../../../services/certificate-authority/domain/issuer.ts";
+import { CLASSICAL_ALGORITHMS } from "../../../../services/certificate-authority/domain/issuer.ts";
 import { openssl } from "../../../builders/openssl.ts";
 import { NEEDS_SOFT_HSM, PIN, SOFT_HSM_MODULE, SoftHsm } from "../../../builders/soft-hsm.ts";
 import { recordingLogger } from "../../../fakes/recording-logger.ts";
@@ -55,7 +55,7 @@ describeWithTokens(`keys in PKCS #11 tokens (${NEEDS_SOFT_HSM})`, () => {
 
   const wish = { commonName: "token CA", lifetimeSeconds: 30 * DAY_SECONDS, now: NOW, pathLength: 1 } as const;
 
-  test.each(KEY_ALGORITHMS.map((algorithm) => ({ algorithm })))(
+  test.each(CLASSICAL_ALGORITHMS.map((algorithm) => ({ algorithm })))(
     "$algorithm: a key made inside certifies itself, is found again, and openssl agrees",
     async ({ algorithm }) => {
       const keyLabel = `ca-${algorithm}`;
