@@ -69,6 +69,7 @@ export function createChain({
       const askFrom = (index: number): Decision | Promise<Decision> => {
         const link = links[index];
         if (link === undefined) return arbitrate(trace);
+        if (request.interest?.isLost) throw new Error("nobody waits for the decision any more");
         const startedAt = monotonicNow();
         return goOn(ask(link, input), (answer) => {
           const durationMicroseconds = Math.round((monotonicNow() - startedAt) * 1000);

@@ -1,4 +1,6 @@
+import type { Verdict } from "../domain/decision.ts";
 import type { ApprovalHook, HookLoad, ReviewInput } from "../domain/ports.ts";
+import { createWaitingLine } from "./waiting-line.ts";
 
 export interface Limits {
   /** How long one answer may take, from when the hook is asked; the time in line does not count. */
@@ -16,43 +18,43 @@ const GRACE_MILLISECONDS = 5000;
 /** The message of who waited in line, or was being asked, when the hook was closed. */
 export const HOOK_CLOSED = "the hook is no longer asked";
 
-interface Place {
-  readonly input: ReviewInput;
-  readonly start: () => void;
-  readonly refuse: (error: Error) => void;
-}
+const SETTLED = "the request was settled while the hook was to be asked";
 
 /**
  * Limits how long, and about how many requests at a time, a hook is asked that waits for somebody outside. The others
- * stand in line, first come, first served; who is not wanted any more when its turn comes (decided by a person, deleted)
- * is passed over. The hook is given a signal that says when nobody waits for its answer any more; until it has settled,
- * or some seconds have passed, its place stays taken, so that what it started is bounded as well.
+ * stand in line, first come, first served, except that what was reviewed before lets most of what is new go first; who is
+ * not wanted any more (decided by a person, deleted) leaves it. The hook is given a signal that says when nobody waits
+ * for its answer any more; until it has settled, or some seconds have passed, its place stays taken, so that what it
+ * started is bounded as well.
  *
  * The review rejects with `no answer within N s`, with `HOOK_CLOSED`, or with what the hook threw.
  */
 export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Limits): ApprovalHook {
-  const line = createLine();
+  const line = createWaitingLine();
   const running = new Set<AbortController>();
   let isClosed = false;
   let onIdle: (() => void) | undefined;
 
-  function review(input: ReviewInput): ReturnType<typeof ask> {
+  function review(input: ReviewInput): Promise<Verdict> {
     if (isClosed) return Promise.reject(new Error(HOOK_CLOSED));
     if (running.size < concurrency) return ask(input);
     if (line.size >= MAXIMUM_WAITING) return Promise.reject(new Error("too many requests wait for the hook"));
     return new Promise((resolve, reject) => {
-      line.put({ input, start: () => resolve(ask(input)), refuse: reject });
+      const leave = line.join({ start: () => resolve(ask(input)), refuse: reject }, input.isRepeated === true);
+      whenLost(input, () => {
+        leave();
+        reject(new Error(SETTLED));
+      });
     });
   }
 
-  function ask(input: ReviewInput) {
+  function ask(input: ReviewInput): Promise<Verdict> {
     const controller = new AbortController();
     const { signal } = controller;
     running.add(controller);
-    const tooLate = setTimeout(
-      () => controller.abort(new Error(`no answer within ${timeoutSeconds} s`)),
-      timeoutSeconds * 1000,
-    );
+    whenLost(input, () => controller.abort(new Error(SETTLED)));
+    const expire = () => controller.abort(new Error(`no answer within ${timeoutSeconds} s`));
+    const tooLate = setTimeout(expire, timeoutSeconds * 1000);
     const answer = answerOf(hook, input, signal);
     void settledOrOverdue(answer, signal).then(() => {
       clearTimeout(tooLate);
@@ -64,10 +66,9 @@ export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Lim
 
   function admit(): void {
     while (running.size < concurrency) {
-      const next = line.take();
+      const next = line.next();
       if (next === undefined) break;
-      if (next.input.isWanted?.() ?? true) next.start();
-      else next.refuse(new Error("the request was settled while it waited for the hook"));
+      next.start();
     }
     if (running.size === 0) onIdle?.();
   }
@@ -78,7 +79,7 @@ export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Lim
     load: (): HookLoad => ({ asking: running.size, waiting: line.size }),
     async close(isUrgent) {
       isClosed = true;
-      for (let next = line.take(); next !== undefined; next = line.take()) next.refuse(new Error(HOOK_CLOSED));
+      for (let next = line.next(); next !== undefined; next = line.next()) next.refuse(new Error(HOOK_CLOSED));
       if (isUrgent) for (const controller of running) controller.abort(new Error(HOOK_CLOSED));
       if (running.size > 0) {
         await new Promise<void>((resolve) => {
@@ -90,8 +91,12 @@ export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Lim
   };
 }
 
+function whenLost({ interest }: ReviewInput, listener: () => void): void {
+  if (interest !== undefined) interest.onLost = listener;
+}
+
 /** Also when the hook answers, or throws, at once. */
-async function answerOf(hook: ApprovalHook, input: ReviewInput, signal: AbortSignal) {
+async function answerOf(hook: ApprovalHook, input: ReviewInput, signal: AbortSignal): Promise<Verdict> {
   return hook.review(input, signal);
 }
 
@@ -118,29 +123,4 @@ function settledOrOverdue(answer: Promise<unknown>, signal: AbortSignal): Promis
     };
     answer.then(settled, settled);
   });
-}
-
-/** First in, first out, in constant time on average, however long it is. */
-function createLine() {
-  let places: (Place | undefined)[] = [];
-  let head = 0;
-  return {
-    get size() {
-      return places.length - head;
-    },
-    put(place: Place): void {
-      places.push(place);
-    },
-    take(): Place | undefined {
-      const place = places[head];
-      if (place === undefined) return undefined;
-      places[head] = undefined;
-      head += 1;
-      if (head * 2 > places.length) {
-        places = places.slice(head);
-        head = 0;
-      }
-      return place;
-    },
-  };
 }

@@ -358,8 +358,17 @@ export interface ReviewRequest {
   readonly now: Date;
   /** True when nothing will follow from the decision: an explanation, a replay, a shadow chain. */
   readonly isRehearsal?: boolean;
-  /** Whether anybody still waits for the decision; hooks may ask before they begin what takes long. */
-  readonly isWanted?: () => boolean;
+  /** True when the request was reviewed before and still waits. */
+  readonly isRepeated?: boolean;
+  /** Whether somebody still waits for the decision; nobody does once the request was settled otherwise. */
+  readonly interest?: Interest | undefined;
+}
+
+/** Says when nobody waits for a decision any more; then no hook need be asked. */
+export interface Interest {
+  readonly isLost: boolean;
+  /** Called once, when it gets lost. Who is being asked sets it; there is one at a time. */
+  onLost: (() => void) | undefined;
 }
 
 /** What hooks decide on. */

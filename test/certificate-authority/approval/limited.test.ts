@@ -1,16 +1,16 @@
 import { expect, test } from "@jest/globals";
 import { limited } from "../../../services/certificate-authority/approval/limited.ts";
 import type { Verdict } from "../../../services/certificate-authority/domain/decision.ts";
-import type { ApprovalHook, ReviewInput } from "../../../services/certificate-authority/domain/ports.ts";
+import type { ApprovalHook, Interest, ReviewInput } from "../../../services/certificate-authority/domain/ports.ts";
 import { facts } from "../../builders/facts.ts";
 import { request } from "../../builders/request.ts";
 
 const FINE: Verdict = { kind: "approved", reason: "Fine", message: "fine", evidence: {} };
 const NOW = new Date("2026-01-01T00:00:00Z");
 
-function input(isWanted?: () => boolean): ReviewInput {
+function input(more: Partial<ReviewInput> = {}): ReviewInput {
   const document = () => Promise.reject(new Error("not asked for"));
-  return { csr: request(), facts: facts(), now: NOW, document, ...(isWanted && { isWanted }) };
+  return { csr: request(), facts: facts(), now: NOW, document, ...more };
 }
 
 /** A hook whose answers come when told. */
@@ -107,17 +107,42 @@ test("a hook that does not heed the signal keeps its place: what it started is b
   finish(FINE);
 });
 
-test("who is not wanted any more when the turn comes is passed over", async () => {
-  const { hook, answers } = slowHook();
+test("who is not wanted any more leaves the line, or is broken off", async () => {
+  const { hook, answers, signals } = slowHook();
   const bounded = limited(hook, { timeoutSeconds: 60, concurrency: 1 });
-  const first = bounded.review(input());
-  const settled = bounded.review(input(() => false));
-  const wanted = bounded.review(input(() => true));
-  answers[0]?.(FINE);
-  await expect(settled).rejects.toThrow("the request was settled while it waited");
+  const interests = [0, 1, 2].map((): Interest => ({ isLost: false, onLost: undefined }));
+  const [asked, waiting, last] = interests.map((interest) => bounded.review(input({ interest })));
+  interests[1]?.onLost?.();
+  await expect(waiting).rejects.toThrow("the request was settled");
+  expect(bounded.load?.()).toEqual({ asking: 1, waiting: 1 });
+  interests[0]?.onLost?.();
+  await expect(asked).rejects.toThrow("the request was settled");
+  expect(signals[0]?.aborted).toBe(true);
+  await turns();
   expect(answers).toHaveLength(2);
   answers[1]?.(FINE);
-  await expect(Promise.all([first, wanted])).resolves.toEqual([FINE, FINE]);
+  await expect(last).resolves.toBe(FINE);
+});
+
+test("what was reviewed before lets three of four that are new go first", async () => {
+  const { hook, answers } = slowHook();
+  const bounded = limited(hook, { timeoutSeconds: 60, concurrency: 1 });
+  const order: string[] = [];
+  const ask = async (name: string, isRepeated: boolean) => {
+    await bounded.review(input({ isRepeated }));
+    order.push(name);
+  };
+  const reviews = [
+    ask("first", false),
+    ...["old-1", "old-2", "old-3"].map((name) => ask(name, true)),
+    ...["new-1", "new-2", "new-3", "new-4"].map((name) => ask(name, false)),
+  ];
+  for (let index = 0; index < reviews.length; index += 1) {
+    answers[index]?.(FINE);
+    await turns();
+  }
+  await Promise.all(reviews);
+  expect(order).toEqual(["first", "new-1", "new-2", "new-3", "old-1", "new-4", "old-2", "old-3"]);
 });
 
 test("closing refuses the line, lets answers come, and then closes the hook", async () => {
