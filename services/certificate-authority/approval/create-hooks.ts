@@ -9,13 +9,15 @@ import type { HookSettings } from "./settings.ts";
 /** What hooks stand on. */
 export interface HookDependencies {
   readonly authorizer: Authorizer;
+  /** A hook to put in the place of the configured one of that kind and name; undefined leaves it. */
+  readonly substitute?: (kind: string, name: string) => ApprovalHook | undefined;
 }
 
 /** Makes the hooks of a chain as they are configured, in their order. */
 export function createHooks(settings: readonly HookSettings[], deps: HookDependencies): readonly ChainLink[] {
   return settings.map((hook) => {
     const [kind, common] = kindOf(hook);
-    const made = createHook(hook, deps);
+    const made = deps.substitute?.(kind, common.name ?? kind) ?? createHook(hook, deps);
     const named = common.name === undefined || common.name === kind ? made : { ...made, name: common.name };
     const quorum = "manual" in hook ? hook.manual.quorum : undefined;
     return { hook: named, required: common.required, selector: hookSelector(common), quorum };

@@ -1,0 +1,171 @@
+import type { Logger } from "../shared/logging.ts";
+import { createChain } from "./approval/chain.ts";
+import { createHooks } from "./approval/create-hooks.ts";
+import { KEY_POLICY_HOOK } from "./approval/hooks/key-policy.ts";
+import { openKeyLists } from "./approval/key-lists.ts";
+import { createKeyPolicy } from "./approval/key-policy.ts";
+import type { HookSettings } from "./approval/settings.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Authorizer } from "./domain/authorization.ts";
+import type { CertificateSigningRequest } from "./domain/certificate-signing-request.ts";
+import type { CsrFacts } from "./domain/csr-facts.ts";
+import type { Decision, TraceEntry, Verdict } from "./domain/decision.ts";
+import type { KeyViolation } from "./domain/key-policy.ts";
+import type { ApprovalHook, KeyPolicy, ReviewHistory } from "./domain/ports.ts";
+import { requestOfDocument } from "./domain/request-of-document.ts";
+import type { ReviewDocument } from "./domain/review-document.ts";
+import { configuredSigners } from "./signer-settings.ts";
+
+/** What a hook is taken to have said; `failed` is one that could not evaluate. */
+export interface StatedVerdict extends Partial<Pick<Verdict, "reason" | "message" | "evidence">> {
+  readonly kind: TraceEntry["kind"];
+}
+
+/** One request to be decided, with everything that cannot be found out here. */
+export interface LocalQuestion {
+  readonly document: ReviewDocument;
+  /** What the CSR said, when it is at hand; otherwise what the document tells of it. */
+  readonly facts?: CsrFacts;
+  /** By the names of hooks: what those are taken to say that are not asked here. Others' are ignored. */
+  readonly verdicts?: ReadonlyMap<string, StatedVerdict>;
+}
+
+export interface LocalHook {
+  readonly name: string;
+  readonly kind: string;
+  readonly required: boolean;
+  /** Its verdict has to be stated; without one it has no opinion. */
+  readonly isStated: boolean;
+}
+
+/** The chain of a configuration, evaluated in this process. */
+export interface LocalChain {
+  /** In the order they are asked, without the guards. */
+  readonly hooks: readonly LocalHook[];
+  review(question: LocalQuestion): Decision | Promise<Decision>;
+}
+
+export interface LocalChainOptions {
+  /** Asks programs and services outside as a server would, where they are configured. */
+  readonly asksOutside?: boolean;
+  readonly logger: Logger;
+}
+
+/** These judge by the document alone. */
+const EVALUATED_KINDS: ReadonlySet<string> = new Set(["policy", "kubelet-serving"]);
+/** These can be asked from anywhere. */
+const OUTSIDE_KINDS: ReadonlySet<string> = new Set(["script", "webhook"]);
+
+/**
+ * Builds the chain of a configuration without a server, a ledger or a cluster: hooks that judge by the document alone are
+ * as the server has them; for the others a verdict is stated with each question. Of the guard for keys, what a ledger
+ * would know is left out, and its verdict may be stated too.
+ *
+ * @throws what the hooks throw that cannot be built, each error naming its setting.
+ */
+export function openLocalChain(
+  configuration: Configuration,
+  { asksOutside = false, logger }: LocalChainOptions,
+): LocalChain {
+  const questions = new Questions();
+  const isStated = (kind: string): boolean => !EVALUATED_KINDS.has(kind) && !(asksOutside && OUTSIDE_KINDS.has(kind));
+  const links = createHooks(configuration.approval.hooks, {
+    authorizer: NOBODY_TO_ASK,
+    substitute: (kind, name) => (isStated(kind) ? statedHook(name, questions) : undefined),
+  });
+  const chain = createChain({
+    keyPolicy: localKeyPolicy(configuration, questions, logger),
+    configuredSigners: configuredSigners(configuration),
+    hooks: links.map((link) => ({ ...link, hook: withDocument(link.hook, questions) })),
+    history: NO_HISTORY,
+  });
+  return {
+    hooks: links.map(({ hook, required }, index) => {
+      const kind = kindOf(configuration.approval.hooks[index]);
+      return { name: hook.name, kind, required, isStated: isStated(kind) };
+    }),
+    review(question) {
+      const { facts, ...request } = requestOfDocument(question.document);
+      const asked = { ...request, facts: { ...(question.facts ?? facts) } };
+      questions.add(asked.csr, asked.facts, question);
+      return chain.review(asked);
+    },
+  };
+}
+
+/** Which question a hook is asked about: the chain hands on the objects it was given. */
+class Questions {
+  readonly #byObject = new WeakMap<object, LocalQuestion>();
+
+  add(csr: CertificateSigningRequest, facts: CsrFacts, question: LocalQuestion): void {
+    this.#byObject.set(csr, question);
+    this.#byObject.set(facts, question);
+  }
+
+  of(asked: CertificateSigningRequest | CsrFacts): LocalQuestion {
+    const question = this.#byObject.get(asked);
+    if (question === undefined) throw new Error("the chain was asked about something else");
+    return question;
+  }
+}
+
+function statedHook(name: string, questions: Questions): ApprovalHook {
+  return {
+    name,
+    review({ csr }) {
+      return stated(questions.of(csr), name) ?? NOT_STATED;
+    },
+  };
+}
+
+/** @throws when the hook is said to have failed. */
+function stated({ verdicts }: LocalQuestion, name: string): Verdict | undefined {
+  const verdict = verdicts?.get(name);
+  if (verdict === undefined) return undefined;
+  const { kind, reason = "Stated", message = `stated as ${kind}`, evidence = {} } = verdict;
+  if (kind === "failed") throw new Error(message);
+  return { kind, reason, message, evidence };
+}
+
+const NOT_STATED: Verdict = {
+  kind: "noOpinion",
+  reason: "NotStated",
+  message: "no verdict was stated for this hook",
+  evidence: {},
+};
+
+function withDocument(hook: ApprovalHook, questions: Questions): ApprovalHook {
+  return {
+    ...hook,
+    review: (input, signal) =>
+      hook.review({ ...input, document: async () => questions.of(input.csr).document }, signal),
+  };
+}
+
+function localKeyPolicy(configuration: Configuration, questions: Questions, logger: Logger): KeyPolicy {
+  const settings = configuration.keyPolicy;
+  const certificates = { otherNodeOfKey: () => undefined };
+  const policy = createKeyPolicy({ settings, lists: openKeyLists(settings, logger), certificates });
+  return {
+    ...policy,
+    violation(facts) {
+      const verdict = stated(questions.of(facts), KEY_POLICY_HOOK);
+      if (verdict === undefined) return policy.violation(facts);
+      return verdict.kind === "denied" ? (verdict as Verdict & KeyViolation) : undefined;
+    },
+  };
+}
+
+/** Nobody asks: whoever would, is substituted. */
+const NOBODY_TO_ASK: Authorizer = {
+  authorize: () => {
+    throw new Error("access cannot be reviewed without a server");
+  },
+};
+
+/** Documents come with the questions. */
+const NO_HISTORY: ReviewHistory = { previousCertificates: async () => [] };
+
+function kindOf(hook: HookSettings | undefined): string {
+  return Object.keys(hook ?? {})[0] ?? "";
+}
