@@ -156,6 +156,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       certificates: ledger.certificates,
       decisions: ledger.decisions,
       requests: ledger.requests,
+      issuance,
       issuers: ledger.issuers,
       audit: ledger.audit,
       maintenance: ledger.maintenance,

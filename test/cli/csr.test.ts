@@ -310,6 +310,17 @@ test("approve leaves alone what is approved", async () => {
   expect(server.seen).toHaveLength(1);
 });
 
+test("an approval that is not the last is not called one", async () => {
+  const message = "1 of 2 people have approved it (alice); 1 more to go";
+  const counted = request("csr-a", [{ ...APPROVED, type: "QuorumPending", message }]);
+  answer = ({ method }, response) => sendJson(response, method === "GET" ? request("csr-a") : counted);
+  expect(await csr("approve", ["csr-a"])).toEqual({
+    code: 0,
+    stdout: `csr-a is not approved yet: ${message}\n`,
+    stderr: "",
+  });
+});
+
 test("approve does not overrule a denial", async () => {
   storedRequest(request("csr-a", [{ ...APPROVED, type: "Denied" }]));
   expect(await csr("approve", ["csr-a"])).toEqual({

@@ -20,6 +20,8 @@ import type {
   BootstrapTokenAdministration,
   NewBootstrapToken,
 } from "../../services/certificate-authority/http/admin-api/bootstrap-tokens.ts";
+import type { PersonalVerdict } from "../../services/certificate-authority/issuance/contract.ts";
+import type { UserInfo } from "../../services/shared/user-info.ts";
 
 /** Certificates in memory; remembers what it was asked, answers everything it holds. */
 export class FakeCertificates {
@@ -139,6 +141,19 @@ export class FakeRequests {
 
   async get(name: string) {
     return this.objects.get(name);
+  }
+}
+
+/** Decides as told; remembers who decided what. */
+export class FakeIssuance {
+  readonly verdicts: { readonly user: string; readonly name: string; readonly verdict: PersonalVerdict }[] = [];
+  /** What the request is like afterwards, or what is thrown. */
+  answer: CertificateSigningRequest | Error = new Error("no answer was given");
+
+  async decide(user: UserInfo, name: string, verdict: PersonalVerdict) {
+    this.verdicts.push({ user: user.username, name, verdict });
+    if (this.answer instanceof Error) throw this.answer;
+    return this.answer;
   }
 }
 

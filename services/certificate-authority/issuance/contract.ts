@@ -26,6 +26,15 @@ export type { WriteOptions } from "../registry/contract.ts";
 /** Maps the stored object to what the client wants. */
 export type Change = ObjectChange<CertificateSigningRequest, CsrDraft>;
 
+/** What a person says of a request. */
+export interface PersonalVerdict {
+  readonly type: "Approved" | "Denied";
+  /** One word for programs. */
+  readonly reason: string;
+  /** A sentence for people. */
+  readonly message: string;
+}
+
 /** The use cases: what a caller may do with requests, and the work that follows. */
 export interface Issuance {
   /**
@@ -45,6 +54,14 @@ export interface Issuance {
     change: Change,
     options: WriteOptions,
   ): Promise<CertificateSigningRequest>;
+
+  /**
+   * Approves or denies a request as a person, with what `/approval` demands and does. Deciding again as before changes
+   * nothing.
+   *
+   * @throws {StatusError} NotFound; Conflict when it was decided otherwise; Invalid; Forbidden.
+   */
+  decide(requester: UserInfo, name: string, verdict: PersonalVerdict): Promise<CertificateSigningRequest>;
 
   /** @throws {StatusError} NotFound, or Conflict when a precondition does not hold. */
   remove(

@@ -1,9 +1,10 @@
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import { awaitsSignature, type CertificateSigningRequest, isUndecided } from "../domain/certificate-signing-request.ts";
-import { amend } from "./amend.ts";
+import { type Amended, amend } from "./amend.ts";
 import type { Issuance, IssuanceDependencies } from "./contract.ts";
 import { createAndWork } from "./create.ts";
 import { beginCreation } from "./creation.ts";
+import { decide } from "./decide.ts";
 import { createFactsCache } from "./facts-cache.ts";
 import { createReviewer, type FreshRequest } from "./review.ts";
 import { submit } from "./submit.ts";
@@ -36,6 +37,13 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
     queue.add(csr.metadata.name, { csr });
   }
 
+  function amended({ csr, effect, decision }: Amended): CertificateSigningRequest {
+    if (decision) observe.decided(decision.outcome, "person", csr.spec.signerName);
+    if (effect === "removed") queue.forget(csr.metadata.name);
+    if (effect === "stored") enqueue(csr);
+    return csr;
+  }
+
   const workers = { issuers: deps.issuers, reviewer, cache, queue };
   return {
     async create(requester, draft, options) {
@@ -47,11 +55,11 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
     },
 
     async update(requester, name, target, change, options) {
-      const { csr, effect, decision } = await amend(deps, { requester, name, target, change, options });
-      if (decision) observe.decided(decision.outcome, "person", csr.spec.signerName);
-      if (effect === "removed") queue.forget(name);
-      if (effect === "stored") enqueue(csr);
-      return csr;
+      return amended(await amend(deps, { requester, name, target, change, options }));
+    },
+
+    async decide(requester, name, verdict) {
+      return amended(await decide(deps, requester, name, verdict));
     },
 
     async remove(requester, name, preconditions, options) {

@@ -82,7 +82,7 @@ async function decideAll(
     try {
       const { request, changed } = await decide(client, name, verdict, options);
       decided.push(request);
-      const outcome = changed ? verdict.done : `is ${verdict.done} already`;
+      const outcome = pendingOutcome(request, verdict) ?? (changed ? verdict.done : `is ${verdict.done} already`);
       if (options.format === "table") stdout.write(`${printable(name)} ${outcome}\n`);
     } catch (error) {
       if (!(error instanceof CommandError) || names.length === 1) throw error;
@@ -93,6 +93,14 @@ async function decideAll(
   if (options.format !== "table") stdout.write(serialize(options.format, listOf(decided)));
   if (failures.length > 0)
     throw new CommandError(`${failures.length} of ${names.length} requests were not ${verdict.done}`);
+}
+
+/** An approval that was counted, where more people have to give theirs. */
+function pendingOutcome({ status }: SigningRequest, { condition, done }: Verdict): string | undefined {
+  const conditions = status?.conditions ?? [];
+  if (conditions.some(({ type }) => type === condition)) return undefined;
+  const { message = "" } = conditions.find(({ type }) => type === "QuorumPending") ?? {};
+  return `is not ${done} yet: ${printable(message)}`;
 }
 
 function listOf(items: readonly SigningRequest[]) {

@@ -160,3 +160,20 @@ test.each([
   ]);
   expect(types(await decide(harness, user("alice"), "Approved"))).toEqual([needed]);
 });
+
+test("a verdict without the object: counted, settled, repeated and contradicted as through /approval", async () => {
+  const harness = withQuorum(2);
+  const say = (name: string, type: "Approved" | "Denied") =>
+    harness.issuance.decide(user(name), "csr-1", { type, reason: "Seen", message: "in rack 4" });
+  expect(types(await say("alice", "Approved"))).toEqual(["QuorumPending"]);
+  expect(types(await say("alice", "Approved"))).toEqual(["QuorumPending"]);
+  expect((await say("bob", "Approved")).status.conditions).toMatchObject([
+    { type: "Approved", status: "True", reason: "Seen", message: "in rack 4" },
+  ]);
+  expect(types(await say("carol", "Approved"))).toEqual(["Approved"]);
+  await expect(say("carol", "Denied")).rejects.toMatchObject({ reason: "Conflict", message: /approved already/ });
+  await expect(say("mallory", "Approved")).rejects.toMatchObject({ reason: "Forbidden" });
+  expect(harness.requests.decisions.map(({ decidedBy }) => decidedBy)).toEqual(["alice", "bob"]);
+  const unknown = harness.issuance.decide(user("alice"), "none", { type: "Approved", reason: "Seen", message: "" });
+  await expect(unknown).rejects.toMatchObject({ reason: "NotFound" });
+});

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { JSON_TYPE, PEM_TYPE } from "../negotiation.ts";
+import { personalVerdict } from "./approval.ts";
 import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificates.ts";
@@ -17,6 +18,7 @@ const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
   DecisionList: resources.decisionList,
+  ApprovalOutcome: resources.approvalOutcome,
   BootstrapToken: resources.bootstrapToken,
   BootstrapTokenList: resources.bootstrapTokenList,
   Issuer: resources.issuer,
@@ -41,6 +43,7 @@ export function adminOpenApiDocument(version: string): Json {
       schemas: {
         ...Object.fromEntries(schemas),
         NewBootstrapToken: toSchema(bootstrapTokenRequest, "input"),
+        PersonalVerdict: toSchema(personalVerdict, "input"),
         IssuerChain: toSchema(issuerChain, "input"),
         Status: STATUS,
       },
@@ -83,6 +86,24 @@ function paths(): Json {
         "Every decision on requests of this name with its trace, oldest first.",
         answer("DecisionList"),
       ),
+    },
+    "/v1/requests/{name}/approve": {
+      parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],
+      post: {
+        ...operation(
+          "approveRequest",
+          "Approves a request, or counts the approval where several people have to give theirs.",
+          answer("ApprovalOutcome"),
+        ),
+        requestBody: { required: false, content: json("PersonalVerdict") },
+      },
+    },
+    "/v1/requests/{name}/deny": {
+      parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],
+      post: {
+        ...operation("denyRequest", "Denies a request for good.", answer("ApprovalOutcome")),
+        requestBody: { required: false, content: json("PersonalVerdict") },
+      },
     },
     "/v1/bootstrap-tokens": {
       get: operation("listBootstrapTokens", "Lists bootstrap tokens without secrets.", answer("BootstrapTokenList")),

@@ -64,6 +64,13 @@ export const decision = resource("Decision", {
     .describe("Every hook in the order it was asked."),
 });
 
+export const approvalOutcome = resource("ApprovalOutcome", {
+  request: z.object({ name: z.string(), uid: z.string() }),
+  outcome: z.enum(["approved", "denied", "pending"]).describe("pending while more people have to approve."),
+  reason: z.string(),
+  message: z.string().describe("While pending: who has approved so far."),
+});
+
 export const bootstrapToken = resource("BootstrapToken", {
   id: z.string().meta({ pattern: "^[a-z0-9]{6}$" }),
   description: z.string(),
@@ -155,6 +162,7 @@ export const issuerList = listOf("IssuerList", issuer);
 
 export type CertificateResource = z.infer<typeof certificate>;
 export type DecisionResource = z.infer<typeof decision>;
+export type ApprovalOutcomeResource = z.infer<typeof approvalOutcome>;
 export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
 export const configuredIssuerList = listOf("ConfiguredIssuerList", configuredIssuer);
 

@@ -8,7 +8,9 @@ import type {
   Issuers,
   LedgerMaintenance,
 } from "../../domain/ports.ts";
+import type { Issuance } from "../../issuance/contract.ts";
 import type { Route } from "../call.ts";
+import { approvalHandlers } from "./approval.ts";
 import { auditHandler } from "./audit.ts";
 import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./bootstrap-tokens.ts";
 import { certificateHandlers } from "./certificates.ts";
@@ -23,6 +25,7 @@ export interface AdminApiDependencies extends ConfiguredIssuerDependencies, Spif
   readonly certificates: Pick<Certificates, "find" | "get">;
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
+  readonly issuance: Pick<Issuance, "decide">;
   readonly issuers: Pick<Issuers, "list">;
   readonly audit: Pick<AuditTrail, "find">;
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
@@ -36,6 +39,7 @@ export interface AdminApiDependencies extends ConfiguredIssuerDependencies, Spif
 /** Everything below `/v1`: what Kubernetes has no API for. `adminOpenApiDocument` describes it. */
 export function routes(deps: AdminApiDependencies): readonly Route[] {
   const certificates = certificateHandlers(deps);
+  const approval = approvalHandlers(deps);
   const tokens = bootstrapTokenHandlers(deps.tokens);
   const issuers = issuerHandlers(deps);
   const configured = configuredIssuerHandlers(deps);
@@ -44,6 +48,8 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
     { method: "GET", path: "/v1/certificates/:id", handler: certificates.show },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
+    { method: "POST", path: "/v1/requests/:name/approve", handler: approval.approve },
+    { method: "POST", path: "/v1/requests/:name/deny", handler: approval.deny },
     { method: "GET", path: "/v1/bootstrap-tokens", handler: tokens.list },
     { method: "POST", path: "/v1/bootstrap-tokens", handler: tokens.create },
     { method: "GET", path: "/v1/bootstrap-tokens/:id", handler: tokens.show },

@@ -10,7 +10,12 @@ import { buildIssuer } from "../../../builders/issuer.ts";
 import { openTestLedger, type TestLedger } from "../../../builders/ledger.ts";
 import { certificateRecord, issuerRecord } from "../../../builders/records.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
-import { FakeConfiguredIssuers, FakeEncryption, FakeTokenAdministration } from "../../../fakes/admin-ports.ts";
+import {
+  FakeConfiguredIssuers,
+  FakeEncryption,
+  FakeIssuance,
+  FakeTokenAdministration,
+} from "../../../fakes/admin-ports.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
 const none = { nodeName: undefined, requestName: undefined, requestUid: undefined, requester: undefined };
@@ -24,6 +29,7 @@ beforeAll(async () => {
   const backupDirectory = join(temporaryDirectory(), "backups");
   const fakes = {
     tokens: new FakeTokenAdministration(NOW),
+    issuance: new FakeIssuance(),
     encryption: new FakeEncryption(),
     configuredIssuers: new FakeConfiguredIssuers(),
     trustDomains: new Map(),
