@@ -1,4 +1,5 @@
 import { goOn } from "../../shared/go-on.ts";
+import { StatusError } from "../../shared/status-error.ts";
 import { type ConfiguredSigners, NO_CONFIGURED_SIGNERS } from "../domain/configured-signer.ts";
 import type { Decision, TraceEntry, Verdict } from "../domain/decision.ts";
 import type {
@@ -69,7 +70,7 @@ export function createChain({
       const askFrom = (index: number): Decision | Promise<Decision> => {
         const link = links[index];
         if (link === undefined) return arbitrate(trace);
-        if (request.interest?.isLost) throw new Error("nobody waits for the decision any more");
+        if (request.interest?.isLost) throw new StatusError("Conflict", "the request was settled otherwise");
         const startedAt = monotonicNow();
         return goOn(ask(link, input), (answer) => {
           const durationMicroseconds = Math.round((monotonicNow() - startedAt) * 1000);

@@ -54,7 +54,7 @@ export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Lim
     running.add(controller);
     whenLost(input, () => controller.abort(new Error(SETTLED)));
     const expire = () => controller.abort(new Error(`no answer within ${timeoutSeconds} s`));
-    const tooLate = setTimeout(expire, timeoutSeconds * 1000);
+    const tooLate = setTimeout(expire, timeoutSeconds * 1000).unref();
     const answer = answerOf(hook, input, signal);
     void settledOrOverdue(answer, signal).then(() => {
       clearTimeout(tooLate);
@@ -113,7 +113,7 @@ function settledOrOverdue(answer: Promise<unknown>, signal: AbortSignal): Promis
     signal.addEventListener(
       "abort",
       () => {
-        overdue = setTimeout(resolve, GRACE_MILLISECONDS);
+        overdue = setTimeout(resolve, GRACE_MILLISECONDS).unref();
       },
       { once: true },
     );

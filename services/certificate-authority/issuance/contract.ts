@@ -104,6 +104,8 @@ export interface IssuanceSettings {
   readonly maximumLifetimeSeconds: number;
   /** How many requests are worked on at a time. */
   readonly concurrency: number;
+  /** How many requests may wait for hooks outside at a time; 20,000 when absent. */
+  readonly maximumQuestions?: number;
   /** How many fresh requests may wait; above it, creating answers TooManyRequests. */
   readonly queueLimit: number;
 }

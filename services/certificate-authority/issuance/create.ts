@@ -1,9 +1,8 @@
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
-import type { Decision } from "../domain/decision.ts";
 import type { SigningIssuers } from "../domain/ports.ts";
 import type { Creation } from "./creation.ts";
 import type { FactsCache } from "./facts-cache.ts";
-import type { FreshRequest, Reviewer } from "./review.ts";
+import { type Asked, type FreshRequest, questionOf, type Reviewer } from "./review.ts";
 import type { Submission } from "./submit.ts";
 import type { WorkQueue, WorkResult } from "./work-queue.ts";
 
@@ -18,7 +17,8 @@ interface Workers {
 type FirstWork =
   | { readonly kind: "worked"; readonly result: WorkResult }
   | { readonly kind: "failed"; readonly error: unknown }
-  | { readonly kind: "asked"; readonly reviewed: Promise<Decision> };
+  | { readonly kind: "asked"; readonly asked: Asked }
+  | { readonly kind: "remote"; readonly fresh: Pick<FreshRequest, "decision"> };
 
 /**
  * Stores a request. What follows from it without waiting for anybody outside, a hook or a token, is stored in the same
@@ -32,11 +32,12 @@ export async function createAndWork(
   creation: Creation,
 ): Promise<CertificateSigningRequest> {
   const work = await firstWork(issuers, reviewer, submission, creation);
-  const stored = await creation.created();
+  const stored = await createdOrDropped(creation, work);
   if (work.kind === "worked" && work.result === "done") return stored;
   const { name, uid } = stored.metadata;
   cache.keep(uid, submission.facts);
-  if (work.kind === "asked") queue.add(name, { csr: stored, reviewed: work.reviewed });
+  if (work.kind === "asked") queue.ask(name, questionOf(stored, work.asked));
+  else if (work.kind === "remote") queue.add(name, { csr: stored, ...work.fresh });
   else if (work.kind === "failed") queue.worked(name, "failed", work.error);
   else queue.worked(name, work.result);
   return stored;
@@ -49,17 +50,27 @@ async function firstWork(
   { store }: Creation,
 ): Promise<FirstWork> {
   try {
-    const reviewed = reviewer.review(csr, facts);
-    if (reviewed instanceof Promise) {
+    const asked = reviewer.review(csr, facts);
+    const { decision } = asked;
+    if (decision instanceof Promise) {
       // Whoever works on the request learns of a failure; until then it is nobody's.
-      reviewed.catch(() => undefined);
-      return { kind: "asked", reviewed };
+      decision.catch(() => undefined);
+      return { kind: "asked", asked };
     }
     const availability = issuers.issuerFor(csr.spec.signerName);
     const isRemote = availability.kind === "ready" && availability.issuer.isRemote;
-    if (isRemote && reviewed.outcome === "approved") return { kind: "asked", reviewed: Promise.resolve(reviewed) };
-    return { kind: "worked", result: await reviewer.follow(csr, facts, reviewed, store) };
+    if (isRemote && decision.outcome === "approved") return { kind: "remote", fresh: { decision } };
+    return { kind: "worked", result: await reviewer.follow(csr, facts, decision, store) };
   } catch (error) {
     return { kind: "failed", error };
+  }
+}
+
+async function createdOrDropped(creation: Creation, work: FirstWork): Promise<CertificateSigningRequest> {
+  try {
+    return await creation.created();
+  } catch (error) {
+    if (work.kind === "asked") work.asked.drop();
+    throw error;
   }
 }

@@ -16,6 +16,9 @@ export type { Issuance, IssuanceDependencies } from "./contract.ts";
 /** How long to wait before the backlog is read again when that failed, in milliseconds. */
 const BACKLOG_RETRY_MS = 5000;
 
+/** How many requests wait for hooks outside at a time: each costs some kilobytes, and no hook is fast enough to need more. */
+const MAXIMUM_QUESTIONS = 20_000;
+
 /** Puts the use cases and the work queue behind them together. Nothing is worked on before `start`. */
 export function createIssuance(deps: IssuanceDependencies): Issuance {
   const { requests, observe, logger, settings } = deps;
@@ -23,6 +26,7 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
   const reviewer = createReviewer(deps, cache);
   const queue = createWorkQueue<FreshRequest>({
     concurrency: settings.concurrency,
+    maximumQuestions: settings.maximumQuestions ?? MAXIMUM_QUESTIONS,
     clock: deps.clock,
     work: (name, fresh) => workUnlessGone(reviewer.work(name, fresh)),
     onError: (request, error, retryInMs) => {
@@ -33,8 +37,9 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
   const lifecycle = createLifecycle(deps, queue);
 
   function enqueue(csr: CertificateSigningRequest): void {
-    if (!lifecycle.isRunning || !(isUndecided(csr) || awaitsSignature(csr))) return;
-    queue.add(csr.metadata.name, { csr });
+    if (!lifecycle.isRunning) return;
+    if (isUndecided(csr) || awaitsSignature(csr)) queue.add(csr.metadata.name, { csr });
+    else queue.forget(csr.metadata.name);
   }
 
   function amended({ csr, effect, decision }: Amended): CertificateSigningRequest {

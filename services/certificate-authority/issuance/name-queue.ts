@@ -1,6 +1,7 @@
 /** First in, first out; a name stands in it once and keeps its place when it is put again. */
 export interface NameQueue<Hint> {
   readonly size: number;
+  has(name: string): boolean;
   /** A later hint replaces an earlier one. */
   put(name: string, hint: Hint | undefined): void;
   take(): { readonly name: string; readonly hint: Hint | undefined } | undefined;
@@ -27,6 +28,7 @@ export function createNameQueue<Hint>(): NameQueue<Hint> {
     get size() {
       return hints.size;
     },
+    has: (name) => hints.has(name),
     put(name, hint) {
       if (!hints.has(name)) order.push(name);
       hints.set(name, hint);

@@ -9,26 +9,42 @@ import type { IssuanceDependencies, OutcomeStore } from "./contract.ts";
 import { fingerprintOf, isSameDecision, OURSELVES, recordOf } from "./decision-records.ts";
 import type { FactsCache } from "./facts-cache.ts";
 import { observed } from "./phases.ts";
-import type { WorkResult } from "./work-queue.ts";
+import type { Question, WorkResult } from "./work-queue.ts";
 
 /** How many pending requests' last decisions are remembered; others are looked up in the ledger. */
 const MAX_REMEMBERED = 100_000;
 
-/** A stored request, and the chain's answer when it was asked before. */
+/** A stored request, and the chain's answer when it is there. */
 export interface FreshRequest {
   readonly csr: CertificateSigningRequest;
-  readonly reviewed?: Promise<Decision>;
+  readonly decision?: Decision;
+}
+
+/** A review that was begun. */
+export interface Asked {
+  readonly decision: Decision | Promise<Decision>;
+  /** Says that nobody waits for the decision any more. */
+  drop(): void;
+}
+
+/** What the work on a request goes on with when its review is through. */
+export function questionOf(csr: CertificateSigningRequest, { decision, drop }: Asked): Question<FreshRequest> {
+  const answer = Promise.resolve(decision).then((decided) => ({ csr, decision: decided }));
+  // Of a dropped question nobody learns how it ends.
+  answer.catch(() => undefined);
+  return { answer, drop };
 }
 
 /** Takes one request as far as it will go now. */
 export interface Reviewer {
   /**
    * @param fresh - the object as it was just stored; read when undefined.
+   * @returns a question when the chain waits for somebody outside: the work goes on with its answer.
    * @throws when something could not be evaluated, signed or stored: to be tried again.
    */
-  work(name: string, fresh: FreshRequest | undefined): Promise<WorkResult>;
-  /** Asks the chain. @throws when a hook could not evaluate. */
-  review(csr: CertificateSigningRequest, facts: CsrFacts): Decision | Promise<Decision>;
+  work(name: string, fresh: FreshRequest | undefined): Promise<WorkResult | Question<FreshRequest>>;
+  /** Asks the chain. */
+  review(csr: CertificateSigningRequest, facts: CsrFacts): Asked;
   /**
    * Does what a decision asks for.
    * @param store - where the outcome goes, when that is not the store of all requests.
@@ -46,13 +62,15 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
   /** By uid: what was last recorded about a pending request. */
   const remembered = new LRUCache<string, string>({ max: MAX_REMEMBERED });
 
-  async function work(name: string, fresh: FreshRequest | undefined): Promise<WorkResult> {
+  async function work(name: string, fresh: FreshRequest | undefined): Promise<WorkResult | Question<FreshRequest>> {
     const csr = fresh?.csr ?? (await deps.requests.get(name));
     if (csr === undefined) return "done";
     if (isUndecided(csr)) {
       const kept = cache.of(csr);
       const facts = kept instanceof Promise ? await kept : kept;
-      return follow(csr, facts, await (fresh?.reviewed ?? review(csr, facts)));
+      if (fresh?.decision !== undefined) return follow(csr, facts, fresh.decision);
+      const asked = review(csr, facts);
+      return asked.decision instanceof Promise ? questionOf(csr, asked) : follow(csr, facts, asked.decision);
     }
     if (awaitsSignature(csr) && isServedSigner(csr.spec.signerName, deps.configuredSigners)) {
       const result = await conclude(deps, { csr, facts: await cache.of(csr), decision: undefined });
@@ -63,8 +81,17 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
     return "done";
   }
 
-  function review(csr: CertificateSigningRequest, facts: CsrFacts): Decision | Promise<Decision> {
-    return observed(deps.observe, "review", () => deps.chain.review({ csr, facts, now: deps.clock.now() }));
+  function review(csr: CertificateSigningRequest, facts: CsrFacts): Asked {
+    const interest: { isLost: boolean; onLost: (() => void) | undefined } = { isLost: false, onLost: undefined };
+    const isRepeated = remembered.has(csr.metadata.uid);
+    const request = { csr, facts, now: deps.clock.now(), isRepeated, interest };
+    return {
+      decision: observed(deps.observe, "review", () => deps.chain.review(request)),
+      drop() {
+        interest.isLost = true;
+        interest.onLost?.();
+      },
+    };
   }
 
   async function follow(

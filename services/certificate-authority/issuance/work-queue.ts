@@ -5,11 +5,21 @@ import { createNameQueue } from "./name-queue.ts";
 /** `waiting`: nothing to do now, but the answer may be another one later. */
 export type WorkResult = "done" | "waiting";
 
+/** Work that goes on when somebody outside has answered. Meanwhile it keeps nothing else from being worked on. */
+export interface Question<Hint> {
+  /** What the work goes on with; a rejection means "try again later". */
+  readonly answer: Promise<Hint>;
+  /** Says that nobody waits for the answer any more. */
+  readonly drop: () => void;
+}
+
 export interface WorkQueueOptions<Hint> {
   /** How many items are worked on at a time. */
   readonly concurrency: number;
+  /** How many items may wait for answers; of the others only what needs none is worked on. */
+  readonly maximumQuestions: number;
   /** Works on one item; a rejection means "try again later". `hint` is what `add` was last given, if it is still fresh. */
-  readonly work: (name: string, hint: Hint | undefined) => Promise<WorkResult>;
+  readonly work: (name: string, hint: Hint | undefined) => Promise<WorkResult | Question<Hint>>;
   readonly onError: (name: string, error: unknown, retryInMs: number) => void;
   readonly clock: Clock;
 }
@@ -24,13 +34,15 @@ export interface WorkQueue<Hint> {
    * @param error - what `failed` means.
    */
   worked(name: string, outcome: WorkResult | "failed", error?: unknown): void;
+  /** Works on `name` when the answer is there, unless it is added before: then nobody waits for that answer. */
+  ask(name: string, question: Question<Hint>): void;
   /** Drops what waits under that name. */
   forget(name: string): void;
-  /** Items that wait for their first or a demanded turn; backlog and retries do not count. */
+  /** Items that wait for their first or a demanded turn; backlog, retries and questions do not count. */
   readonly waiting: number;
-  /** Items that wait or are being worked on. */
+  /** Items that wait, for a turn or an answer, or are being worked on. */
   readonly depth: number;
-  /** Finishes what waits and what is being worked on, drops backlog and retries. */
+  /** Finishes what waits and what is being worked on, drops backlog, retries and questions. */
   drain(): Promise<void>;
 }
 
@@ -52,10 +64,12 @@ interface Retry {
  *
  * What waits is bounded by the number of stored objects, each of which is in here at most once.
  */
-export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: WorkQueueOptions<Hint>): WorkQueue<Hint> {
+export function createWorkQueue<Hint>(options: WorkQueueOptions<Hint>): WorkQueue<Hint> {
+  const { concurrency, maximumQuestions, work, onError, clock } = options;
   const ready = createNameQueue<Hint>();
   const backlog = createNameQueue<undefined>();
   const active = new Map<string, Turn<Hint>>();
+  const questions = new Map<string, Question<Hint>>();
   const retries = new Map<string, Retry>();
   const afterFailure = createBackOff({ baseMs: 200, maximumMs: 1_000_000, ratePerSecond: 10, burst: 100 });
   const afterWaiting = createBackOff({ baseMs: 1000, maximumMs: 300_000, ratePerSecond: 10, burst: 100 });
@@ -63,6 +77,7 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
 
   function add(name: string, hint?: Hint): void {
     cancelTimer(name);
+    dropQuestion(name);
     const turn = active.get(name);
     if (turn) {
       turn.isDirty = true;
@@ -75,9 +90,9 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
 
   function pump(): void {
     while (active.size < concurrency) {
-      const next = ready.take() ?? backlog.take();
+      const next = ready.take() ?? (questions.size < maximumQuestions ? backlog.take() : undefined);
       if (next === undefined) break;
-      if (!active.has(next.name)) run(next.name, next.hint);
+      if (!active.has(next.name) && !questions.has(next.name)) run(next.name, next.hint);
     }
     if (onDrained && active.size === 0 && ready.size === 0) onDrained();
   }
@@ -91,16 +106,48 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
     );
   }
 
-  function settle(name: string, result: WorkResult | "failed", error: unknown): void {
+  function settle(name: string, result: WorkResult | Question<Hint> | "failed", error: unknown): void {
     const turn = active.get(name);
     active.delete(name);
     if (turn?.isDirty) {
       ready.put(name, turn.hint);
+      if (typeof result === "object") result.drop();
       if (result === "failed") onError(name, error, 0);
+    } else if (typeof result === "object") {
+      ask(name, result);
     } else {
       planNext(name, result, error);
     }
     pump();
+  }
+
+  function ask(name: string, question: Question<Hint>): void {
+    const isOvertaken = active.has(name) || ready.has(name) || questions.has(name);
+    if (isOvertaken || onDrained || questions.size >= maximumQuestions) {
+      // Whoever dropped it does not care how it ends.
+      question.answer.catch(() => undefined);
+      question.drop();
+      if (!isOvertaken && !onDrained) backlog.put(name, undefined);
+      return;
+    }
+    questions.set(name, question);
+    const answered = (use: () => void): void => {
+      if (questions.get(name) !== question) return;
+      questions.delete(name);
+      use();
+      pump();
+    };
+    question.answer.then(
+      (hint) => answered(() => ready.put(name, hint)),
+      (error: unknown) => answered(() => planNext(name, "failed", error)),
+    );
+  }
+
+  function dropQuestion(name: string): void {
+    const question = questions.get(name);
+    if (question === undefined) return;
+    questions.delete(name);
+    question.drop();
   }
 
   function planNext(name: string, result: WorkResult | "failed", error: unknown): void {
@@ -135,8 +182,10 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
       pump();
     },
     worked: planNext,
+    ask,
     forget(name) {
       cancelTimer(name);
+      dropQuestion(name);
       retries.delete(name);
       ready.drop(name);
       backlog.drop(name);
@@ -145,7 +194,7 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
       return ready.size;
     },
     get depth() {
-      return ready.size + backlog.size + active.size;
+      return ready.size + backlog.size + active.size + questions.size;
     },
     async drain() {
       const drained = new Promise<void>((resolve) => {
@@ -154,6 +203,7 @@ export function createWorkQueue<Hint>({ concurrency, work, onError, clock }: Wor
       for (const name of retries.keys()) cancelTimer(name);
       retries.clear();
       backlog.clear();
+      for (const name of [...questions.keys()]) dropQuestion(name);
       pump();
       await drained;
     },

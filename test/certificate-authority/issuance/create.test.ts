@@ -112,15 +112,21 @@ test("a full queue refuses before anything is done, and takes requests again whe
   const chain = {
     approvalsNeeded: () => 1,
     async review() {
-      await held;
       return { outcome: "pending" as const, hook: undefined, reason: "Pending", message: "", trace: [] };
     },
   };
   const settings = { queueLimit: 2, concurrency: 1 };
-  const { issuance, decoder, settled } = buildIssuance({ settings, overrides: { chain } });
+  const decisions = {
+    async ofRequest() {
+      await held;
+      return [];
+    },
+  };
+  const { issuance, decoder, settled } = buildIssuance({ settings, overrides: { chain, decisions } });
   issuance.start();
   const create = (name: string) => issuance.create(bootstrapper(), draft({ metadata: { name } }), REAL);
   for (const name of ["being-worked-on", "waits-1", "waits-2"]) await create(name);
+  await new Promise((resolve) => setImmediate(resolve));
   await expect(create("one-more")).rejects.toMatchObject({
     reason: "TooManyRequests",
     details: { retryAfterSeconds: 1 },

@@ -23,6 +23,7 @@ function harness(answer?: (name: string) => WorkResult | Error, concurrency = 2)
   let mostRunning = 0;
   const queue = createWorkQueue<number>({
     concurrency,
+    maximumQuestions: 2,
     clock: { now: () => new Date() },
     onError: (name, _error, retryInMs) => errors.push({ name, retryInMs }),
     work(name, hint) {
@@ -233,6 +234,109 @@ test("drain finishes what waits, drops backlog and retries, and retries nothing"
 
 test("draining an idle queue ends at once", async () => {
   await expect(harness().queue.drain()).resolves.toBeUndefined();
+});
+
+/** A question that is answered by hand. */
+function question() {
+  const drop = jest.fn();
+  let answer: (hint: number) => void = () => undefined;
+  let fail: (error: Error) => void = () => undefined;
+  const asked = {
+    answer: new Promise<number>((resolve, reject) => {
+      [answer, fail] = [resolve, reject];
+    }),
+    drop,
+  };
+  return { asked, drop, answer: (hint: number) => answer(hint), fail: (error: Error) => fail(error) };
+}
+
+test("what waits for an answer takes no turn from others, and goes on with the answer", async () => {
+  const { queue, begun, finish } = harness(undefined, 1);
+  const { asked, answer } = question();
+  queue.ask("a", asked);
+  expect([queue.depth, queue.waiting]).toEqual([1, 0]);
+  queue.add("b", 1);
+  answer(7);
+  await flush();
+  await finish("b");
+  expect(begun.map(({ name, hint }) => [name, hint])).toEqual([
+    ["b", 1],
+    ["a", 7],
+  ]);
+});
+
+test("a newer version does not wait for the answer, and drops the question", async () => {
+  const { queue, begun, finish } = harness();
+  const { asked, answer, drop } = question();
+  queue.ask("a", asked);
+  queue.add("a", 5);
+  answer(7);
+  await flush();
+  await finish("a");
+  expect(drop).toHaveBeenCalledTimes(1);
+  expect(begun.map(({ hint }) => hint)).toEqual([5]);
+  expect(queue.depth).toBe(0);
+});
+
+test("a question about what is being worked on, or waits, is dropped", async () => {
+  const { queue, names, finish } = harness(undefined, 1);
+  const questions = [question(), question()];
+  queue.add("a");
+  queue.add("b");
+  queue.ask("a", questions[0]?.asked ?? question().asked);
+  queue.ask("b", questions[1]?.asked ?? question().asked);
+  expect(questions.map(({ drop }) => drop.mock.calls.length)).toEqual([1, 1]);
+  await finish("a");
+  await finish("b");
+  expect(names()).toEqual(["a", "b"]);
+});
+
+test("a question that fails is tried again with back-off", async () => {
+  const { queue, names, errors } = harness(() => "done");
+  const { asked, fail } = question();
+  queue.ask("a", asked);
+  fail(new Error("broken"));
+  await flush();
+  expect(errors).toEqual([{ name: "a", retryInMs: 200 }]);
+  await pass(200);
+  expect(names()).toEqual(["a"]);
+});
+
+test("more questions than allowed are dropped, and their items come again when one is answered", async () => {
+  const { queue, begun, finish } = harness(undefined, 1);
+  const [first, second, third] = [question(), question(), question()];
+  for (const [name, each] of Object.entries({ first, second, third })) queue.ask(name, each.asked);
+  expect([first, second, third].map(({ drop }) => drop.mock.calls.length)).toEqual([0, 0, 1]);
+  queue.addBacklog(["second", "fourth"]);
+  queue.add("quick");
+  await finish("quick");
+  expect(begun.map(({ name }) => name)).toEqual(["quick"]);
+  first.answer(1);
+  await flush();
+  for (const name of ["first", "third", "fourth"]) await finish(name);
+  expect(begun.map(({ name, hint }) => [name, hint])).toEqual([
+    ["quick", undefined],
+    ["first", 1],
+    ["third", undefined],
+    ["fourth", undefined],
+  ]);
+});
+
+test("forgetting and draining drop questions; nobody goes on with their answers", async () => {
+  const { queue, begun } = harness();
+  const [forgotten, drained] = [question(), question()];
+  queue.ask("a", forgotten.asked);
+  queue.ask("b", drained.asked);
+  queue.forget("a");
+  await queue.drain();
+  const late = question();
+  queue.ask("c", late.asked);
+  for (const each of [forgotten, drained, late]) {
+    expect(each.drop).toHaveBeenCalledTimes(1);
+    each.answer(1);
+  }
+  await flush();
+  expect([begun, queue.depth]).toEqual([[], 0]);
 });
 
 test("back-off: a hundred at once, then ten a second over all items", () => {
