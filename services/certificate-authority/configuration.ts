@@ -127,6 +127,13 @@ const plainSchema = z.strictObject({
   ledger: z
     .strictObject({
       compactionWindowSeconds: z.int().min(60).max(DAY_SECONDS).default(600),
+      /** What deleted requests asked for is kept this long, and so many at most, for `policy replay`. */
+      archive: z
+        .strictObject({
+          maxAgeDays: z.int().min(1).max(36_500).default(90),
+          maxRequests: z.int().min(0).max(10_000_000).default(250_000),
+        })
+        .prefault({}),
       /** For measuring only: waits before every commit, as a slow disk would. */
       commitDelayMilliseconds: z.number().min(0).max(1000).default(0),
     })

@@ -26,6 +26,7 @@ import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
+import type { LedgerMaintenance } from "./domain/ports.ts";
 import { encryptionAtRest } from "./encryption-at-rest.ts";
 import { type FrontDoor, type FrontDoorDependencies, openFrontDoor } from "./front-door.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -48,6 +49,7 @@ export { checkPki, initializePki } from "./pki.ts";
 const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;
 const MINUTE_SECONDS = 60;
+const DAY_MILLISECONDS = 86_400_000;
 const KEY_LISTS_INTERVAL_SECONDS = 5;
 const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
 
@@ -251,6 +253,13 @@ function followIssuers(
   return watchFiles(issuers.paths, () => void issuers.checkFiles(), logger);
 }
 
+function pruneArchive(
+  { maxAgeDays, maxRequests }: Configuration["ledger"]["archive"],
+  maintenance: Pick<LedgerMaintenance, "pruneArchive">,
+): Promise<void> {
+  return maintenance.pruneArchive(new Date(clock.now().getTime() - maxAgeDays * DAY_MILLISECONDS), maxRequests);
+}
+
 function scheduledJobs(
   configuration: Configuration,
   authority: Authority,
@@ -264,6 +273,11 @@ function scheduledJobs(
       name: "clean-requests",
       intervalSeconds: configuration.cleaner.intervalSeconds,
       run: async () => void (await cleaner.run()),
+    },
+    {
+      name: "prune-archive",
+      intervalSeconds: 10 * MINUTE_SECONDS,
+      run: () => pruneArchive(configuration.ledger.archive, ledger.maintenance),
     },
     { name: "check-issuer-files", intervalSeconds: 10, run: () => authority.issuers.checkFiles() },
     { name: "reload-key-lists", intervalSeconds: KEY_LISTS_INTERVAL_SECONDS, run: () => keyLists.reload() },

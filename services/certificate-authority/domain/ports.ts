@@ -279,6 +279,8 @@ export interface LedgerMaintenance {
   verify(): Promise<LedgerVerification>;
   /** Drops log entries older than `before`; watches that need them answer 410. */
   compact(before: Date): Promise<void>;
+  /** Drops archived requests that were deleted before `before`, and the oldest beyond `maximumRequests`. */
+  pruneArchive(before: Date, maximumRequests: number): Promise<void>;
   /** Resolves when a commit can be made; rejects when the store does not take writes. */
   check(): Promise<void>;
 }

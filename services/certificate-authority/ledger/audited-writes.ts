@@ -1,6 +1,12 @@
 import { StatusError } from "../../shared/status-error.ts";
 import type { Connection } from "./connection.ts";
 import type { RemoveRequest } from "./operations.ts";
+import {
+  type ArchivedRequestRow,
+  archivedRequestContent,
+  archivedRequestsWriter,
+  toArchivedRequestRow,
+} from "./tables/archived-requests-table.ts";
 import { auditAppender } from "./tables/audit-table.ts";
 import { type CertificateRow, certificateContent } from "./tables/certificate-row.ts";
 import { certificatesWriter } from "./tables/certificates-table.ts";
@@ -16,6 +22,7 @@ export function auditWrites(connection: Connection) {
   const audit = auditAppender(connection);
   const decisions = decisionsWriter(connection);
   const certificates = certificatesWriter(connection);
+  const archive = archivedRequestsWriter(connection);
 
   return {
     /** @param payload - canonical JSON of the entry. */
@@ -28,8 +35,12 @@ export function auditWrites(connection: Connection) {
       decisions.insert(decision, sequence);
     },
 
-    recordRemoval(operation: RemoveRequest, uid: string, revision: number): undefined {
-      audit.append(removalPayload(operation, uid, revision));
+    /** @param object - the removed request as JSON, which goes into the archive. */
+    recordRemoval(operation: RemoveRequest, uid: string, revision: number, object: string | undefined): undefined {
+      const row = object === undefined ? undefined : toArchivedRequestRow(object, operation.atMilliseconds);
+      const archived = row !== undefined && !archive.has(row.uid) ? row : undefined;
+      const sequence = audit.append(removalPayload(operation, uid, revision, archived));
+      if (archived) archive.insert(archived, sequence);
     },
 
     /** @throws {StatusError} Conflict when the issuer has used the serial, or the certificate is recorded already. */
@@ -76,11 +87,16 @@ function certificatePayload(row: CertificateRow): string {
   });
 }
 
-function removalPayload({ actor, atMilliseconds, name }: RemoveRequest, uid: string, revision: number): string {
+function removalPayload(
+  { actor, atMilliseconds, name }: RemoveRequest,
+  uid: string,
+  revision: number,
+  archived: ArchivedRequestRow | undefined,
+): string {
   return JSON.stringify({
     actor,
     at: new Date(atMilliseconds),
-    details: { requestUid: uid, revision },
+    details: { ...(archived && { content: archivedRequestContent(archived) }), requestUid: uid, revision },
     kind: "request.deleted",
     subject: name,
   });

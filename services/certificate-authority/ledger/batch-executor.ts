@@ -1,5 +1,6 @@
 import { isStatusError, type StatusError } from "../../shared/status-error.ts";
 import { administrativeWrites } from "./administrative-writes.ts";
+import { archiveWrites } from "./archive-writes.ts";
 import { auditWrites } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
 import { objectWrites } from "./object-writes.ts";
@@ -77,6 +78,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const audit = auditWrites(connection);
   const requests = requestWrites(connection, audit, maximumRequests);
   const objects = objectWrites(connection, audit, requests.nextRevision);
+  const archive = archiveWrites(connection);
   const administrative = administrativeWrites(connection, audit);
   const meta = metaTable(connection);
 
@@ -96,6 +98,8 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return objects.remove(operation);
       case "compactChanges":
         return requests.compact(operation);
+      case "pruneArchive":
+        return archive.prune(operation);
       case "recordDecision":
         return audit.recordDecision(operation.decision);
       case "recordCertificate":

@@ -39,6 +39,12 @@ export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges }: 
         });
       }
     },
+    async pruneArchive(before, maximumRequests) {
+      const operation = { kind: "pruneArchive", beforeMilliseconds: before.getTime(), maximumRequests } as const;
+      for (let isDone = false; !isDone; ) {
+        isDone = await writer.submit(operation, SMALL_BYTES, (answer) => answer.isDone);
+      }
+    },
     async check() {
       const operation = { kind: "checkWrite", atMilliseconds: clock.now().getTime() } as const;
       await writer.submit(operation, SMALL_BYTES, () => undefined);

@@ -121,6 +121,13 @@ export interface CompactChanges {
   readonly upToRevision: number;
 }
 
+/** Drops a bounded number of archived requests: those deleted before the instant, or the oldest beyond the count. */
+export interface PruneArchive {
+  readonly kind: "pruneArchive";
+  readonly beforeMilliseconds: number;
+  readonly maximumRequests: number;
+}
+
 export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
@@ -142,6 +149,7 @@ export type Operation =
   | RemoveExpiredTokens
   | AppendAudit
   | CompactChanges
+  | PruneArchive
   | CheckWrite;
 
 export interface Revised {
@@ -167,6 +175,7 @@ export interface Answers {
   readonly removeExpiredTokens: readonly string[];
   readonly appendAudit: undefined;
   readonly compactChanges: { readonly compactedRevision: number; readonly isDone: boolean };
+  readonly pruneArchive: { readonly isDone: boolean };
   readonly checkWrite: undefined;
 }
 

@@ -79,7 +79,7 @@ export function requestWrites(connection: Connection, audited: AuditWrites, maxi
       const revision = nextRevision();
       log.appendDeletion(revision, atMilliseconds, previousRevision);
       requests.remove(name);
-      audited.recordRemoval(operation, uid, revision);
+      audited.recordRemoval(operation, uid, revision, logReader.byRevision(previousRevision)?.object);
       state = { ...state, count: state.count - 1 };
       return { revision, previousRevision };
     },

@@ -116,7 +116,7 @@ test("every decision, certificate, token and issuer change and every removal has
     ["request.deleted", "gatehouse", "b"],
   ]);
   expect(entries.slice(-2).map(({ details }) => details)).toEqual([
-    { requestUid: "uid-a", revision: 4 },
-    { requestUid: "uid-b", revision: 5 },
+    { content: expect.stringMatching(/^[0-9a-f]{64}$/), requestUid: "uid-a", revision: 4 },
+    { content: expect.stringMatching(/^[0-9a-f]{64}$/), requestUid: "uid-b", revision: 5 },
   ]);
 });

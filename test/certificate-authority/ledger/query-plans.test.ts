@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { migrationsSql } from "../../../services/certificate-authority/ledger/migrations/migrate.ts";
+import { archivedRequestsSql } from "../../../services/certificate-authority/ledger/tables/archived-requests-table.ts";
 import { auditSql } from "../../../services/certificate-authority/ledger/tables/audit-table.ts";
 import { bootstrapTokensSql } from "../../../services/certificate-authority/ledger/tables/bootstrap-tokens-table.ts";
 import { certificatesSql } from "../../../services/certificate-authority/ledger/tables/certificates-table.ts";
@@ -17,6 +18,7 @@ import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 
 const TABLES = {
   ...{
+    archivedRequestsSql,
     auditSql,
     bootstrapTokensSql,
     certificatesSql,

@@ -8,6 +8,7 @@ import { objectsOnceMigration } from "./0007-objects-once.ts";
 import { issuerNamesMigration } from "./0008-issuer-names.ts";
 import { objectsMigration } from "./0009-objects.ts";
 import { tokenUsagesMigration } from "./0010-token-usages.ts";
+import { archivedRequestsMigration } from "./0011-archived-requests.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   issuerNamesMigration,
   objectsMigration,
   tokenUsagesMigration,
+  archivedRequestsMigration,
 ];

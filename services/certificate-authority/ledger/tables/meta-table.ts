@@ -5,8 +5,11 @@ export const metaSql = {
   set: "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 } as const;
 
-/** `compacted_revision`: the oldest revision a watch may start after. `checked_ms`: when a write was last tried out. */
-export type MetaName = "compacted_revision" | "checked_ms";
+/**
+ * `compacted_revision`: the oldest revision a watch may start after. `checked_ms`: when a write was last tried out.
+ * `archive_pruned`: what was deleted up to this audit sequence is no longer in the archive.
+ */
+export type MetaName = "compacted_revision" | "checked_ms" | "archive_pruned";
 
 /** A handful of numbers about the ledger itself. */
 export function metaTable(connection: Connection) {

@@ -1,6 +1,8 @@
 import { auditHash, CHAIN_START } from "../audit-chain.ts";
 import type { Connection } from "../connection.ts";
+import { archivedRequestsSql } from "../tables/archived-requests-table.ts";
 import { type AuditRow, auditSql } from "../tables/audit-table.ts";
+import { metaTable } from "../tables/meta-table.ts";
 import { readEntry, type StoredEntry } from "./audit-entry.ts";
 import type { Problems } from "./problems.ts";
 
@@ -42,12 +44,16 @@ function subjectFinder(connection: Connection) {
   const certificate = connection.prepare<[string], number>(subjectSql.certificate).pluck();
   const decision = connection.prepare<[number], number>(subjectSql.decision).pluck();
   const issuer = connection.prepare<[string], number>(subjectSql.issuer).pluck();
-  return ({ kind, subject }: StoredEntry, sequence: number): boolean => {
+  const archived = connection.prepare<[number], number>(archivedRequestsSql.byId).pluck();
+  const prunedUpTo = metaTable(connection).get("archive_pruned") ?? 0;
+  return ({ kind, subject, content }: StoredEntry, sequence: number): boolean => {
     switch (kind) {
       case "certificate.issued":
         return (certificate.get(subject) ?? 0) >= sequence;
       case "decision.recorded":
         return decision.get(sequence) !== undefined;
+      case "request.deleted":
+        return content === undefined || sequence <= prunedUpTo || archived.get(sequence) !== undefined;
       case "issuer.recorded":
       case "issuer.moved":
         return (issuer.get(subject) ?? 0) >= sequence;

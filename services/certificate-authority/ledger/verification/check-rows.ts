@@ -1,6 +1,11 @@
 import { sha256Hex } from "../audit-chain.ts";
 import type { Connection } from "../connection.ts";
 import { objectContent } from "../object-writes.ts";
+import {
+  archivedRequestContent,
+  archivedRequestsSql,
+  type StoredArchivedRequestRow,
+} from "../tables/archived-requests-table.ts";
 import { auditSql } from "../tables/audit-table.ts";
 import {
   bootstrapTokenContent,
@@ -62,6 +67,15 @@ export function checkDecisions(connection: Connection, problems: Problems): numb
     count += 1;
   }
   return count;
+}
+
+/** Each archived request against the audit entry of its deletion. */
+export function checkArchive(connection: Connection, problems: Problems): undefined {
+  const isVouchedFor = voucher(connection);
+  for (const row of connection.prepare<[number], StoredArchivedRequestRow>(archivedRequestsSql.all).iterate(0)) {
+    if (isVouchedFor(row.id, "request", row.name, archivedRequestContent(row))) continue;
+    problems.add(`archived request ${row.name}: no audit entry records it as it is stored`);
+  }
 }
 
 /** Each issuer and each live token against its audit entry, and issuers against their own encoding. */

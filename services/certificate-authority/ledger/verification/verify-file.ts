@@ -7,7 +7,13 @@ import { requireKnownHistory } from "../migrations/migrate.ts";
 import { sqliteCodeOf } from "../sqlite-error.ts";
 import { checkChain } from "./check-chain.ts";
 import { checkRequests } from "./check-requests.ts";
-import { checkAdministrativeRows, checkCertificates, checkDecisions, checkPlainObjects } from "./check-rows.ts";
+import {
+  checkAdministrativeRows,
+  checkArchive,
+  checkCertificates,
+  checkDecisions,
+  checkPlainObjects,
+} from "./check-rows.ts";
 import { createProblems, type Problems } from "./problems.ts";
 
 /**
@@ -46,6 +52,7 @@ function verifyConnection(connection: Connection, file: string): LedgerVerificat
     () => checkChain(connection, problems),
     () => ({ certificates: checkCertificates(connection, problems) }),
     () => ({ decisions: checkDecisions(connection, problems) }),
+    () => checkArchive(connection, problems),
     () => checkAdministrativeRows(connection, problems),
     () => checkPlainObjects(connection, problems),
   ];
