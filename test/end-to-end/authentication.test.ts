@@ -78,7 +78,11 @@ async function authentication(): Promise<readonly object[]> {
         claimMappings: {
           username: { claim: "email", prefix: "oidc:" },
           groups: { claim: "groups", prefix: "gatehouse:" },
+          uid: { expression: "claims.sub + '@' + string(size(claims.groups))" },
+          extra: [{ key: "example.com/domain", valueExpression: "claims.email.split('@')[1]" }],
         },
+        claimValidationRules: [{ expression: "claims.email_verified && claims.exp - claims.iat <= 86400" }],
+        userValidationRules: [{ expression: "!user.username.startsWith('oidc:mallory@')", message: "not she" }],
       },
     },
     {
@@ -152,7 +156,9 @@ describe("a login at an OpenID provider", () => {
     const client = bearing(await provider.login("alice"));
     expect(await whoAmI(client)).toEqual({
       username: "oidc:alice@example.com",
+      uid: "alice@1",
       groups: ["gatehouse:administrators", "system:authenticated"],
+      extra: { "example.com/domain": ["example.com"] },
     });
     expect((await client.send("GET", REQUESTS)).status).toBe(200);
     expect((await client.send("GET", "/v1/bootstrap-tokens")).status).toBe(200);
@@ -162,6 +168,11 @@ describe("a login at an OpenID provider", () => {
     const client = bearing(await provider.login("bob"));
     expect(await whoAmI(client)).toMatchObject({ username: "oidc:bob@example.com" });
     expect((await client.send("GET", "/v1/bootstrap-tokens")).status).toBe(403);
+  });
+
+  test("somebody whom an expression refuses is refused, with the reason in the log", async () => {
+    expectRefusal(await bearing(await provider.login("mallory")).send("GET", REQUESTS));
+    expect(gatehouse.log()).toContain("is not met: not she");
   });
 
   test("a token that was changed, or signed by somebody else in the provider's name, is refused", async () => {

@@ -8,6 +8,7 @@ export interface CelAnswers {
   timestamp: Date;
   "list<string>": readonly string[];
   "string or list<string>": string | readonly string[];
+  "string or list<string> or null": string | readonly string[] | null;
   dyn: CelOutput;
 }
 
@@ -22,6 +23,7 @@ const POSSIBLE: Readonly<Record<CelResult, RegExp>> = {
   timestamp: /^(google\.protobuf\.Timestamp|dyn)$/,
   "list<string>": /^(list|list<(string|dyn|[A-Z])>|dyn)$/,
   "string or list<string>": /^(string|list|list<(string|dyn|[A-Z])>|dyn)$/,
+  "string or list<string> or null": /^(string|null|list|list<(string|dyn|[A-Z])>|dyn)$/,
   dyn: /^(?!optional|type$|.*net\.)/,
 };
 
@@ -44,6 +46,8 @@ const IS_ANSWER: Readonly<Record<CelResult, (answer: CelOutput) => boolean>> = {
   timestamp: (answer) => answer instanceof Date,
   "list<string>": isListOfStrings,
   "string or list<string>": (answer) => typeof answer === "string" || isListOfStrings(answer),
+  "string or list<string> or null": (answer) =>
+    answer === null || typeof answer === "string" || isListOfStrings(answer),
   dyn: () => true,
 };
 

@@ -67,6 +67,7 @@ export function prepareTree(root: CelNode, { meter, patterns, reads }: Preparati
     if (seen.has(node)) return;
     seen.add(node);
     checkNumber(node, parent);
+    unescapeField(node);
     noteRead(node, reads);
     if (node.op === "call" || node.op === "rcall") prepareCall(node, patterns);
     for (const child of childrenOf(node)) visit(child, node);
@@ -119,6 +120,21 @@ function preparePattern(call: CelNode, pattern: CelNode | undefined, patterns: M
   } catch (error) {
     throw new RefusedSyntax(error instanceof Error ? error.message : String(error), pattern.start);
   }
+}
+
+const ESCAPED =
+  /__(dot|dash|slash|underscores|(?:false|in|null|true|as|break|const|continue|else|for|function|if|import|let|loop|namespace|package|return|var|void|while))__/g;
+const UNESCAPED: Readonly<Record<string, string>> = { dot: ".", dash: "-", slash: "/", underscores: "__" };
+
+/**
+ * Lets fields be selected whose names are no identifiers, as Kubernetes does: `claims.my__dash__team` is `my-team`.
+ *
+ * Source: kubernetes staging/src/k8s.io/apiserver/pkg/cel/escaping.go.
+ */
+function unescapeField(node: CelNode): void {
+  if (node.op !== "." && node.op !== ".?") return;
+  const parts = node.args as [CelNode, string];
+  parts[1] = parts[1].replace(ESCAPED, (_all, name: string) => UNESCAPED[name] ?? name);
 }
 
 function noteRead(node: CelNode, reads: Set<string>): void {

@@ -1,6 +1,6 @@
 import type { LocalJWKSet } from "jose";
 import type { TokenAuthenticator } from "./authenticator.ts";
-import { userOfClaims } from "./claim-mappings.ts";
+import { userReader } from "./claim-mappings.ts";
 import { httpsExchange } from "./https-exchange.ts";
 import type { JwtSettings, ServiceAccountSettings } from "./jwt-settings.ts";
 import { FileKeySet, type KeySet, parseJwks, parsePublicKeys } from "./key-set.ts";
@@ -47,10 +47,7 @@ export function createJwt(settings: JwtSettings, parts: CommonParts): TokenAuthe
   }
   const keys = jwksFile === undefined ? remoteKeys(issuer, parts) : fileKeys([jwksFile], parseFirst, parts);
   const rules = { issuer: issuer.url, audiences: issuer.audiences, keys, clock };
-  return cachedBriefly(
-    signedTokenAuthenticator("jwt", rules, (claims) => userOfClaims(claims, settings)),
-    parts,
-  );
+  return cachedBriefly(signedTokenAuthenticator("jwt", rules, userReader(settings)), parts);
 }
 
 /** @throws {AuthenticationSetupError} when a key file cannot be used. */

@@ -1,14 +1,13 @@
 import { z } from "zod";
+import { claimsNamedIn, expressionSchema } from "./claim-expressions.ts";
 
 /**
- * A JWT issuer, structured as one entry of `jwt` in Kubernetes' AuthenticationConfiguration v1. What only CEL can say is
- * refused by name; `extra` maps a claim instead of an expression, and `jwksFile` stands in for discovery.
+ * A JWT issuer, structured as one entry of `jwt` in Kubernetes' AuthenticationConfiguration v1; beyond it `extra` may map
+ * a claim in place of an expression, and `jwksFile` stands in for discovery.
  *
  * Source: kubernetes staging/src/k8s.io/apiserver/pkg/apis/apiserver/v1/types.go and
  * staging/src/k8s.io/apiserver/pkg/apis/apiserver/validation/validation.go.
  */
-const NO_CEL = "CEL expressions are not supported yet; name a claim instead";
-const noCel = z.never(NO_CEL).optional();
 
 const httpsUrl = z.string().refine(isPlainHttpsUrl, "must be an https URL without user, query and fragment");
 
@@ -44,12 +43,34 @@ const issuer = z
     error: "must not name one twice",
   });
 
-const prefixedClaim = z.strictObject({
-  claim: z.string().min(1),
-  /** "" for none: then names of this issuer can meet those of others. */
-  prefix: z.string(),
-  expression: noCel,
-});
+const claim = z.string().min(1);
+
+interface ClaimOrExpression {
+  readonly claim?: string | undefined;
+  readonly expression?: string | undefined;
+}
+
+const ONE_OF = "must have either claim or expression";
+const hasOne = (mapping: ClaimOrExpression): boolean =>
+  (mapping.claim === undefined) !== (mapping.expression === undefined);
+
+const prefixed = (result: "string" | "string or list<string>") =>
+  z
+    .strictObject({
+      claim: claim.optional(),
+      /** "" for none: then names of this issuer can meet those of others. */
+      prefix: z.string().optional(),
+      expression: expressionSchema("claims", result).optional(),
+    })
+    .refine(hasOne, ONE_OF)
+    .refine((mapping) => mapping.claim === undefined || mapping.prefix !== undefined, {
+      path: ["prefix"],
+      error: 'must be given with claim, and may be ""',
+    })
+    .refine((mapping) => mapping.expression === undefined || mapping.prefix === undefined, {
+      path: ["prefix"],
+      error: "must be left out with expression, which makes the whole name",
+    });
 
 const EXTRA_KEY = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[-a-z0-9._~!$&'()*+,;=:@%/]+$/;
 const RESERVED_EXTRA_DOMAIN = /(^|\.)(kubernetes\.io|k8s\.io|gatehouse\.dev)\//;
@@ -62,27 +83,100 @@ const extraKey = z
     "the domains kubernetes.io, k8s.io and gatehouse.dev are reserved",
   );
 
+const extra = z
+  .strictObject({
+    key: extraKey,
+    claim: claim.optional(),
+    valueExpression: expressionSchema("claims", "string or list<string>").optional(),
+  })
+  .refine((entry) => hasOne({ claim: entry.claim, expression: entry.valueExpression }), {
+    error: "must have either claim or valueExpression",
+  });
+
 const claimMappings = z.strictObject({
-  username: prefixedClaim,
-  groups: prefixedClaim.optional(),
-  uid: z.strictObject({ claim: z.string().min(1), expression: noCel }).optional(),
+  username: prefixed("string"),
+  groups: prefixed("string or list<string>").optional(),
+  uid: z
+    .strictObject({ claim: claim.optional(), expression: expressionSchema("claims", "string").optional() })
+    .refine(hasOne, ONE_OF)
+    .optional(),
   extra: z
-    .array(z.strictObject({ key: extraKey, claim: z.string().min(1), valueExpression: noCel }))
+    .array(extra)
     .refine((entries) => new Set(entries.map(({ key }) => key)).size === entries.length, "must not name a key twice")
     .default([]),
 });
 
-export const jwtSettingsSchema = z.strictObject({
-  issuer,
-  claimMappings,
-  claimValidationRules: z
-    .array(z.strictObject({ claim: z.string().min(1), requiredValue: z.string(), expression: noCel, message: noCel }))
-    .refine((rules) => new Set(rules.map(({ claim }) => claim)).size === rules.length, "must not name a claim twice")
-    .default([]),
-  userValidationRules: z.never(NO_CEL).optional(),
-  /** The issuer's keys as a file; nothing is fetched then. */
-  jwksFile: z.string().min(1).optional(),
+const claimValidationRule = z
+  .strictObject({
+    claim: claim.optional(),
+    requiredValue: z.string().optional(),
+    expression: expressionSchema("claims", "bool").optional(),
+    message: z.string().optional(),
+  })
+  .refine(hasOne, ONE_OF)
+  .refine((rule) => (rule.claim === undefined) === (rule.requiredValue === undefined), {
+    path: ["requiredValue"],
+    error: "must be given with claim, and only with claim",
+  })
+  .refine((rule) => rule.claim === undefined || rule.message === undefined, {
+    path: ["message"],
+    error: "must be left out with claim",
+  });
+
+const userValidationRule = z.strictObject({
+  expression: expressionSchema("user", "bool"),
+  message: z.string().optional(),
 });
+
+const isUnique = (values: readonly (string | undefined)[]): boolean => {
+  const given = values.filter((value) => value !== undefined);
+  return new Set(given).size === given.length;
+};
+
+export const jwtSettingsSchema = z
+  .strictObject({
+    issuer,
+    claimMappings,
+    claimValidationRules: z
+      .array(claimValidationRule)
+      .refine((rules) => isUnique(rules.map((rule) => rule.claim)), "must not name a claim twice")
+      .refine((rules) => isUnique(rules.map(({ expression }) => expression)), "must not hold an expression twice")
+      .default([]),
+    userValidationRules: z
+      .array(userValidationRule)
+      .refine((rules) => isUnique(rules.map(({ expression }) => expression)), "must not hold an expression twice")
+      .default([]),
+    /** The issuer's keys as a file; nothing is fetched then. */
+    jwksFile: z.string().min(1).optional(),
+  })
+  .refine(asksWhetherAddressesAreVerified, {
+    path: ["claimMappings", "username", "expression"],
+    error:
+      "names claims.email, so that claims.email_verified must be named too: here, in claimMappings.extra[].valueExpression or in claimValidationRules[].expression",
+  });
+
+interface Expressions {
+  readonly claimMappings: {
+    readonly username: ClaimOrExpression;
+    readonly extra: readonly { readonly valueExpression?: string | undefined }[];
+  };
+  readonly claimValidationRules: readonly ClaimOrExpression[];
+}
+
+/** An address that was not verified may be anybody's; OpenID Connect Core section 5.1. */
+function asksWhetherAddressesAreVerified({
+  claimMappings: mappings,
+  claimValidationRules: rules,
+}: Expressions): boolean {
+  const { expression = "" } = mappings.username;
+  if (!claimsNamedIn(expression).has("claims.email")) return true;
+  const places = [
+    expression,
+    ...mappings.extra.map((entry) => entry.valueExpression),
+    ...rules.map((rule) => rule.expression),
+  ];
+  return places.some((source = "") => claimsNamedIn(source).has("claims.email_verified"));
+}
 
 export type JwtSettings = z.infer<typeof jwtSettingsSchema>;
 

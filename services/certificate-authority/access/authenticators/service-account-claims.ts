@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CREDENTIAL_ID_EXTRA, type UserInfo } from "../../../shared/user-info.ts";
 import { withAuthenticatedGroup } from "../groups.ts";
 import { serviceAccountGroups, serviceAccountOf, serviceAccountUsername } from "../service-account.ts";
-import { ClaimsError } from "./claim-mappings.ts";
+import { ClaimsError } from "./claims.ts";
 
 const reference = z.object({ name: z.string(), uid: z.string().default("") });
 

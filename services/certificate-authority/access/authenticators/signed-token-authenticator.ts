@@ -1,7 +1,7 @@
 import type { JWTPayload } from "jose";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import { type Outcome, refused, type TokenAuthenticator } from "./authenticator.ts";
-import { ClaimsError } from "./claim-mappings.ts";
+import { ClaimsError } from "./claims.ts";
 import { checkSignedToken, type SignedTokenRules } from "./signed-token.ts";
 
 /** @param userOf - who the claims name. @throws {ClaimsError} */

@@ -1,14 +1,20 @@
 import { expect, test } from "@jest/globals";
-import { userOfClaims } from "../../../../services/certificate-authority/access/authenticators/claim-mappings.ts";
+import { userReader } from "../../../../services/certificate-authority/access/authenticators/claim-mappings.ts";
 import { jwtSettingsSchema } from "../../../../services/certificate-authority/access/authenticators/jwt-settings.ts";
 import { serviceAccountOfClaims } from "../../../../services/certificate-authority/access/authenticators/service-account-claims.ts";
 
 const USERNAME = { claim: "sub", prefix: "oidc:" };
 
-function map(claims: Record<string, unknown>, claimMappings: object = {}, claimValidationRules: object[] = []) {
+function map(
+  claims: Record<string, unknown>,
+  claimMappings: object = {},
+  claimValidationRules: object[] = [],
+  userValidationRules: object[] = [],
+) {
   const issuer = { url: "https://login.example.com", audiences: ["gatehouse"] };
   const mappings = { username: USERNAME, ...claimMappings };
-  return userOfClaims(claims, jwtSettingsSchema.parse({ issuer, claimMappings: mappings, claimValidationRules }));
+  const rules = { claimValidationRules, userValidationRules };
+  return userReader(jwtSettingsSchema.parse({ issuer, claimMappings: mappings, ...rules }))(claims);
 }
 
 const GROUPS = { groups: { claim: "groups", prefix: "oidc:" } };
@@ -62,6 +68,172 @@ test.each<{ name: string; claims: Record<string, unknown>; mappings?: object; us
   },
 ])("claims with $name", ({ claims, mappings, user }) => {
   expect(map(claims, mappings)).toMatchObject(user);
+});
+
+const byExpression = (username: string, more: object = {}) => ({ username: { expression: username }, ...more });
+
+test.each<{ name: string; claims: Record<string, unknown>; mappings: object; user: object }>([
+  { name: "the name", claims: { sub: "a" }, mappings: byExpression("'x:' + claims.sub"), user: { username: "x:a" } },
+  {
+    name: "a claim whose name is no identifier",
+    claims: { sub: "a", "my-team.example": "t" },
+    mappings: byExpression("claims.my__dash__team__dot__example + ':' + claims['sub']"),
+    user: { username: "t:a" },
+  },
+  {
+    name: "an address that is verified",
+    claims: { email: "a@b", email_verified: true },
+    mappings: byExpression("claims.?email_verified.orValue(false) ? claims.email : claims.sub"),
+    user: { username: "a@b" },
+  },
+  {
+    name: "an address that is not",
+    claims: { sub: "a", email: "a@b" },
+    mappings: byExpression("claims.?email_verified.orValue(false) ? claims.email : claims.sub"),
+    user: { username: "a" },
+  },
+  {
+    name: "groups of several claims",
+    claims: { sub: "a", roles: ["r", ""], teams: ["t"] },
+    mappings: byExpression("claims.sub", { groups: { expression: "(claims.roles + claims.teams).map(g, g)" } }),
+    user: { groups: ["r", "t", "system:authenticated"] },
+  },
+  {
+    name: "one group as text",
+    claims: { sub: "a", role: "r" },
+    mappings: byExpression("claims.sub", { groups: { expression: "claims.role" } }),
+    user: { groups: ["r", "system:authenticated"] },
+  },
+  {
+    name: "no groups",
+    claims: { sub: "a", groups: null },
+    mappings: byExpression("claims.sub", { groups: { expression: "claims.groups" } }),
+    user: { groups: ["system:authenticated"] },
+  },
+  {
+    name: "an empty group",
+    claims: { sub: "a" },
+    mappings: byExpression("claims.sub", { groups: { expression: "claims.?role.orValue('')" } }),
+    user: { groups: ["system:authenticated"] },
+  },
+  {
+    name: "a uid of a number",
+    claims: { sub: "a", id: 7 },
+    mappings: byExpression("claims.sub", { uid: { expression: "string(claims.id)" } }),
+    user: { uid: "7" },
+  },
+  {
+    name: "extras",
+    claims: { sub: "a", team: { name: "t", ids: ["1", "2"] } },
+    mappings: byExpression("claims.sub", {
+      extra: [
+        { key: "example.com/team", valueExpression: "claims.team.name" },
+        { key: "example.com/ids", valueExpression: "claims.team.ids" },
+        { key: "example.com/none", valueExpression: "claims.?none.orValue('')" },
+      ],
+    }),
+    user: { extra: { "example.com/team": ["t"], "example.com/ids": ["1", "2"] } },
+  },
+])("expressions make $name", ({ claims, mappings, user }) => {
+  expect(map(claims, mappings)).toMatchObject(user);
+});
+
+const RULE = { expression: "claims.hd == 'example.com'", message: "only our own domain" };
+const DAY = {
+  expression: "claims.exp - claims.nbf <= 86400",
+  message: "total token lifetime must not exceed 24 hours",
+};
+const NOBODY_OF_SYSTEM = { expression: "!user.username.startsWith('system:')", message: "reserved" };
+const NO_ADMINISTRATOR = { expression: "user.groups.all(group, group != 'admins')", message: "no administrators" };
+
+test("rules that hold are no hindrance", () => {
+  const claims = { sub: "a", hd: "example.com", exp: 1_800_000_100, nbf: 1_800_000_000, groups: ["x"] };
+  const user = map(claims, GROUPS, [RULE, DAY], [NOBODY_OF_SYSTEM, NO_ADMINISTRATOR]);
+  expect(user).toMatchObject({ username: "oidc:a", groups: ["oidc:x", "system:authenticated"] });
+});
+
+test("rules for users see what the mappings made, before the group of all authenticated is added", () => {
+  const expression =
+    "user.username == 'oidc:a' && user.uid == '7' && user.groups == ['g'] && user.extra['a.b/c'] == ['e']";
+  const mappings = {
+    groups: { expression: "'g'" },
+    uid: { claim: "id" },
+    extra: [{ key: "a.b/c", claim: "e" }],
+  };
+  expect(map({ sub: "a", id: "7", e: "e" }, mappings, [], [{ expression }]).username).toBe("oidc:a");
+});
+
+test.each<{
+  name: string;
+  claims: Record<string, unknown>;
+  mappings?: object;
+  rules?: object[];
+  users?: object[];
+  says: string;
+}>([
+  { name: "a claim rule", claims: { sub: "a", hd: "other" }, rules: [RULE], says: "is not met: only our own domain" },
+  { name: "a claim rule, for want of the claim", claims: { sub: "a" }, rules: [RULE], says: "No such key: hd" },
+  {
+    name: "a rule for lifetimes",
+    claims: { sub: "a", exp: 1_800_086_401, nbf: 1_800_000_000 },
+    rules: [DAY],
+    says: "must not exceed 24 hours",
+  },
+  {
+    name: "a rule for users",
+    claims: { sub: "a", groups: ["admins"] },
+    mappings: { groups: { claim: "groups", prefix: "" } },
+    users: [NO_ADMINISTRATOR],
+    says: "is not met: no administrators",
+  },
+  {
+    name: "an empty name",
+    claims: { sub: "" },
+    mappings: byExpression("claims.sub"),
+    says: "username.expression is empty",
+  },
+  { name: "a name that is a number", claims: { sub: 1 }, mappings: byExpression("claims.sub"), says: "answers number" },
+  { name: "no name", claims: {}, mappings: byExpression("claims.sub"), says: "No such key: sub" },
+  {
+    name: "a node's name",
+    claims: { sub: "node:a" },
+    mappings: byExpression("'system:' + claims.sub"),
+    says: "reserved name",
+  },
+  {
+    name: "our administrators' group",
+    claims: { sub: "a" },
+    mappings: byExpression("claims.sub", { groups: { expression: "['gatehouse:administrators']" } }),
+    says: "reserved name",
+  },
+  {
+    name: "groups that are numbers",
+    claims: { sub: "a", groups: [1] },
+    mappings: byExpression("claims.sub", { groups: { expression: "claims.groups" } }),
+    says: "answers a list, and must answer string or list<string>",
+  },
+  {
+    name: "a uid that is null",
+    claims: { sub: "a", id: null },
+    mappings: byExpression("claims.sub", { uid: { expression: "claims.id" } }),
+    says: "answers null, and must answer string",
+  },
+  {
+    name: "an expression without end",
+    claims: { sub: "a", groups: Array.from({ length: 3_000 }, (_, index) => `group-${index}`) },
+    rules: [{ expression: "claims.groups.all(a, claims.groups.all(b, a != b + '!'))" }],
+    says: "is too costly",
+  },
+  {
+    name: "claims deeper than any issuer writes them",
+    claims: { sub: "a", deep: JSON.parse(`${"[".repeat(50)}${"]".repeat(50)}`) },
+    mappings: byExpression("claims.sub"),
+    says: "nests deeper",
+  },
+])("$name refuses the claims", ({ claims, mappings, rules, users, says }) => {
+  expect(() => map(claims, mappings, rules, users)).toThrow(
+    expect.objectContaining({ name: "ClaimsError", message: expect.stringContaining(says) }),
+  );
 });
 
 const BARE = { username: { claim: "sub", prefix: "" }, groups: { claim: "groups", prefix: "" } };

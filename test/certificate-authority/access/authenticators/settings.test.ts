@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { parse } from "yaml";
 import {
   authenticationSchema,
   resolveAuthenticationPaths,
@@ -41,11 +44,16 @@ test("defaults are filled in", () => {
         extraHeaderPrefixes: ["X-Remote-Extra-"],
       },
     },
-    { jwt: { issuer: ISSUER, claimMappings: { ...MAPPINGS, extra: [] }, claimValidationRules: [] } },
+    {
+      jwt: {
+        issuer: ISSUER,
+        claimMappings: { ...MAPPINGS, extra: [] },
+        claimValidationRules: [],
+        userValidationRules: [],
+      },
+    },
   ]);
 });
-
-const CEL = "CEL expressions are not supported yet; name a claim instead";
 
 test.each<{ name: string; list: readonly unknown[]; path: string; says: string }>([
   { name: "no authenticators", list: [], path: "", says: ">=1" },
@@ -132,46 +140,124 @@ test.each<{ name: string; list: readonly unknown[]; path: string; says: string }
     says: "not supported",
   },
   {
-    name: "a username by expression",
-    list: [mapped({ username: { expression: "claims.sub" } })],
+    name: "an expression that cannot be read",
+    list: [mapped({ username: { expression: "claims.sub +" } })],
     path: "0.jwt.claimMappings.username.expression",
-    says: CEL,
+    says: "is no usable CEL expression: Unexpected token: EOF (at character 13)",
   },
   {
-    name: "groups by expression",
-    list: [mapped({ groups: { expression: "claims.g" } })],
+    name: "an expression about somebody else",
+    list: [mapped({ username: { expression: "user.username" } })],
+    path: "0.jwt.claimMappings.username.expression",
+    says: "Unknown variable: user (at character 1)",
+  },
+  {
+    name: "groups that are a number",
+    list: [mapped({ groups: { expression: "1" } })],
     path: "0.jwt.claimMappings.groups.expression",
-    says: CEL,
+    says: "it answers int, and must answer string or list<string>",
   },
   {
-    name: "a uid by expression",
-    list: [mapped({ uid: { expression: "claims.u" } })],
+    name: "a uid that is a list",
+    list: [mapped({ uid: { expression: "['a']" } })],
     path: "0.jwt.claimMappings.uid.expression",
-    says: CEL,
+    says: "it answers list<string>, and must answer string",
   },
   {
-    name: "an extra by expression",
-    list: [mapped({ extra: [{ key: "a.b/c", valueExpression: "claims.x" }] })],
+    name: "an extra that is true",
+    list: [mapped({ extra: [{ key: "a.b/c", valueExpression: "true" }] })],
     path: "0.jwt.claimMappings.extra.0.valueExpression",
-    says: CEL,
+    says: "it answers bool",
   },
   {
-    name: "a claim rule by expression",
-    list: [jwt({ claimValidationRules: [{ expression: "true" }] })],
+    name: "a rule that is no question",
+    list: [jwt({ claimValidationRules: [{ expression: "'a'" }] })],
     path: "0.jwt.claimValidationRules.0.expression",
-    says: CEL,
+    says: "it answers string, and must answer bool",
   },
   {
-    name: "a user rule",
-    list: [jwt({ userValidationRules: [{ expression: "true" }] })],
+    name: "a rule for users about claims",
+    list: [jwt({ userValidationRules: [{ expression: "claims.a == 1" }] })],
+    path: "0.jwt.userValidationRules.0.expression",
+    says: "Unknown variable: claims",
+  },
+  {
+    name: "a rule for users about what they do not have",
+    list: [jwt({ userValidationRules: [{ expression: "user.name == 'a'" }] })],
+    path: "0.jwt.userValidationRules.0.expression",
+    says: "No such key: name",
+  },
+  {
+    name: "a claim and an expression for a name",
+    list: [mapped({ username: { claim: "a", prefix: "", expression: "claims.a" } })],
+    path: "0.jwt.claimMappings.username",
+    says: "must have either claim or expression",
+  },
+  {
+    name: "neither",
+    list: [mapped({ username: {} })],
+    path: "0.jwt.claimMappings.username",
+    says: "must have either claim or expression",
+  },
+  {
+    name: "a prefix for an expression",
+    list: [mapped({ groups: { expression: "claims.a", prefix: "x" } })],
+    path: "0.jwt.claimMappings.groups.prefix",
+    says: "must be left out with expression",
+  },
+  {
+    name: "a claim and an expression for a uid",
+    list: [mapped({ uid: { claim: "a", expression: "claims.a" } })],
+    path: "0.jwt.claimMappings.uid",
+    says: "must have either claim or expression",
+  },
+  {
+    name: "a claim and an expression for an extra",
+    list: [mapped({ extra: [{ key: "a.b/c", claim: "a", valueExpression: "claims.a" }] })],
+    path: "0.jwt.claimMappings.extra.0",
+    says: "must have either claim or valueExpression",
+  },
+  {
+    name: "a rule of both kinds",
+    list: [jwt({ claimValidationRules: [{ claim: "a", requiredValue: "", expression: "true" }] })],
+    path: "0.jwt.claimValidationRules.0",
+    says: "must have either claim or expression",
+  },
+  {
+    name: "a claim rule without a value",
+    list: [jwt({ claimValidationRules: [{ claim: "a" }] })],
+    path: "0.jwt.claimValidationRules.0.requiredValue",
+    says: "must be given with claim",
+  },
+  {
+    name: "a message beside a claim",
+    list: [jwt({ claimValidationRules: [{ claim: "a", requiredValue: "", message: "m" }] })],
+    path: "0.jwt.claimValidationRules.0.message",
+    says: "must be left out with claim",
+  },
+  {
+    name: "a rule twice",
+    list: [jwt({ claimValidationRules: [{ expression: "true" }, { expression: "true" }] })],
+    path: "0.jwt.claimValidationRules",
+    says: "must not hold an expression twice",
+  },
+  {
+    name: "a rule for users twice",
+    list: [jwt({ userValidationRules: [{ expression: "true" }, { expression: "true" }] })],
     path: "0.jwt.userValidationRules",
-    says: CEL,
+    says: "must not hold an expression twice",
+  },
+  {
+    name: "an address that nobody verifies",
+    list: [mapped({ username: { expression: "claims.email" } })],
+    path: "0.jwt.claimMappings.username.expression",
+    says: "claims.email_verified must be named too",
   },
   {
     name: "a username without a prefix",
     list: [mapped({ username: { claim: "sub" } })],
     path: "0.jwt.claimMappings.username.prefix",
-    says: "string",
+    says: "must be given with claim",
   },
   {
     name: "an extra of Kubernetes",
@@ -296,4 +382,42 @@ test("every path is made absolute, and nothing else is changed", () => {
     { frontProxy: { certificateAuthorityFile: "/etc/ca", allowedNames: ["p"] } },
   ]);
   expect(resolveAuthenticationPaths(list, (path) => path)).toEqual(list);
+});
+
+test.each([
+  {
+    name: "in the expression itself",
+    settings: mapped({ username: { expression: "claims.email_verified ? claims.email : ''" } }),
+  },
+  {
+    name: "by selecting it if it is there",
+    settings: mapped({ username: { expression: "claims.?email_verified.orValue(true) ? claims.email : ''" } }),
+  },
+  {
+    name: "in an extra",
+    settings: mapped({
+      username: { expression: "claims.email" },
+      extra: [{ key: "a.b/c", valueExpression: "string(claims.email_verified)" }],
+    }),
+  },
+  {
+    name: "in a rule",
+    settings: jwt({
+      claimMappings: { username: { expression: "claims['email']" } },
+      claimValidationRules: [{ expression: "claims.email_verified == true" }],
+    }),
+  },
+])("whether an address is verified may be asked $name", ({ settings }) => {
+  expect(authenticationSchema.parse([settings])).toHaveLength(1);
+});
+
+test("the issuer of the example, and the expressions it offers instead, are valid", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../../../config/examples/gatehouse.yaml"), "utf8");
+  const [, commented = ""] = /^( {2}# - jwt:.*?)^ {2}# - serviceAccount/ms.exec(text) ?? [];
+  const example = commented.replace(/^ {2}# /gm, "").replace(/^ *certificateAuthority:.*\n(.*CERT.*\n)+/m, "");
+  const inPlace = example
+    .replace(/\{ claim[^}]*\} +# or (\{.*\})/g, "$1")
+    .replace(/claim: team \}\] +# or (.*)/, "$1 }]");
+  expect(inPlace.match(/expression: /gi)).toHaveLength(6);
+  for (const list of [example, inPlace]) expect(authenticationSchema.parse(parse(list))).toHaveLength(1);
 });
