@@ -172,45 +172,6 @@ test.each(["blockedKeysFile", "weakKeysFile"])("keyPolicy.%s stands in the examp
   expect(text).toContain(key);
 });
 
-test("kubelet-serving: what is left out has its default, and files are relative to the configuration", () => {
-  const sources = "[inventory: { file: n.yaml }, nameSuffixes: {}, addressRanges: [{ ranges: [10.0.0.0/8] }]]";
-  const configFile = file(`${HEAD}approval: { hooks: [{ kubelet-serving: { sources: ${sources} } }] }\n`);
-  expect(loadConfiguration({ configFile }).approval.hooks).toEqual([
-    {
-      "kubelet-serving": {
-        required: false,
-        otherwise: "noOpinion",
-        clusterDomain: "cluster.local",
-        reserved: [],
-        timeoutSeconds: 10,
-        concurrency: 8,
-        sources: [
-          { inventory: { file: join(directory, "n.yaml") } },
-          { nameSuffixes: { bareNodeName: true, suffixes: [] } },
-          { addressRanges: [{ ranges: ["10.0.0.0/8"] }] },
-        ],
-      },
-    },
-  ]);
-});
-
-test.each([
-  { name: "no sources", serving: "{ sources: [] }" },
-  { name: "an unknown source", serving: "{ sources: [{ magic: {} }] }" },
-  { name: "a range that is none", serving: "{ sources: [{ addressRanges: [{ ranges: [10.0.0.0] }] }] }" },
-  { name: "suffixes that show nothing", serving: "{ sources: [{ nameSuffixes: { bareNodeName: false } }] }" },
-  { name: "a suffix with a dot before it", serving: "{ sources: [{ nameSuffixes: { suffixes: [.example.com] } }] }" },
-  { name: "something reserved that is none", serving: '{ sources: [{ nameSuffixes: {} }], reserved: ["*"] }' },
-])("kubelet-serving with $name is refused", ({ serving }) => {
-  const configFile = file(`${HEAD}approval: { hooks: [{ kubelet-serving: ${serving} }] }\n`);
-  expect(() => loadConfiguration({ configFile })).toThrow("approval.hooks[0]");
-});
-
-test("the inventory beside the example can be used", () => {
-  const text = readFileSync(join(import.meta.dirname, "../../config/examples/nodes.yaml"), "utf8");
-  expect([...parseInventory(text, "yaml").keys()]).toEqual(["worker-1", "worker-2"]);
-});
-
 test("a missing file and a bad flag are refused by name", () => {
   expect(() => loadConfiguration({ configFile: "/does/not/exist.yaml" })).toThrow("/does/not/exist.yaml");
   expect(() => loadConfiguration({ listen: "9443" })).toThrow("HOST:PORT");
