@@ -5,7 +5,7 @@ import { z } from "zod";
 import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.ts";
 import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
 import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
-import { approvalSchema } from "./approval/settings.ts";
+import { approvalSchema, resolveApprovalPaths } from "./approval/settings.ts";
 import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
@@ -241,6 +241,7 @@ function resolvePaths(
     issuers: issuers.map((further) => resolveIssuer(further, base)),
     tokens: resolveTokenPaths(configuration.tokens, (path) => resolve(base, path)),
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
+    approval: resolveApprovalPaths(configuration.approval, (path) => resolve(base, path)),
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
     authorization: resolveAuthorizationPaths(configuration.authorization, (path) => resolve(base, path)),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },

@@ -45,7 +45,7 @@ export function configuredIssuance(
     chain: createChain({
       keyPolicy,
       configuredSigners: signerProfiles,
-      hooks: createHooks(configuration.approval.hooks, { authorizer: access.authorizer }),
+      hooks: createHooks(configuration.approval.hooks, { authorizer: access.authorizer, logger }),
       history: reviewHistory(ledger.certificates),
     }),
     keyPolicy,

@@ -71,6 +71,7 @@ export function openLocalChain(
   const isStated = (kind: string): boolean => !EVALUATED_KINDS.has(kind) && !(asksOutside && OUTSIDE_KINDS.has(kind));
   const links = createHooks(configuration.approval.hooks, {
     authorizer: NOBODY_TO_ASK,
+    logger,
     substitute: (kind, name) => (isStated(kind) ? statedHook(name, questions) : undefined),
   });
   const chain = createChain({

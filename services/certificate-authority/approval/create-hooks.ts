@@ -1,14 +1,20 @@
+import type { Logger } from "../../shared/logging.ts";
 import type { Authorizer } from "../domain/authorization.ts";
 import type { ApprovalHook } from "../domain/ports.ts";
 import type { ChainLink } from "./chain.ts";
+import { createEvidenceSources } from "./evidence/create-sources.ts";
 import { kubeletClientHook } from "./hooks/kubelet-client.ts";
+import { kubeletServingHook } from "./hooks/kubelet-serving.ts";
 import { manualHook } from "./hooks/manual.ts";
+import { policyHook } from "./hooks/policy.ts";
+import { createScriptHook } from "./hooks/script.ts";
 import { hookSelector } from "./selector.ts";
 import type { HookSettings } from "./settings.ts";
 
 /** What hooks stand on. */
 export interface HookDependencies {
   readonly authorizer: Authorizer;
+  readonly logger: Logger;
   /** A hook to put in the place of the configured one of that kind and name; undefined leaves it. */
   readonly substitute?: (kind: string, name: string) => ApprovalHook | undefined;
 }
@@ -31,7 +37,13 @@ function kindOf(hook: HookSettings) {
   return entry;
 }
 
-function createHook(hook: HookSettings, { authorizer }: HookDependencies): ApprovalHook {
+function createHook(hook: HookSettings, { authorizer, logger }: HookDependencies): ApprovalHook {
   if ("manual" in hook) return manualHook(hook.manual.quorum);
+  if ("policy" in hook) return policyHook(hook.policy, `approval.hooks ${hook.policy.name ?? "policy"}`);
+  if ("kubelet-serving" in hook) {
+    const settings = hook["kubelet-serving"];
+    return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }) });
+  }
+  if ("script" in hook) return createScriptHook(hook.script, logger.child({ hook: hook.script.name ?? "script" }));
   return kubeletClientHook(authorizer);
 }

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { parseIpAddress } from "../../domain/ip-address.ts";
+import { isIpRange } from "../../domain/ip-range.ts";
+
+const MAXIMUM_ENTRIES = 1000;
+const DOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
+
+/** A DNS domain in lower case, without dots around it. */
+export const dnsDomain = z.string().regex(DOMAIN, "must be a DNS domain in lower case, for example example.com");
+
+const range = z
+  .string()
+  .refine(isIpRange, "must be an address and a prefix length, for example 10.0.0.0/8 or fd00::/8");
+
+/** A domain, an address or a range of addresses. */
+export const reservedName = z
+  .string()
+  .refine(
+    (text) => DOMAIN.test(text) || isIpRange(text) || parseIpAddress(text) !== undefined,
+    "must be a DNS domain in lower case, an address or a range of addresses",
+  );
+
+/** One key: the kind of source. */
+export const evidenceSourceSchema = z.union([
+  z.strictObject({
+    /** What an administrator wrote down, in YAML or, with a name that ends in .csv, CSV. */
+    inventory: z.strictObject({ file: z.string().min(1) }),
+  }),
+  z.strictObject({
+    /** Less safe where it stands alone: within a range, a node may claim its neighbour's address. */
+    addressRanges: z
+      .array(
+        z.strictObject({
+          ranges: z.array(range).min(1).max(MAXIMUM_ENTRIES),
+          /** Patterns of node names; all nodes when absent. */
+          nodes: z.array(z.string().min(1).max(253)).min(1).max(MAXIMUM_ENTRIES).optional(),
+        }),
+      )
+      .min(1)
+      .max(MAXIMUM_ENTRIES),
+  }),
+  z.strictObject({
+    /** The node's name, alone and in domains. */
+    nameSuffixes: z
+      .strictObject({
+        bareNodeName: z.boolean().default(true),
+        suffixes: z.array(dnsDomain).max(MAXIMUM_ENTRIES).default([]),
+      })
+      .refine(({ bareNodeName, suffixes }) => bareNodeName || suffixes.length > 0, "shows nothing: give suffixes"),
+  }),
+]);
+
+export type EvidenceSourceSettings = z.infer<typeof evidenceSourceSchema>;
+
+/** The settings with every path made absolute by `resolve`. */
+export function resolveEvidencePaths(
+  sources: readonly EvidenceSourceSettings[],
+  resolve: (path: string) => string,
+): EvidenceSourceSettings[] {
+  return sources.map((source) =>
+    "inventory" in source ? { inventory: { file: resolve(source.inventory.file) } } : source,
+  );
+}
