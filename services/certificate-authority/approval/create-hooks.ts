@@ -6,8 +6,6 @@ import { createEvidenceSources } from "./evidence/create-sources.ts";
 import { kubeletClientHook } from "./hooks/kubelet-client.ts";
 import { kubeletServingHook } from "./hooks/kubelet-serving.ts";
 import { manualHook } from "./hooks/manual.ts";
-import { policyHook } from "./hooks/policy.ts";
-import { createScriptHook } from "./hooks/script.ts";
 import { hookSelector } from "./selector.ts";
 import type { HookSettings } from "./settings.ts";
 
@@ -39,11 +37,9 @@ function kindOf(hook: HookSettings) {
 
 function createHook(hook: HookSettings, { authorizer, logger }: HookDependencies): ApprovalHook {
   if ("manual" in hook) return manualHook(hook.manual.quorum);
-  if ("policy" in hook) return policyHook(hook.policy, `approval.hooks ${hook.policy.name ?? "policy"}`);
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];
     return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }) });
   }
-  if ("script" in hook) return createScriptHook(hook.script, logger.child({ hook: hook.script.name ?? "script" }));
   return kubeletClientHook(authorizer);
 }
