@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { Counts, Distributions, type Tally } from "./tallies.ts";
+import { Counts, Distributions, type Tally } from "../../shared/tallies.ts";
 
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const DAY_MILLISECONDS = 86_400_000;

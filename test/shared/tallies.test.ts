@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { Counts, Distributions } from "../../../services/certificate-authority/http/tallies.ts";
+import { Counts, Distributions } from "../../services/shared/tallies.ts";
 
 test("counts are kept apart by all of their labels", () => {
   const counts = new Counts({ name: "requests_total", help: "Requests", labelNames: ["verb", "code"] });
