@@ -84,6 +84,8 @@ export interface BootstrapToken {
   readonly id: string;
   readonly description: string;
   readonly groups: readonly string[];
+  /** Missing from servers before there were any. */
+  readonly usages?: readonly string[];
   readonly nodeName?: string;
   readonly createdAt: string;
   readonly expiresAt?: string;

@@ -108,14 +108,19 @@ test("list shows a table that marks what expired", async () => {
   await server.command(["token", "create", "--never-expires", "--group", "system:bootstrappers:a"]);
   const old = server.tokens.records[0];
   if (old !== undefined)
-    server.tokens.records.push({ ...old, id: "zzzzzz", expiresAt: new Date("2026-01-02T03:04:05Z") });
+    server.tokens.records.push({
+      ...old,
+      id: "zzzzzz",
+      expiresAt: new Date("2026-01-02T03:04:05Z"),
+      usages: ["authentication", "signing"],
+    });
   expect(await server.command(["token", "list"])).toEqual({
     code: 0,
     stdout: [
-      "ID       NODE    EXPIRES                          GROUPS                   CREATED BY   DESCRIPTION",
-      "aaaaa0   n1      2026-01-03T03:04:05Z             <none>                   alice        rack 4",
-      "aaaaa1   <any>   never                            system:bootstrappers:a   alice",
-      "zzzzzz   n1      2026-01-02T03:04:05Z (expired)   <none>                   alice        rack 4",
+      "ID       NODE    EXPIRES                          USAGES                   GROUPS                   CREATED BY   DESCRIPTION",
+      "aaaaa0   n1      2026-01-03T03:04:05Z             authentication           <none>                   alice        rack 4",
+      "aaaaa1   <any>   never                            authentication           system:bootstrappers:a   alice",
+      "zzzzzz   n1      2026-01-02T03:04:05Z (expired)   authentication,signing   <none>                   alice        rack 4",
       "",
     ].join("\n"),
     stderr: "",

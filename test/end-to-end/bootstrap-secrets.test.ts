@@ -47,10 +47,12 @@ describeEach("kubectl $version", (binary) => {
     expect(await statusAs(`${id}.0123456789abcdef`, CSRS)).toBe(200);
     expect(await statusAs(`${id}.0123456789abcdef`, SECRETS)).toBe(403);
     expect(kubectl.must(["get", "secrets", "-A"])).toMatch(
-      new RegExp(`^kube-system +${name} +bootstrap.kubernetes.io/token +2 +`, "m"),
+      new RegExp(`^kube-system +${name} +bootstrap.kubernetes.io/token +3 +`, "m"),
     );
     expect(kubectl.must(["describe", "secret", "-n", "kube-system", name])).toMatch(/^token-id: +6 bytes$/m);
-    expect(kubectl.must(["get", "secret", "-n", "kube-system", name, "-o", "yaml"])).not.toContain("token-secret");
+    const secretIn = ["get", "secret", "-n", "kube-system", name, "-o", "jsonpath={.data.token-secret}"];
+    expect(Buffer.from(kubectl.must(secretIn), "base64").toString()).toBe("secretisnotshown");
+    expect(await statusAs(`${id}.secretisnotshown`, CSRS)).toBe(401);
     const other = kubectl.run(["create", "secret", "generic", "-n", "kube-system", "other", "--from-literal=a=b"]);
     expect(other.stderr).toContain("bootstrap tokens");
     kubectl.must(["delete", "secret", "-n", "kube-system", name]);
@@ -61,17 +63,35 @@ describeEach("kubectl $version", (binary) => {
       stringData: { "token-id": id, "token-secret": "fedcba9876543210", "usage-bootstrap-signing": "true" },
     };
     kubectl.must(["create", "-f", "-"], { input: JSON.stringify(manifest) });
-    const path = ["get", "secret", "-n", "kube-system", name, "-o", "jsonpath={.data.token-secret}"];
-    expect(Buffer.from(kubectl.must(path), "base64").toString()).toBe("fedcba9876543210");
+    expect(Buffer.from(kubectl.must(secretIn), "base64").toString()).toBe("fedcba9876543210");
     kubectl.remove();
   });
 });
 
+function kubeadmToken(server: GatehouseProcess, args: readonly string[]) {
+  const all = ["token", ...args, "--kubeconfig", server.adminKubeconfig];
+  return spawnSync(kubeadm ?? "", all, { encoding: "utf8" });
+}
+
+testWithKubeadm("kubeadm lists tokens whose secret is not kept without complaint", async () => {
+  const plain = await startGatehouse();
+  try {
+    const made = kubeadmToken(plain, ["create", "--usages", "authentication", "--description", "by kubeadm"]);
+    expect(made.stdout).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}\n$/);
+    const { stdout, stderr, status } = kubeadmToken(plain, ["list"]);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(
+      new RegExp(`^${made.stdout.slice(0, 6)}\\.secretisnotshown .* authentication +by kubeadm `, "m"),
+    );
+    // The one that was made at the first start, in /v1.
+    expect(stdout).toMatch(/^[a-z0-9]{6}\.secretisnotshown .* made at first start /m);
+  } finally {
+    await plain.remove();
+  }
+});
+
 testWithKubeadm("kubeadm token create, list and delete, if KUBEBUILDER_ASSETS has kubeadm", async () => {
-  const run = (...args: readonly string[]) => {
-    const all = ["token", ...args, "--kubeconfig", gatehouse.adminKubeconfig];
-    return spawnSync(kubeadm ?? "", all, { encoding: "utf8" });
-  };
+  const run = (...args: readonly string[]) => kubeadmToken(gatehouse, args);
   const token = "adadad.0123456789abcdef";
   expect(run("create", token, "--description", "by kubeadm", "--ttl", "1h").stdout).toBe(`${token}\n`);
   expect(run("create", token).stderr).toContain("already exists");

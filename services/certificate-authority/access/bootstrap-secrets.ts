@@ -13,6 +13,7 @@ import {
   TOKEN_SECRET_TYPE,
   tokenIdIn,
   tokenSecretName,
+  UNSHOWN_SECRET,
   usageKeys,
 } from "../domain/bootstrap-token-secret.ts";
 import type { DraftMeta } from "../domain/draft.ts";
@@ -70,7 +71,7 @@ export function createBootstrapSecrets({ tokens, clock }: BootstrapSecretsDepend
       if (!dryRun) return secretOf(await tokens.adopt(token, username), tokens.secretOf(token.id));
       const { groups, ...rest } = token;
       const record = { ...rest, extraGroups: groups, nodeName: undefined, createdAt: clock.now(), createdBy: username };
-      const rehearsed = secretOf(record, token.secret);
+      const rehearsed = secretOf(record, token.usages.includes("signing") ? token.secret : undefined);
       return { ...rehearsed, metadata: { ...rehearsed.metadata, resourceVersion: "" } };
     },
     async remove({ username }, name, preconditions, { dryRun }) {
@@ -109,7 +110,8 @@ function tokenReader(
   };
 }
 
-function secretOf(record: BootstrapTokenRecord, secret: string | undefined): Secret {
+/** @param secret - undefined when it was not kept. */
+function secretOf(record: BootstrapTokenRecord, secret = UNSHOWN_SECRET): Secret {
   const { id, createdAt, expiresAt, description, extraGroups, nodeName } = record;
   const values: Readonly<Record<string, string | undefined>> = {
     [TOKEN_DATA.groups]: extraGroups.length > 0 ? extraGroups.join(",") : undefined,
@@ -153,7 +155,8 @@ function metadataProblems({ labels, annotations, finalizers, ownerReferences }: 
 
 function signingProblems(usages: readonly string[], { keepsSigningSecrets }: TokenAdministration): FieldError[] {
   if (keepsSigningSecrets || !usages.includes("signing")) return [];
-  const way = "leave it out (kubeadm: --usages authentication), or set bootstrapTokens.keepSigningSecrets";
+  const way =
+    "leave it out (kubeadm: --usages authentication), or have the server keep it: bootstrapTokens.keepSigningSecrets in its configuration";
   return [forbiddenField("data[usage-bootstrap-signing]", `to sign, a secret has to be kept readable: ${way}`)];
 }
 

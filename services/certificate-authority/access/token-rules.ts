@@ -1,13 +1,8 @@
 import { type StatusCause, StatusError } from "../../shared/status-error.ts";
+import { BOOTSTRAP_GROUP, MAX_TOKEN_DESCRIPTION, MAX_TOKEN_GROUPS, TOKEN_ID } from "../domain/bootstrap-token.ts";
 import { isDnsSubdomain } from "./dns-names.ts";
-import { isTokenId } from "./token-secret.ts";
 
-const MAX_DESCRIPTION = 256;
-const MAX_GROUPS = 32;
 const MAX_TTL_SECONDS = 10 * 365 * 86_400;
-
-/** Source: kubernetes staging/src/k8s.io/cluster-bootstrap/token/api/types.go (BootstrapGroupPattern). */
-const BOOTSTRAP_GROUP = /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/;
 
 /** What a new token shall be. */
 export interface NewBootstrapToken {
@@ -37,13 +32,13 @@ export function requireValidToken(wanted: NewBootstrapToken): void {
 }
 
 function* problemsOf({ id, description, ttlSeconds, groups, nodeName }: NewBootstrapToken): Generator<StatusCause> {
-  if (id !== undefined && !isTokenId(id)) yield invalid("id", "must be six characters of a-z and 0-9");
-  if (description.length > MAX_DESCRIPTION)
-    yield invalid("description", `must be at most ${MAX_DESCRIPTION} characters`);
+  if (id !== undefined && !TOKEN_ID.test(id)) yield invalid("id", "must be six characters of a-z and 0-9");
+  if (description.length > MAX_TOKEN_DESCRIPTION)
+    yield invalid("description", `must be at most ${MAX_TOKEN_DESCRIPTION} characters`);
   if (ttlSeconds !== undefined && !isWholeNumber(ttlSeconds, 1, MAX_TTL_SECONDS)) {
     yield invalid("ttlSeconds", `must be a whole number of seconds from 1 to ${MAX_TTL_SECONDS}`);
   }
-  if (groups.length > MAX_GROUPS) yield invalid("groups", `must be at most ${MAX_GROUPS} groups`);
+  if (groups.length > MAX_TOKEN_GROUPS) yield invalid("groups", `must be at most ${MAX_TOKEN_GROUPS} groups`);
   for (const [index, group] of groups.entries()) {
     if (!isBootstrapGroup(group)) yield invalid(`groups[${index}]`, "must be like system:bootstrappers:<name>");
   }

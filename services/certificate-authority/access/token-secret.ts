@@ -1,12 +1,9 @@
 import { createHmac, type KeyObject, randomInt, timingSafeEqual } from "node:crypto";
+import { TOKEN_ID, TOKEN_SECRET } from "../domain/bootstrap-token.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 const ID_LENGTH = 6;
 const SECRET_LENGTH = 16;
-
-/** Source: kubernetes staging/src/k8s.io/cluster-bootstrap/token/api/types.go (BootstrapTokenPattern). */
-const TOKEN = /^([a-z0-9]{6})\.([a-z0-9]{16})$/;
-const TOKEN_ID = /^[a-z0-9]{6}$/;
 
 export interface TokenParts {
   readonly id: string;
@@ -15,12 +12,9 @@ export interface TokenParts {
 
 /** @returns undefined unless the whole text is `<id>.<secret>`. */
 export function parseToken(text: string): TokenParts | undefined {
-  const [, id, secret] = TOKEN.exec(text) ?? [];
-  return id === undefined || secret === undefined ? undefined : { id, secret };
-}
-
-export function isTokenId(text: string): boolean {
-  return TOKEN_ID.test(text);
+  const [id, secret] = [text.slice(0, ID_LENGTH), text.slice(ID_LENGTH + 1)];
+  const isToken = text[ID_LENGTH] === "." && TOKEN_ID.test(id) && TOKEN_SECRET.test(secret);
+  return isToken ? { id, secret } : undefined;
 }
 
 /** Uniform over the 36 characters: 31 bits. An id is no secret. */

@@ -1,5 +1,12 @@
 import type { ApiObject, ResourceName } from "./api-object.ts";
-import type { TokenUsage } from "./bootstrap-token.ts";
+import {
+  BOOTSTRAP_GROUP,
+  MAX_TOKEN_DESCRIPTION,
+  MAX_TOKEN_GROUPS,
+  TOKEN_ID,
+  TOKEN_SECRET,
+  type TokenUsage,
+} from "./bootstrap-token.ts";
 import { type FieldError, forbiddenField, invalidField, requiredField, unsupportedField } from "./field-error.ts";
 
 export const SECRETS: ResourceName = { group: "", kind: "Secret", resource: "secrets" };
@@ -37,17 +44,18 @@ export const TOKEN_DATA = {
   groups: "auth-extra-groups",
 } as const;
 
+/**
+ * Stands where a secret would, of tokens whose secret is not kept: `kubeadm token list` passes over a Secret without one, and
+ * complains. It has the form of a secret and can never be one.
+ */
+export const UNSHOWN_SECRET = "secretisnotshown";
+
 const USAGES: Readonly<Record<string, TokenUsage>> = {
   "usage-bootstrap-authentication": "authentication",
   "usage-bootstrap-signing": "signing",
 };
 const KNOWN_KEYS: readonly string[] = [...Object.values(TOKEN_DATA), ...Object.keys(USAGES)];
-const ID = /^[a-z0-9]{6}$/;
-const SECRET = /^[a-z0-9]{16}$/;
-const GROUP = /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/;
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
-const MAX_DESCRIPTION = 256;
-const MAX_GROUPS = 32;
 
 export function tokenSecretName(id: string): string {
   return NAME_PREFIX + id;
@@ -56,7 +64,7 @@ export function tokenSecretName(id: string): string {
 /** @returns undefined when a Secret of that name cannot be one of a token. */
 export function tokenIdIn(name: string): string | undefined {
   const id = name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : "";
-  return ID.test(id) ? id : undefined;
+  return TOKEN_ID.test(id) ? id : undefined;
 }
 
 /** The key in `data` that says whether the token may be used so. */
@@ -89,8 +97,8 @@ export function readTokenSecret(
     ...expirationProblems(expiration, now),
     ...usageProblems(values),
     ...groupProblems(groups),
-    ...(description.length > MAX_DESCRIPTION
-      ? [forbiddenField(fieldOf(TOKEN_DATA.description), `at most ${MAX_DESCRIPTION} characters`)]
+    ...(description.length > MAX_TOKEN_DESCRIPTION
+      ? [forbiddenField(fieldOf(TOKEN_DATA.description), `at most ${MAX_TOKEN_DESCRIPTION} characters`)]
       : []),
     ...Object.keys(values)
       .filter((key) => !KNOWN_KEYS.includes(key))
@@ -106,7 +114,7 @@ function fieldOf(key: string): string {
 function nameProblems(name: string, id: string): FieldError[] {
   const field = fieldOf(TOKEN_DATA.id);
   if (id === "") return [requiredField(field, "six characters of a-z and 0-9")];
-  if (!ID.test(id)) return [invalidField(field, id, "must be six characters of a-z and 0-9")];
+  if (!TOKEN_ID.test(id)) return [invalidField(field, id, "must be six characters of a-z and 0-9")];
   if (name === tokenSecretName(id)) return [];
   return [invalidField("metadata.name", name, `must be ${tokenSecretName(id)}, after the token's id`)];
 }
@@ -115,7 +123,9 @@ function secretProblems(secret: string): FieldError[] {
   const field = fieldOf(TOKEN_DATA.secret);
   if (secret === "") return [requiredField(field, "sixteen characters of a-z and 0-9")];
   const message = "Invalid value: must be sixteen characters of a-z and 0-9";
-  return SECRET.test(secret) ? [] : [{ reason: "FieldValueInvalid", field, message }];
+  if (!TOKEN_SECRET.test(secret)) return [{ reason: "FieldValueInvalid", field, message }];
+  if (secret !== UNSHOWN_SECRET) return [];
+  return [forbiddenField(field, "this stands for a secret that is not shown, and everybody knows it; choose another")];
 }
 
 function expirationProblems(expiration: string | undefined, now: Date): FieldError[] {
@@ -135,8 +145,8 @@ function usageProblems(values: Readonly<Record<string, string>>): FieldError[] {
 
 function groupProblems(groups: readonly string[]): FieldError[] {
   const field = fieldOf(TOKEN_DATA.groups);
-  if (groups.length > MAX_GROUPS) return [forbiddenField(field, `at most ${MAX_GROUPS} groups`)];
+  if (groups.length > MAX_TOKEN_GROUPS) return [forbiddenField(field, `at most ${MAX_TOKEN_GROUPS} groups`)];
   return groups
-    .filter((group) => !GROUP.test(group))
+    .filter((group) => !BOOTSTRAP_GROUP.test(group))
     .map((group) => invalidField(field, group, "must be like system:bootstrappers:<name>"));
 }

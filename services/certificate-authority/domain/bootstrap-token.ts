@@ -1,12 +1,20 @@
+/** What tokens are made of. Source: kubernetes staging/src/k8s.io/cluster-bootstrap/token/api/types.go. */
+export const TOKEN_ID = /^[a-z0-9]{6}$/;
+export const TOKEN_SECRET = /^[a-z0-9]{16}$/;
+export const BOOTSTRAP_GROUP = /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/;
+export const MAX_TOKEN_GROUPS = 32;
+/** In characters. */
+export const MAX_TOKEN_DESCRIPTION = 256;
+
 /** What a token may be used for: to log in, and to sign what `kube-public/cluster-info` says. */
 export type TokenUsage = "authentication" | "signing";
 
 /** A bootstrap token as administrators see it; the secret is kept as a keyed hash, and sealed as well if it is to sign. */
 export interface BootstrapTokenRecord {
-  /** `[a-z0-9]{6}`. */
+  /** As `TOKEN_ID`. */
   readonly id: string;
   readonly description: string;
-  /** Sorted, each matching `system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]`. */
+  /** Sorted, each as `BOOTSTRAP_GROUP`. */
   readonly extraGroups: readonly string[];
   /** The one node this token may ask for; undefined for any. */
   readonly nodeName: string | undefined;
@@ -18,6 +26,11 @@ export interface BootstrapTokenRecord {
   readonly usages?: readonly TokenUsage[];
 }
 
-export function hasUsage({ usages = ["authentication"] }: BootstrapTokenRecord, usage: TokenUsage): boolean {
-  return usages.includes(usage);
+/** What a token may be used for, whoever made it. */
+export function usagesOf({ usages = ["authentication"] }: BootstrapTokenRecord): readonly TokenUsage[] {
+  return usages;
+}
+
+export function hasUsage(token: BootstrapTokenRecord, usage: TokenUsage): boolean {
+  return usagesOf(token).includes(usage);
 }

@@ -28,11 +28,12 @@ export function addTokenList(parent: Command, terminal: Terminal): void {
 }
 
 function tableOf(items: readonly BootstrapToken[], now: Date): string {
-  const header = ["ID", "NODE", "EXPIRES", "GROUPS", "CREATED BY", "DESCRIPTION"];
+  const header = ["ID", "NODE", "EXPIRES", "USAGES", "GROUPS", "CREATED BY", "DESCRIPTION"];
   const rows = items.map((token) => [
     token.id,
     token.nodeName ?? "<any>",
     expiry(token, now),
+    (token.usages ?? ["authentication"]).join(",") || "<none>",
     token.groups.join(",") || "<none>",
     token.createdBy,
     token.description,

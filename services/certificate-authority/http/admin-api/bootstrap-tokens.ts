@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import { type Status, StatusError } from "../../../shared/status-error.ts";
-import type { BootstrapTokenRecord } from "../../domain/bootstrap-token.ts";
+import {
+  BOOTSTRAP_GROUP,
+  type BootstrapTokenRecord,
+  MAX_TOKEN_DESCRIPTION,
+  MAX_TOKEN_GROUPS,
+  TOKEN_ID,
+  usagesOf,
+} from "../../domain/bootstrap-token.ts";
 import { type Call, type Handler, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate } from "../negotiation.ts";
 import { API_VERSION, type BootstrapTokenResource, listBody } from "./resources.ts";
@@ -11,8 +18,6 @@ const DEFAULT_TTL_SECONDS = 86_400;
 const MIN_TTL_SECONDS = 60;
 const MAX_TTL_SECONDS = 365 * 86_400;
 
-/** Source: kubernetes staging/src/k8s.io/cluster-bootstrap/token/util/helpers.go. */
-const BOOTSTRAP_GROUP = /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/;
 /** A node's name is a DNS subdomain (RFC 1123). */
 const NODE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
@@ -23,7 +28,10 @@ export const bootstrapTokenRequest = z
   .strictObject({
     apiVersion: z.literal(API_VERSION, `must be ${API_VERSION} or left out`).optional(),
     kind: z.literal("BootstrapToken", "must be BootstrapToken or left out").optional(),
-    description: z.string("must be text").max(256, "must be at most 256 characters").default(""),
+    description: z
+      .string("must be text")
+      .max(MAX_TOKEN_DESCRIPTION, `must be at most ${MAX_TOKEN_DESCRIPTION} characters`)
+      .default(""),
     ttlSeconds: z
       .int(TTL_RANGE)
       .min(MIN_TTL_SECONDS, TTL_RANGE)
@@ -33,7 +41,7 @@ export const bootstrapTokenRequest = z
     neverExpires: z.boolean("must be true or false").default(false).describe("Must be said in so many words."),
     groups: z
       .array(z.string("must be text").regex(BOOTSTRAP_GROUP, "must be like system:bootstrappers:<name>"))
-      .max(32, "must be at most 32 groups")
+      .max(MAX_TOKEN_GROUPS, `must be at most ${MAX_TOKEN_GROUPS} groups`)
       .default([])
       .describe("Groups besides system:bootstrappers."),
     nodeName: z
@@ -114,7 +122,7 @@ export function bootstrapTokenHandlers(tokens: BootstrapTokenAdministration): {
 /** Whole tokens are refused without being repeated: an error message is no place for a secret. */
 function tokenIdOf(call: Call): string {
   const id = pathParameter(call, 1);
-  if (/^[a-z0-9]{6}$/.test(id)) return id;
+  if (TOKEN_ID.test(id)) return id;
   throw new StatusError("BadRequest", "a bootstrap token is named by its id, the six characters before the dot");
 }
 
@@ -135,6 +143,7 @@ function describeToken(record: BootstrapTokenRecord): BootstrapTokenResource {
     id: record.id,
     description: record.description,
     groups: [...record.extraGroups],
+    usages: [...usagesOf(record)],
     ...(record.nodeName !== undefined && { nodeName: record.nodeName }),
     createdAt: toKubernetesTime(record.createdAt),
     ...(record.expiresAt !== undefined && { expiresAt: toKubernetesTime(record.expiresAt) }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TOKEN_ID } from "../../domain/bootstrap-token.ts";
 
 export const API_VERSION = "gatehouse.dev/v1";
 
@@ -72,9 +73,12 @@ export const approvalOutcome = resource("ApprovalOutcome", {
 });
 
 export const bootstrapToken = resource("BootstrapToken", {
-  id: z.string().meta({ pattern: "^[a-z0-9]{6}$" }),
+  id: z.string().meta({ pattern: TOKEN_ID.source }),
   description: z.string(),
   groups: z.array(z.string()).describe("Besides system:bootstrappers."),
+  usages: z
+    .array(z.enum(["authentication", "signing"]))
+    .describe("To log in, and to sign kube-public/cluster-info; without either it is good for nothing."),
   nodeName: z.string().optional().describe("The only node this token may ask for."),
   createdAt: time,
   expiresAt: time.optional().describe("Absent when it never expires."),

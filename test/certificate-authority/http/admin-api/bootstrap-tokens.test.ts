@@ -13,6 +13,7 @@ test("a token is made with defaults, shown once and never again", async () => {
     id: "aaaaa0",
     description: "",
     groups: [],
+    usages: ["authentication"],
     createdAt: "2026-01-02T03:04:05Z",
     expiresAt: "2026-01-03T03:04:05Z",
     createdBy: "alice",
