@@ -1,0 +1,48 @@
+import type { Readable } from "node:stream";
+
+/** What a stream has brought so far, up to a limit. */
+export interface CollectedOutput {
+  /** Undefined when it is no UTF-8. */
+  text(): string | undefined;
+}
+
+/** @param onOverflow - called once, when more than `limitBytes` came; what follows is thrown away. */
+export function collectOutput(stream: Readable, limitBytes: number, onOverflow: () => void): CollectedOutput {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream.on("error", () => undefined);
+  stream.on("data", (chunk: Buffer) => {
+    if (size > limitBytes) return;
+    size += chunk.length;
+    if (size > limitBytes) onOverflow();
+    else chunks.push(chunk);
+  });
+  return { text: () => decodeStrictly(Buffer.concat(chunks)) };
+}
+
+export function decodeStrictly(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+const COMPLAINT_BYTES = 4096;
+
+/** Keeps the end of what a program complains about, however much it is. */
+export function collectComplaint(stream: Readable): { text(): string } {
+  let kept: Buffer = Buffer.alloc(0);
+  stream.on("error", () => undefined);
+  stream.on("data", (chunk: Buffer) => {
+    kept = Buffer.concat([kept, chunk]);
+    if (kept.length > COMPLAINT_BYTES) kept = kept.subarray(kept.length - COMPLAINT_BYTES);
+  });
+  return { text: () => printable(kept.toString("utf8")) };
+}
+
+/** One line: line breaks become ` | `, what could paint a terminal or forge a log line becomes `?`. */
+function printable(text: string): string {
+  const lines = text.trim().replace(/\s*[\r\n]+\s*/g, " | ");
+  return lines.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069\uFFFD]/gu, "?");
+}

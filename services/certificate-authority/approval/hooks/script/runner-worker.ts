@@ -1,0 +1,39 @@
+import { type Run, runOnce } from "./run-once.ts";
+import type { FromRunner, Program, ToRunner } from "./runner-messages.ts";
+
+/**
+ * The process that starts programs, so that nothing else has to: starting one copies the page tables of whoever does,
+ * which takes milliseconds of a small process and tens of milliseconds of a server that holds much memory. It knows
+ * nothing but the programs and what they are told. It lives as long as the channel to the server: whatever ends the
+ * server, no program survives it.
+ */
+const runs = new Map<number, Run>();
+let program: Program | undefined;
+
+function begin(id: number, input: string): void {
+  if (program === undefined) return;
+  const run = runOnce(program, input);
+  runs.set(id, run);
+  if (run.pid !== undefined) tell({ kind: "begun", id, pid: run.pid });
+  void run.end.then((end) => {
+    runs.delete(id);
+    tell({ kind: "ended", id, end });
+  });
+}
+
+/** The channel may be gone, and with it everybody who wants to know. */
+function tell(message: FromRunner): void {
+  if (process.connected) process.send?.(message);
+}
+
+process.on("message", (message: ToRunner) => {
+  if (message.kind === "program") program = message.program;
+  else if (message.kind === "run") begin(message.id, message.input);
+  else runs.get(message.id)?.stop();
+});
+process.once("disconnect", () => {
+  for (const run of runs.values()) run.kill();
+  process.exit(0);
+});
+// Signals to all processes at once, by a terminal or a service manager, are the server's business: it says when to end.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
