@@ -6,6 +6,7 @@ import { createEvidenceSources } from "./evidence/create-sources.ts";
 import { kubeletClientHook } from "./hooks/kubelet-client.ts";
 import { kubeletServingHook } from "./hooks/kubelet-serving.ts";
 import { manualHook } from "./hooks/manual.ts";
+import { policyHook } from "./hooks/policy.ts";
 import { hookSelector } from "./selector.ts";
 import type { HookSettings } from "./settings.ts";
 
@@ -37,6 +38,7 @@ function kindOf(hook: HookSettings) {
 
 function createHook(hook: HookSettings, { authorizer, logger }: HookDependencies): ApprovalHook {
   if ("manual" in hook) return manualHook(hook.manual.quorum);
+  if ("policy" in hook) return policyHook(hook.policy, `approval.hooks ${hook.policy.name ?? "policy"}`);
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];
     return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }) });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { resolveEvidencePaths } from "./evidence/settings.ts";
 import { kubeletServingShape } from "./hooks/kubelet-serving-settings.ts";
+import { checkPolicySource, policyShape, resolvePolicyPaths } from "./hooks/policy-settings.ts";
 
 const patterns = z.array(z.string().min(1).max(253)).min(1).max(100);
 
@@ -41,6 +42,7 @@ const manualSchema = z.strictObject({
 export const hookSchema = z.union([
   z.strictObject({ manual: manualSchema }),
   z.strictObject({ "kubelet-client": z.strictObject(commonHookShape) }),
+  z.strictObject({ policy: z.strictObject({ ...commonHookShape, ...policyShape }).superRefine(checkPolicySource) }),
   z.strictObject({ "kubelet-serving": z.strictObject({ ...outsideHookShape, ...kubeletServingShape }) }),
 ]);
 
@@ -61,6 +63,7 @@ export type HookSettings = ApprovalSettings["hooks"][number];
 /** The settings with every path made absolute by `resolve`. */
 export function resolveApprovalPaths(approval: ApprovalSettings, resolve: (path: string) => string): ApprovalSettings {
   const hooks = approval.hooks.map((hook): HookSettings => {
+    if ("policy" in hook) return { policy: resolvePolicyPaths(hook.policy, resolve) };
     if (!("kubelet-serving" in hook)) return hook;
     const serving = hook["kubelet-serving"];
     return { "kubelet-serving": { ...serving, sources: resolveEvidencePaths(serving.sources, resolve) } };

@@ -1,0 +1,138 @@
+import { type CelProgram, compileCel } from "../../../../shared/cel/cel.ts";
+import type { CelResult } from "../../../../shared/cel/cel-answers.ts";
+import type { CelType } from "../../../../shared/cel/cel-environment.ts";
+import { FACT_TYPES, LOOKED_UP_FACT } from "./facts.ts";
+import { Problems } from "./problems.ts";
+import type { ParameterValue } from "./schema.ts";
+import type { PolicySource, Scope, SourceExpression, SourceRule } from "./source.ts";
+
+/** A checked expression and what it stands on. */
+export interface Expression<Result extends CelResult = CelResult> {
+  readonly program: CelProgram<Result>;
+  readonly scope: CompiledScope;
+  /** The facts, parameters and variables it reads. */
+  readonly names: readonly string[];
+  /** Whether it reads what has to be looked up, itself or through variables. */
+  readonly isLookedUp: boolean;
+}
+
+export interface CompiledScope {
+  readonly parameters: ReadonlyMap<string, ParameterValue>;
+  /** In an order in which each stands on those before it only. */
+  readonly variables: ReadonlyMap<string, Expression<"dyn">>;
+}
+
+export type Effect = "deny" | "require" | "approve";
+
+export interface CompiledRule {
+  readonly name: string;
+  readonly effect: Effect;
+  /** What happens where `require` is not true. */
+  readonly otherwise: "deny" | "hold";
+  /** All have to be true for the rule to apply. */
+  readonly conditions: readonly Expression<"bool">[];
+  readonly body: Expression<"bool">;
+  readonly reason: string;
+  readonly message: string;
+  readonly messageExpression: Expression<"string"> | undefined;
+}
+
+export interface CompiledPolicy {
+  readonly rules: readonly CompiledRule[];
+  /** The files it was read from. */
+  readonly files: readonly string[];
+}
+
+/** @throws {PolicyError} naming every expression that cannot be used, with its file, rule and character. */
+export function compilePolicy({ rules, scopes, files }: PolicySource): CompiledPolicy {
+  const problems = new Problems();
+  const compiler = new Compiler(problems);
+  for (const scope of scopes) compiler.addScope(scope);
+  const compiled = rules.map((rule) => compiler.rule(rule));
+  problems.throwIfAny();
+  return { rules: compiled.filter((rule) => rule !== undefined), files };
+}
+
+class Compiler {
+  readonly #problems: Problems;
+  readonly #scopes = new Map<
+    Scope,
+    { readonly compiled: CompiledScope; readonly types: Readonly<Record<string, CelType>> }
+  >();
+
+  constructor(problems: Problems) {
+    this.#problems = problems;
+  }
+
+  addScope(scope: Scope): void {
+    const variables = new Map<string, Expression<"dyn">>();
+    const parameters = new Map([...scope.parameters].map(([name, { value }]) => [name, value]));
+    const types: Record<string, CelType> = { ...FACT_TYPES };
+    const compiled = { parameters, variables };
+    this.#scopes.set(scope, { compiled, types });
+    for (const [name, { type }] of scope.parameters) {
+      if (this.#isFree(name, types, `${scope.where}: parameters.${name}`)) types[name] = type;
+    }
+    for (const [name, text] of Object.entries(scope.variables)) {
+      const where = `${scope.where}: variables.${name}`;
+      if (!this.#isFree(name, types, where)) continue;
+      const variable = this.#expression({ text, where, scope }, "dyn");
+      types[name] = "dyn";
+      if (variable !== undefined) variables.set(name, variable);
+    }
+  }
+
+  rule(source: SourceRule): CompiledRule | undefined {
+    const { rule, name, where, scope } = source;
+    const effect = effectOf(rule);
+    const part = (text: string, field: string): SourceExpression => ({ text, where: `${where} ${field}`, scope });
+    const conditions = source.conditions.map((condition) => this.#expression(condition, "bool"));
+    const body = this.#expression(part(rule[effect] ?? "", effect), "bool");
+    const { message, messageExpression, otherwise = "deny" } = rule;
+    const said =
+      messageExpression === undefined
+        ? undefined
+        : this.#expression(part(messageExpression, "messageExpression"), "string");
+    if (body === undefined) return undefined;
+    return {
+      ...{ name, effect, otherwise, body },
+      conditions: conditions.filter((condition) => condition !== undefined),
+      reason: rule.reason ?? usualReason(effect, otherwise),
+      message: message ?? usualMessage(name, effect),
+      messageExpression: said,
+    };
+  }
+
+  #isFree(name: string, types: Readonly<Record<string, CelType>>, where: string): boolean {
+    if (!Object.hasOwn(types, name)) return true;
+    this.#problems.add(`${where}: the name ${name} is taken by a fact or parameter; choose another`);
+    return false;
+  }
+
+  #expression<Result extends CelResult>({ text, where, scope }: SourceExpression, result: Result) {
+    return this.#problems.attempt((): Expression<Result> => {
+      const known = this.#scopes.get(scope);
+      if (known === undefined) throw new Error(`${where}: its file was not read`);
+      const program = compileCel(text, { variables: known.types, result, where });
+      const names = [...new Set([...program.reads].map((read) => read.split(".", 1)[0] ?? read))];
+      const { variables } = known.compiled;
+      const isLookedUp = names.some((name) => name === LOOKED_UP_FACT || variables.get(name)?.isLookedUp === true);
+      return { program, scope: known.compiled, names, isLookedUp };
+    });
+  }
+}
+
+function effectOf({ deny, require }: SourceRule["rule"]): Effect {
+  if (deny !== undefined) return "deny";
+  return require === undefined ? "approve" : "require";
+}
+
+function usualReason(effect: Effect, otherwise: CompiledRule["otherwise"]): string {
+  if (effect === "approve") return "PolicyApproved";
+  return effect === "require" && otherwise === "hold" ? "PolicyHolds" : "PolicyDenied";
+}
+
+function usualMessage(name: string, effect: Effect): string {
+  if (effect === "require") return `the request does not meet rule ${name}`;
+  return `rule ${name} ${effect === "deny" ? "denies" : "approves"} the request`;
+}
