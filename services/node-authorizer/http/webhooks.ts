@@ -1,0 +1,138 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "../../shared/logging.ts";
+import { StatusError } from "../../shared/status-error.ts";
+import type {
+  AccessQuestion,
+  AccessVerdict,
+  AdmissionQuestion,
+  AdmissionVerdict,
+  AudienceQuestion,
+} from "../domain/questions.ts";
+import type { VetoedRequester } from "../domain/veto.ts";
+import { accessAnswer, readAccessReview } from "./access-review.ts";
+import { admissionAnswer, readAdmissionReview } from "./admission-review.ts";
+import { readJsonBody, sendError, sendJsonText } from "./exchange.ts";
+import { parseObject } from "./json-reader.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** A review of access has attributes only; kube-apiserver does not even remember answers on more than 10,000 octets. */
+const MAX_ACCESS_BYTES = 1024 * 1024;
+/** A review of admission has an object, twice: etcd takes 1.5 MiB of one. */
+const MAX_ADMISSION_BYTES = 6 * 1024 * 1024;
+const RETRY_AFTER_SECONDS = 1;
+
+/** Who answers. */
+export interface Decisions {
+  /** Why there can be no verdict yet; undefined when there can. */
+  readonly unreadiness: () => string | undefined;
+  readonly veto: (user: VetoedRequester) => AccessVerdict;
+  readonly authorize: (question: AccessQuestion) => AccessVerdict;
+  readonly admit: (question: AdmissionQuestion) => AdmissionVerdict;
+  /** Asks the cluster's authorizers as that user. @throws when they do not answer. */
+  readonly isAudienceAllowed: (
+    user: VetoedRequester & { readonly uid: string },
+    attributes: AudienceQuestion["attributes"],
+  ) => Promise<boolean>;
+}
+
+export interface WebhookDependencies {
+  readonly decisions: Decisions;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonicNow?: () => number;
+}
+
+export type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/**
+ * The two webhooks of kube-apiserver. What cannot be judged is answered with a Status, never with a verdict: 4xx for what is
+ * no review, 503 with Retry-After while the graph is not whole, which kube-apiserver tries again.
+ */
+export function createWebhooks(deps: WebhookDependencies): { readonly authorize: Listener; readonly admit: Listener } {
+  const { decisions, metrics, logger, monotonicNow = () => performance.now() } = deps;
+
+  async function answered(
+    webhook: "authorize" | "admit",
+    request: IncomingMessage,
+    response: ServerResponse,
+    answer: () => Promise<string>,
+  ): Promise<void> {
+    try {
+      sendJsonText(response, 200, await answer());
+    } catch (error) {
+      if (!(error instanceof StatusError)) logger.error({ err: error, webhook }, "could not judge a review");
+      metrics.refused(webhook, error instanceof StatusError ? error.reason : "InternalError");
+      sendError(request, response, error);
+    }
+  }
+
+  function requireReady(): void {
+    const reason = decisions.unreadiness();
+    if (reason === undefined) return;
+    throw new StatusError("ServiceUnavailable", reason, { details: { retryAfterSeconds: RETRY_AFTER_SECONDS } });
+  }
+
+  async function authorize(request: IncomingMessage): Promise<string> {
+    const body = await readJsonBody(request, MAX_ACCESS_BYTES);
+    const startedAt = monotonicNow();
+    const { apiVersion, user, question } = readAccessReview(parseObject(body));
+    requireReady();
+    const vetoed = decisions.veto(user);
+    const verdict = vetoed.verdict === "deny" ? vetoed : decisions.authorize(question);
+    metrics.decided("authorize", question.resource, verdict.verdict, (monotonicNow() - startedAt) / 1000);
+    if (verdict.verdict === "deny") reportDenial(logger, "authorize", user, question, verdict.reason);
+    return accessAnswer(apiVersion, verdict);
+  }
+
+  async function admit(request: IncomingMessage): Promise<string> {
+    const body = await readJsonBody(request, MAX_ADMISSION_BYTES);
+    const startedAt = monotonicNow();
+    const { uid, user, question } = readAdmissionReview(parseObject(body));
+    requireReady();
+    const vetoed = decisions.veto(user);
+    const isVetoed = vetoed.verdict === "deny";
+    const refusal = isVetoed ? forbidden(vetoed.reason) : await refusalOf(decisions, user, question);
+    const verdict = refusal === undefined ? "allow" : "deny";
+    metrics.decided("admit", question.resource, verdict, (monotonicNow() - startedAt) / 1000);
+    if (refusal !== undefined) reportDenial(logger, "admit", user, question, refusal.message);
+    return admissionAnswer(uid, refusal);
+  }
+
+  return {
+    authorize: (request, response) => answered("authorize", request, response, () => authorize(request)),
+    admit: (request, response) => answered("admit", request, response, () => admit(request)),
+  };
+}
+
+async function refusalOf(
+  decisions: Decisions,
+  user: VetoedRequester & { readonly uid: string },
+  question: AdmissionQuestion,
+) {
+  const verdict = decisions.admit(question);
+  if (verdict.kind === "allowed") return undefined;
+  if (verdict.kind === "refused") return verdict;
+  return (await decisions.isAudienceAllowed(user, verdict.attributes)) ? undefined : verdict.otherwise;
+}
+
+function forbidden(message: string) {
+  return { code: 403, reason: "Forbidden", message } as const;
+}
+
+/** The record of every denial: who, with which credential, wanted what, and why not. */
+function reportDenial(
+  logger: Logger,
+  webhook: "authorize" | "admit",
+  user: VetoedRequester,
+  question: AccessQuestion | AdmissionQuestion,
+  reason: string,
+): void {
+  const { group, resource, subresource, namespace, name } = question;
+  const wanted = "verb" in question ? question.verb : question.operation;
+  const credential = user.extra["authentication.kubernetes.io/credential-id"];
+  logger.warn(
+    { audit: "denied", webhook, user: user.username, credential, wanted, group, resource, subresource, namespace, name, reason },
+    "denied a request",
+  );
+}
