@@ -1,4 +1,8 @@
-import type { BootstrapTokenRecord } from "../../services/certificate-authority/domain/bootstrap-token.ts";
+import {
+  type BootstrapTokenRecord,
+  hasUsage,
+  revisionOf,
+} from "../../services/certificate-authority/domain/bootstrap-token.ts";
 import type { BootstrapTokens } from "../../services/certificate-authority/domain/ports.ts";
 import { StatusError } from "../../services/shared/status-error.ts";
 
@@ -13,6 +17,8 @@ export class FakeBootstrapTokens implements BootstrapTokens {
   readonly rows = new Map<string, Row>();
   /** Who removed what, as `id by user`. */
   readonly removals: string[] = [];
+  /** Who changed what, as `id by user`. */
+  readonly changes: string[] = [];
   /** How many of the next creations find their id taken. */
   collisions = 0;
 
@@ -22,6 +28,15 @@ export class FakeBootstrapTokens implements BootstrapTokens {
       throw new StatusError("AlreadyExists", `token ${token.id} exists`);
     }
     this.rows.set(token.id, { token, secretHash, ...(sealedSecret && { sealedSecret }) });
+  }
+
+  async update(token: BootstrapTokenRecord, expectedRevision: number, actor: string): Promise<void> {
+    const row = this.rows.get(token.id);
+    if (row === undefined) throw new StatusError("NotFound", `token ${token.id} not found`);
+    if (revisionOf(row.token) !== expectedRevision) throw new StatusError("Conflict", `token ${token.id} was changed`);
+    const { sealedSecret, ...rest } = row;
+    this.rows.set(token.id, { ...rest, token, ...(hasUsage(token, "signing") && sealedSecret && { sealedSecret }) });
+    this.changes.push(`${token.id} by ${actor}`);
   }
 
   async list(): Promise<readonly BootstrapTokenRecord[]> {

@@ -24,6 +24,16 @@ export interface BootstrapTokenRecord {
   readonly createdBy: string;
   /** Undefined = authentication alone. */
   readonly usages?: readonly TokenUsage[];
+  /** Of the Secret that the token is; none when absent. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Of its last change, in milliseconds since the epoch; absent for that of its creation. */
+  readonly revision?: number;
+}
+
+/** Grows with every change of the token; in milliseconds since the epoch. */
+export function revisionOf({ revision, createdAt }: BootstrapTokenRecord): number {
+  return revision ?? createdAt.getTime();
 }
 
 /** What a token may be used for, whoever made it. */

@@ -197,6 +197,13 @@ export interface StoredBootstrapToken {
 export interface BootstrapTokens {
   /** @param sealedSecret - the secret itself, encrypted; only of tokens that sign. */
   create(token: BootstrapTokenRecord, secretHash: Uint8Array, sealedSecret?: Uint8Array): Promise<void>;
+  /**
+   * Changes a token's description, groups, expiry, usages, labels, annotations and revision; nothing else of `token` is
+   * looked at. The sealed secret of one that no longer signs is dropped.
+   * @param expectedRevision - as `revisionOf` tells it of the token that was read.
+   * @throws {StatusError} NotFound; Conflict when it was changed meanwhile.
+   */
+  update(token: BootstrapTokenRecord, expectedRevision: number, actor: string): Promise<void>;
   list(): Promise<readonly BootstrapTokenRecord[]>;
   /** Synchronous on purpose: it stands on the path of every request that carries a token. */
   find(id: string): StoredBootstrapToken | undefined;

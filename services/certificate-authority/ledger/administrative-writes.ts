@@ -3,7 +3,7 @@ import type { IssuerSlot } from "../domain/issuer.ts";
 import { auditPayload } from "./audit-chain.ts";
 import { type AuditWrites, OURSELVES } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
-import type { CreateToken, RecordIssuer, RemoveExpiredTokens, RemoveToken } from "./operations.ts";
+import type { CreateToken, RecordIssuer, RemoveExpiredTokens, RemoveToken, UpdateToken } from "./operations.ts";
 import { bootstrapTokenContent, bootstrapTokensWriter } from "./tables/bootstrap-tokens-table.ts";
 import { type IssuerRow, issuerContent, issuersReader, issuersWriter } from "./tables/issuers-table.ts";
 
@@ -36,7 +36,7 @@ export function administrativeWrites(connection: Connection, audit: AuditWrites)
     },
 
     createToken({ token }: CreateToken): undefined {
-      if (tokens.has(token.id)) throw new StatusError("AlreadyExists", `bootstrap token ${token.id} already exists`);
+      if (tokens.byId(token.id)) throw new StatusError("AlreadyExists", `bootstrap token ${token.id} already exists`);
       const sequence = audit.append(
         auditPayload({
           at: new Date(token.createdMilliseconds),
@@ -47,6 +47,20 @@ export function administrativeWrites(connection: Connection, audit: AuditWrites)
         }),
       );
       tokens.insert(token, sequence);
+    },
+
+    updateToken({ token, expectedRevision, actor, atMilliseconds }: UpdateToken): undefined {
+      const { id, description, extraGroups, expiresMilliseconds, usages, sealedSecret, metadata, revision } = token;
+      const stored = tokens.byId(id);
+      if (stored === undefined) throw new StatusError("NotFound", `bootstrap token ${id} not found`);
+      if ((stored.revision ?? stored.createdMilliseconds) !== expectedRevision) {
+        throw new StatusError("Conflict", `bootstrap token ${id} was changed meanwhile`);
+      }
+      const changed = { description, extraGroups, expiresMilliseconds, usages, sealedSecret, metadata, revision };
+      const next = { ...stored, ...changed };
+      const details = { content: bootstrapTokenContent(next), nodeName: stored.nodeName };
+      const entry = { at: new Date(atMilliseconds), actor, kind: "token.changed", subject: id, details };
+      tokens.update(next, audit.append(auditPayload(entry)));
     },
 
     removeToken({ id, actor, atMilliseconds }: RemoveToken): boolean {

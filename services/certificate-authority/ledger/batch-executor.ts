@@ -112,6 +112,8 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return administrative.recordIssuer(operation);
       case "createToken":
         return administrative.createToken(operation);
+      case "updateToken":
+        return administrative.updateToken(operation);
       case "removeToken":
         return administrative.removeToken(operation);
       case "removeExpiredTokens":

@@ -93,6 +93,15 @@ export interface CreateToken {
   readonly token: BootstrapTokenRow;
 }
 
+export interface UpdateToken {
+  readonly kind: "updateToken";
+  /** The token as it is to be; what never changes is as it is stored. */
+  readonly token: BootstrapTokenRow;
+  readonly expectedRevision: number;
+  readonly actor: string;
+  readonly atMilliseconds: number;
+}
+
 export interface RemoveToken {
   readonly kind: "removeToken";
   readonly id: string;
@@ -145,6 +154,7 @@ export type Operation =
   | RecordCertificate
   | RecordIssuer
   | CreateToken
+  | UpdateToken
   | RemoveToken
   | RemoveExpiredTokens
   | AppendAudit
@@ -171,6 +181,7 @@ export interface Answers {
   readonly recordCertificate: undefined;
   readonly recordIssuer: undefined;
   readonly createToken: undefined;
+  readonly updateToken: undefined;
   readonly removeToken: boolean;
   readonly removeExpiredTokens: readonly string[];
   readonly appendAudit: undefined;

@@ -1,3 +1,5 @@
+import { StatusError } from "../../shared/status-error.ts";
+import { hasUsage } from "../domain/bootstrap-token.ts";
 import type { BootstrapTokens, StoredBootstrapToken } from "../domain/ports.ts";
 import { OURSELVES } from "./audited-writes.ts";
 import { RECORD_BYTES, type StoredRecordsDependencies } from "./stored-records.ts";
@@ -29,6 +31,16 @@ export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDe
       if (kept.size >= MAXIMUM_KEPT) kept.clear();
       kept.set(id, found);
       return found;
+    },
+    async update(token, expectedRevision, actor) {
+      const stored = table.byId(token.id);
+      if (stored === undefined) throw new StatusError("NotFound", `bootstrap token ${token.id} not found`);
+      // A token that does not sign any more has no secret to be read.
+      const sealed = hasUsage(token, "signing") ? stored.sealedSecret : null;
+      const row = toBootstrapTokenRow(token, stored.secretHash, sealed ?? undefined);
+      const atMilliseconds = clock.now().getTime();
+      const operation = { kind: "updateToken", token: row, expectedRevision, actor, atMilliseconds } as const;
+      await writer.submit(operation, RECORD_BYTES, () => void kept.delete(token.id));
     },
     async remove(id, removedBy = OURSELVES) {
       const atMilliseconds = clock.now().getTime();

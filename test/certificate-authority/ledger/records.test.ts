@@ -93,6 +93,40 @@ test("what a token may be used for and its sealed secret are kept, and vouched f
   expect((await maintenance.verify()).problems).toHaveLength(1);
 });
 
+test("a change keeps id, node, maker and secret, is on the audit trail, and comes through a restart", async () => {
+  const { tokens } = opened.ledger;
+  const signing: BootstrapTokenRecord = { ...TOKEN, usages: ["authentication", "signing"] };
+  await tokens.create(signing, new Uint8Array([1]), new Uint8Array([7, 8]));
+  tokens.find("abcdef");
+  const changed = {
+    ...{ description: "changed", extraGroups: ["system:bootstrappers:b"], expiresAt: undefined },
+    ...{ labels: { a: "b" }, annotations: { c: "d" }, revision: TOKEN.createdAt.getTime() + 1 },
+  };
+  const wanted = { ...signing, ...changed, createdBy: "mallory", createdAt: new Date(0), nodeName: "elsewhere" };
+  await tokens.update(wanted, TOKEN.createdAt.getTime(), "bob");
+  const sealedSecret = Buffer.from([7, 8]);
+  const stored = { token: { ...signing, ...changed }, secretHash: Buffer.from([1]), sealedSecret };
+  expect(tokens.find("abcdef")).toEqual(stored);
+  await expect(tokens.update(wanted, TOKEN.createdAt.getTime(), "bob")).rejects.toMatchObject({ reason: "Conflict" });
+  await expect(tokens.update({ ...wanted, id: "zzzzzz" }, 0, "bob")).rejects.toMatchObject({ reason: "NotFound" });
+  await opened.reopen();
+  expect(opened.ledger.tokens.find("abcdef")).toEqual(stored);
+  const { audit, maintenance } = opened.ledger;
+  const { items } = await audit.find({ noun: "token", name: "abcdef", after: 0, limit: 10 });
+  expect(items.map(({ kind, actor }) => `${kind} by ${actor}`)).toEqual([
+    "token.created by gatehouse-admin",
+    "token.changed by bob",
+  ]);
+  expect((await maintenance.verify()).problems).toEqual([]);
+});
+
+test("a token that no longer signs loses its sealed secret", async () => {
+  const { tokens } = opened.ledger;
+  await tokens.create({ ...TOKEN, usages: ["signing"] }, new Uint8Array([1]), new Uint8Array([7, 8]));
+  await tokens.update({ ...TOKEN, usages: ["authentication"] }, TOKEN.createdAt.getTime(), "bob");
+  expect(tokens.find("abcdef")).not.toHaveProperty("sealedSecret");
+});
+
 test("a token is found by its id, at once and after a restart, until it is removed", async () => {
   await opened.ledger.tokens.create(TOKEN, new Uint8Array([1, 2, 3]));
   const forever = { ...TOKEN, id: "zzzzzz", nodeName: undefined, expiresAt: undefined };

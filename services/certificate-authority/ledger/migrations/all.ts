@@ -9,6 +9,7 @@ import { issuerNamesMigration } from "./0008-issuer-names.ts";
 import { objectsMigration } from "./0009-objects.ts";
 import { tokenUsagesMigration } from "./0010-token-usages.ts";
 import { archivedRequestsMigration } from "./0011-archived-requests.ts";
+import { tokenChangesMigration } from "./0012-token-changes.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   objectsMigration,
   tokenUsagesMigration,
   archivedRequestsMigration,
+  tokenChangesMigration,
 ];

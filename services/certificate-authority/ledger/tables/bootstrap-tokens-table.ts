@@ -16,19 +16,26 @@ export interface BootstrapTokenRow {
   /** JSON list of strings; null for authentication alone. */
   readonly usages: string | null;
   readonly sealedSecret: Uint8Array | null;
+  /** JSON object of `labels` and `annotations`; null for none. */
+  readonly metadata: string | null;
+  /** Of the last change; null for that of the creation. */
+  readonly revision: number | null;
 }
 
 const COLUMNS =
   "id, description, extra_groups AS extraGroups, node_name AS nodeName, created_ms AS createdMilliseconds, " +
   "expires_ms AS expiresMilliseconds, created_by AS createdBy, secret_hash AS secretHash, usages, " +
-  "sealed_secret AS sealedSecret, audit_sequence AS auditSequence";
+  "sealed_secret AS sealedSecret, metadata, revision, audit_sequence AS auditSequence";
 
 export const bootstrapTokensSql = {
   byId: `SELECT ${COLUMNS} FROM bootstrap_tokens WHERE id = ?`,
   all: `SELECT ${COLUMNS} FROM bootstrap_tokens WHERE id > ? ORDER BY id`,
   insert:
     "INSERT INTO bootstrap_tokens (id, description, extra_groups, node_name, created_ms, expires_ms, created_by, " +
-    "secret_hash, usages, sealed_secret, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "secret_hash, usages, sealed_secret, metadata, revision, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  update:
+    "UPDATE bootstrap_tokens SET description = ?, extra_groups = ?, expires_ms = ?, usages = ?, sealed_secret = ?, " +
+    "metadata = ?, revision = ?, audit_sequence = ? WHERE id = ?",
   remove: "DELETE FROM bootstrap_tokens WHERE id = ?",
   expired:
     "SELECT id FROM bootstrap_tokens INDEXED BY bootstrap_tokens_by_expiry " +
@@ -42,14 +49,18 @@ function columnsOf(row: BootstrapTokenRow): ColumnValue[] {
   ];
 }
 
-/** A token without the later columns has the content it had before there were any. */
-function laterColumnsOf({ usages, sealedSecret }: BootstrapTokenRow): ColumnValue[] {
-  return [usages, sealedSecret];
+/** A token without the later columns has the content it had before there were any; each migration added some. */
+function laterColumnsOf({ usages, sealedSecret, metadata, revision }: BootstrapTokenRow): ColumnValue[][] {
+  return [
+    [usages, sealedSecret],
+    [metadata, revision],
+  ];
 }
 
 export function bootstrapTokenContent(row: BootstrapTokenRow): string {
   const later = laterColumnsOf(row);
-  return contentHash([...columnsOf(row), ...(later.every((value) => value === null) ? [] : later)]);
+  const last = later.findLastIndex((columns) => columns.some((value) => value !== null));
+  return contentHash([...columnsOf(row), ...later.slice(0, last + 1).flat()]);
 }
 
 export function toBootstrapTokenRow(
@@ -64,10 +75,19 @@ export function toBootstrapTokenRow(
     nodeName: token.nodeName ?? null,
     usages: token.usages === undefined ? null : JSON.stringify(token.usages),
     sealedSecret: sealedSecret ?? null,
+    metadata: metadataOf(token),
+    revision: token.revision ?? null,
     createdMilliseconds: token.createdAt.getTime(),
     expiresMilliseconds: token.expiresAt?.getTime() ?? null,
   };
 }
+
+function metadataOf({ labels = {}, annotations = {} }: BootstrapTokenRecord): string | null {
+  const isEmpty = Object.keys(labels).length + Object.keys(annotations).length === 0;
+  return isEmpty ? null : JSON.stringify({ labels, annotations });
+}
+
+type Metadata = Required<Pick<BootstrapTokenRecord, "labels" | "annotations">>;
 
 export function toBootstrapTokenRecord(row: BootstrapTokenRow): BootstrapTokenRecord {
   const { id, description, createdBy } = row;
@@ -78,6 +98,8 @@ export function toBootstrapTokenRecord(row: BootstrapTokenRow): BootstrapTokenRe
     createdAt: new Date(row.createdMilliseconds),
     expiresAt: row.expiresMilliseconds === null ? undefined : new Date(row.expiresMilliseconds),
     ...(row.usages !== null && { usages: JSON.parse(row.usages) as TokenUsage[] }),
+    ...(row.metadata !== null && (JSON.parse(row.metadata) as Metadata)),
+    ...(row.revision !== null && { revision: row.revision }),
   };
 }
 
@@ -93,16 +115,24 @@ export function bootstrapTokensReader(connection: Connection) {
   };
 }
 
-/** Writes and removes tokens. */
+/** Writes, changes and removes tokens. */
 export function bootstrapTokensWriter(connection: Connection) {
   const byId = connection.prepare<[string], StoredBootstrapTokenRow>(bootstrapTokensSql.byId);
   const insert = connection.prepare(bootstrapTokensSql.insert);
+  const update = connection.prepare(bootstrapTokensSql.update);
   const remove = connection.prepare<[string]>(bootstrapTokensSql.remove);
   const expired = connection.prepare<[number], string>(bootstrapTokensSql.expired).pluck();
   return {
-    has: (id: string): boolean => byId.get(id) !== undefined,
+    byId: (id: string): BootstrapTokenRow | undefined => byId.get(id),
     insert: (row: BootstrapTokenRow, auditSequence: number): void =>
-      void insert.run(...columnsOf(row), ...laterColumnsOf(row), auditSequence),
+      void insert.run(...columnsOf(row), ...laterColumnsOf(row).flat(), auditSequence),
+    /** What a token is made with stays: its id, node, maker and secret. */
+    update: (row: BootstrapTokenRow, auditSequence: number): void =>
+      void update.run(
+        ...[row.description, row.extraGroups, row.expiresMilliseconds],
+        ...laterColumnsOf(row).flat(),
+        ...[auditSequence, row.id],
+      ),
     remove: (id: string): boolean => remove.run(id).changes === 1,
     expired: (beforeMilliseconds: number): readonly string[] => expired.all(beforeMilliseconds),
   };
