@@ -14,6 +14,7 @@ import { CHECKS } from "./diagnosis/registry.ts";
 import { type Diagnosis, runChecks } from "./diagnosis/run-checks.ts";
 import { silentLogger } from "./diagnosis/silent-logger.ts";
 import { type System, thisSystem } from "./diagnosis/system.ts";
+import { issuerWarnings } from "./issuer-warnings.ts";
 import { findWriter, inspectLedger, NotCopiedError } from "./ledger/inspect-ledger.ts";
 
 /** What is copied within a few seconds. */
@@ -74,6 +75,7 @@ function openContext(options: DoctorOptions): { readonly context: CheckContext; 
     ...{ configuration, isPlaceKnown, dataDirectory, keysDirectory, ledgerFile, clock, system, isFull, ledger },
     configurationFile: options.configFile,
     configurationError: problem,
+    issuerWarnings: configuration === undefined ? [] : issuerWarnings(configuration),
     server: choice.kind === "server" ? choice.server : undefined,
     withoutServer: choice.kind === "none" ? choice.reason : "",
     isServerNamed: choice.kind === "server" && choice.isNamed,

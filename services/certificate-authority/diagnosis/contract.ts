@@ -60,6 +60,8 @@ export interface CheckContext {
   /** Undefined when it could not be read. */
   readonly configuration: Configuration | undefined;
   readonly configurationError: ConfigurationError | undefined;
+  /** What every start says of the configured issuers and signers. */
+  readonly issuerWarnings: readonly string[];
   /** False when the configuration cannot be read and nobody named the data directory. */
   readonly isPlaceKnown: boolean;
   readonly dataDirectory: string;

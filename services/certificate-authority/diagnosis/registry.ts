@@ -10,6 +10,7 @@ import { listeningAddresses, servingNames } from "./checks/listening.ts";
 import { automaticApproval, rbacObjects, signerPermissions } from "./checks/rbac.ts";
 import { nodeVersion, openFiles } from "./checks/runtime.ts";
 import { serverReady } from "./checks/server.ts";
+import { signerChoices, signerIssuers, spiffeBundles } from "./checks/signers.ts";
 import { keyTokens } from "./checks/tokens.ts";
 import type { Check } from "./contract.ts";
 
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   ...[dataDirectory, parentDirectories, privateFiles, configuredFiles],
   ...[encryptionProvider, keyServices, sealedFiles, keyTokens],
   ...[issuerExpiry, administratorExpiry],
+  ...[signerIssuers, signerChoices, spiffeBundles],
   ...[clockAgainstLedger, clockAgainstServer, clockSynchronised],
   ...[ledgerFile, ledgerWriter, ledgerSize, ledgerIntegrity],
   ...[listeningAddresses, servingNames, serverReady],
