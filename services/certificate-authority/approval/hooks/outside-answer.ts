@@ -30,6 +30,8 @@ export const answerSchema = z.strictObject({
     .max(1024)
     .refine(printable, "must hold no control characters and no line breaks")
     .optional(),
+  /** The request's, so that no answer is taken for another's. */
+  uid: z.string().max(128).optional(),
   /** What the decision rests on, for `explain` and replay; never secrets. */
   evidence: evidenceSchema.optional(),
 });
@@ -46,7 +48,7 @@ const SENTENCES = {
 } as const;
 
 /** Who answered, in default reasons and messages: `Script` and `the script`. */
-export type Answerer = "script" | "webhook" | "policy";
+export type Answerer = "script" | "webhook";
 
 /**
  * Parses what somebody outside answered. Nothing of the answer's own text is in the error, but names of its fields.
@@ -64,15 +66,29 @@ export function parseOutsideJson(text: string): unknown {
   return parsed.value;
 }
 
-/** @throws {Error} when the value is not an answer, naming the first field that is wrong. */
-export function verdictOf(value: unknown, answerer: Answerer): Verdict {
+/** What an answer is checked against. */
+export interface Asked {
+  readonly answerer: Answerer;
+  /** Of the request. */
+  readonly uid: string;
+  /** Whether the answer has to say so. */
+  readonly isUidNeeded?: boolean;
+}
+
+/** @throws {Error} when the value is not an answer to what was asked, naming the first field that is wrong. */
+export function verdictOf(value: unknown, { answerer, uid, isUidNeeded = false }: Asked): Verdict {
   const parsed = answerSchema.safeParse(value);
   if (!parsed.success) throw new Error(problemOf(parsed.error));
+  const answered = parsed.data.uid ?? (isUidNeeded ? undefined : uid);
+  if (answered !== uid) throw new Error("the answer's uid is not that of the request");
   return toVerdict(parsed.data, answerer);
 }
 
 /** Fills in what the answer does not say. */
-export function toVerdict({ decision, reason, message, evidence = {} }: OutsideAnswer, answerer: Answerer): Verdict {
+export function toVerdict(
+  { decision, reason, message, evidence = {} }: Omit<OutsideAnswer, "uid">,
+  answerer: Answerer,
+): Verdict {
   const title = `${answerer.charAt(0).toUpperCase()}${answerer.slice(1)}`;
   return {
     kind: KINDS[decision],

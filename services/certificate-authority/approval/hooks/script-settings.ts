@@ -26,8 +26,8 @@ export const scriptShape = {
   workingDirectory: z.string().min(1).max(4096).default("/"),
   /** How much the program may write to standard output for one answer. */
   outputLimitBytes: z.int().min(256).max(1_048_576).default(65_536),
-  /** `once`: a process a request. */
-  mode: z.enum(["once"]).default("once"),
+  /** `once`: a process a request. `server`: processes that stay and answer one line of JSON for each line they read. */
+  mode: z.enum(["once", "server"]).default("once"),
   /** Less safe: the program may be one that others than root and its owner can change. */
   allowWritableProgram: z.boolean().default(false),
 };

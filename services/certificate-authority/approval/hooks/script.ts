@@ -2,7 +2,7 @@ import type { Logger } from "../../../shared/logging.ts";
 import type { Verdict } from "../../domain/decision.ts";
 import type { ApprovalHook } from "../../domain/ports.ts";
 import { type Limits, limited } from "../limited.ts";
-import { type OutsideAnswer, parseOutsideJson, toVerdict, verdictOf } from "./outside-answer.ts";
+import { type Asked, type OutsideAnswer, parseOutsideJson, toVerdict, verdictOf } from "./outside-answer.ts";
 import { resolveProgram } from "./script/resolve-program.ts";
 import { createRunner, type Runner } from "./script/runner.ts";
 import type { RunEnd } from "./script/runner-messages.ts";
@@ -23,6 +23,7 @@ const COMPLAINTS_APART_MILLISECONDS = 10_000;
 
 export interface ScriptHookOptions {
   readonly runner: Runner;
+  readonly mode: ScriptSettings["mode"];
   readonly logger: Pick<Logger, "debug" | "warn">;
 }
 
@@ -30,7 +31,7 @@ export interface ScriptHookOptions {
  * Asks a program: the review document on its standard input, the decision as one JSON object on its standard output, or
  * one of a few exit codes. Whatever else it does is no answer.
  */
-export function scriptHook({ runner, logger }: ScriptHookOptions): ApprovalHook {
+export function scriptHook({ runner, mode, logger }: ScriptHookOptions): ApprovalHook {
   let complainedAt = Number.NEGATIVE_INFINITY;
 
   /** A storm of failures is one line in ten seconds, unless all lines are wanted. */
@@ -46,7 +47,11 @@ export function scriptHook({ runner, logger }: ScriptHookOptions): ApprovalHook 
       const document = await input.document();
       const end = await runner.run(`${JSON.stringify(document)}\n`, signal);
       try {
-        const verdict = answerOf(end);
+        const verdict = answerOf(end, {
+          answerer: "script",
+          uid: document.request.uid,
+          isUidNeeded: mode === "server",
+        });
         if (end.complaint !== "")
           logger.debug({ standardError: end.complaint }, "a script hook wrote to standard error");
         return verdict;
@@ -60,7 +65,7 @@ export function scriptHook({ runner, logger }: ScriptHookOptions): ApprovalHook 
 }
 
 /** @throws {Error} when a run's end is no answer; the message is the same for the same failure. */
-export function answerOf({ problem, exitCode, signal, output }: RunEnd): Verdict {
+function answerOf({ problem, exitCode, signal, output }: RunEnd, asked: Asked): Verdict {
   if (problem !== undefined) throw new Error(`the program gave no answer: ${problem}`);
   if (exitCode === null) throw new Error(`the program was ended by ${signal ?? "a signal"}`);
   const decision = EXIT_CODES[exitCode];
@@ -68,10 +73,10 @@ export function answerOf({ problem, exitCode, signal, output }: RunEnd): Verdict
   if (output === undefined) throw new Error("the program's answer is not UTF-8");
   if (decision === undefined) {
     if (output.trim() === "") throw new Error("the program ended with exit code 0 and wrote no decision");
-    return verdictOf(parseOutsideJson(output), "script");
+    return verdictOf(parseOutsideJson(output), asked);
   }
   if (output.trim() !== "") throw new Error(`the program wrote an answer and ended with exit code ${exitCode}`);
-  return toVerdict({ decision }, "script");
+  return toVerdict({ decision }, asked.answerer);
 }
 
 /**
@@ -84,5 +89,8 @@ export function createScriptHook(
   logger: Pick<Logger, "debug" | "warn">,
 ): ApprovalHook {
   const program = resolveProgram(settings, { environment: process.env, logger });
-  return limited(scriptHook({ runner: createRunner(program), logger }), { timeoutSeconds, concurrency });
+  return limited(scriptHook({ runner: createRunner(program), mode: settings.mode, logger }), {
+    timeoutSeconds,
+    concurrency,
+  });
 }

@@ -45,7 +45,7 @@ export function hookFor(
   const { logger, lines } = recordingLogger();
   const program = resolveProgram(schema.parse({ command, ...settings }), { environment, logger });
   const runner = createRunner(program);
-  const hook = limited(scriptHook({ runner, logger }), { timeoutSeconds, concurrency });
+  const hook = limited(scriptHook({ runner, mode: program.mode, logger }), { timeoutSeconds, concurrency });
   opened.push(hook);
   return { hook, lines, ask: (input: ReviewInput = INPUT) => Promise.resolve(hook.review(input)) };
 }

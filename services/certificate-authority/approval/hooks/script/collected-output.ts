@@ -31,14 +31,20 @@ export function decodeStrictly(bytes: Uint8Array): string | undefined {
 const COMPLAINT_BYTES = 4096;
 
 /** Keeps the end of what a program complains about, however much it is. */
-export function collectComplaint(stream: Readable): { text(): string } {
+export function collectComplaint(stream: Readable): { take(): string } {
   let kept: Buffer = Buffer.alloc(0);
   stream.on("error", () => undefined);
   stream.on("data", (chunk: Buffer) => {
-    kept = Buffer.concat([kept, chunk]);
-    if (kept.length > COMPLAINT_BYTES) kept = kept.subarray(kept.length - COMPLAINT_BYTES);
+    kept = Buffer.concat([kept, chunk.subarray(-COMPLAINT_BYTES)]).subarray(-COMPLAINT_BYTES);
   });
-  return { text: () => printable(kept.toString("utf8")) };
+  return {
+    /** What was not taken before. */
+    take() {
+      const text = printable(kept.toString("utf8"));
+      kept = Buffer.alloc(0);
+      return text;
+    },
+  };
 }
 
 /** One line: line breaks become ` | `, what could paint a terminal or forge a log line becomes `?`. */

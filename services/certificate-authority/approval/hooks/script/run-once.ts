@@ -13,8 +13,6 @@ export interface Run {
   readonly end: Promise<RunEnd>;
   /** Ends it with all that it started. */
   stop(): void;
-  /** Ends it at once. */
-  kill(): void;
 }
 
 /** Runs a program for one request: writes `input` to its standard input and reads what it says until it ends. */
@@ -23,7 +21,7 @@ export function runOnce(program: Program, input: string): Run {
   try {
     child = startProgram(program);
   } catch (error) {
-    return { pid: undefined, end: Promise.resolve(notStarted(error)), stop: () => undefined, kill: () => undefined };
+    return { pid: undefined, end: Promise.resolve(notStarted(error)), stop: () => undefined };
   }
   let problem: string | undefined;
   const output = collectOutput(child.stdout, program.outputLimitBytes, () => {
@@ -41,7 +39,7 @@ export function runOnce(program: Program, input: string): Run {
       const settle = (): void => {
         clearTimeout(drained);
         for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
-        const said = { output: output.text(), complaint: complaint.text() };
+        const said = { output: output.text(), complaint: complaint.take() };
         resolve({ ...(problem !== undefined && { problem }), exitCode, signal, ...said });
       };
       const drained = setTimeout(settle, DRAIN_MILLISECONDS);
@@ -49,7 +47,7 @@ export function runOnce(program: Program, input: string): Run {
     });
   });
   child.stdin.end(input);
-  return { pid: child.pid, end, stop: () => endGroup(child), kill: () => signalGroup(child.pid, "SIGKILL") };
+  return { pid: child.pid, end, stop: () => endGroup(child) };
 }
 
 /** The error's own text may hold arguments; its code is enough. */

@@ -7,7 +7,7 @@ export interface Program {
   /** Undefined runs it as whom we run. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined;
   readonly outputLimitBytes: number;
-  readonly mode: "once";
+  readonly mode: "once" | "server";
 }
 
 /** How a run ended. */

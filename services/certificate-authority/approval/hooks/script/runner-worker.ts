@@ -1,5 +1,7 @@
 import { type Run, runOnce } from "./run-once.ts";
 import type { FromRunner, Program, ToRunner } from "./runner-messages.ts";
+import { signalGroup } from "./signal-group.ts";
+import { createStandingPrograms } from "./standing-programs.ts";
 
 /**
  * The process that starts programs, so that nothing else has to: starting one copies the page tables of whoever does,
@@ -8,11 +10,19 @@ import type { FromRunner, Program, ToRunner } from "./runner-messages.ts";
  * server, no program survives it.
  */
 const runs = new Map<number, Run>();
-let program: Program | undefined;
+let starter: { run(input: string): Run; kill(): void } | undefined;
+
+function starterOf(program: Program): typeof starter {
+  if (program.mode === "server") return createStandingPrograms(program);
+  const kill = (): void => {
+    for (const { pid } of runs.values()) signalGroup(pid, "SIGKILL");
+  };
+  return { run: (input) => runOnce(program, input), kill };
+}
 
 function begin(id: number, input: string): void {
-  if (program === undefined) return;
-  const run = runOnce(program, input);
+  if (starter === undefined) return;
+  const run = starter.run(input);
   runs.set(id, run);
   if (run.pid !== undefined) tell({ kind: "begun", id, pid: run.pid });
   void run.end.then((end) => {
@@ -27,12 +37,12 @@ function tell(message: FromRunner): void {
 }
 
 process.on("message", (message: ToRunner) => {
-  if (message.kind === "program") program = message.program;
+  if (message.kind === "program") starter = starterOf(message.program);
   else if (message.kind === "run") begin(message.id, message.input);
   else runs.get(message.id)?.stop();
 });
 process.once("disconnect", () => {
-  for (const run of runs.values()) run.kill();
+  starter?.kill();
   process.exit(0);
 });
 // Signals to all processes at once, by a terminal or a service manager, are the server's business: it says when to end.
