@@ -6,7 +6,6 @@ const SYNC = { async: false } as const;
 const TIMESTAMP = "google.protobuf.Timestamp";
 const DURATION = "google.protobuf.Duration";
 const INT64_END = 2n ** 63n;
-const DAY_MILLISECONDS = 86_400_000;
 
 const DECIMAL = /^[+-]?\d{1,19}$/;
 const RFC_3339 =
@@ -17,7 +16,7 @@ const DURATION_CHARACTERS = 64;
 
 /**
  * Conversions as the language defines them: `int()` of a decimal number only and within 64 bits, `timestamp()` of an RFC
- * 3339 instant only, `string()` of instants and durations too, and the day of the year in UTC.
+ * 3339 instant only, and `string()` of instants and durations too.
  *
  * Source: cel-spec doc/langdef.md (standard definitions), cel-go common/types.
  */
@@ -29,8 +28,7 @@ export function registerConversions(environment: Environment): void {
     .registerFunction(`${libraryName("timestamp")}(int): ${TIMESTAMP}`, timestampOfSeconds, SYNC)
     .registerFunction(`${libraryName("timestamp")}(${TIMESTAMP}): ${TIMESTAMP}`, (instant: Date) => instant, SYNC)
     .registerFunction(`${libraryName("duration")}(string): ${DURATION}`, parseDuration, SYNC)
-    .registerFunction(`${libraryName("duration")}(${DURATION}): ${DURATION}`, (length: object) => length, SYNC)
-    .registerFunction(`${TIMESTAMP}.${libraryName("getDayOfYear")}(): int`, dayOfYear, SYNC);
+    .registerFunction(`${libraryName("duration")}(${DURATION}): ${DURATION}`, (length: object) => length, SYNC);
 }
 
 function registerInt(environment: Environment, int: string): void {
@@ -103,8 +101,4 @@ function parseDuration(text: string): unknown {
   }
   // Its class is not exported.
   return evaluate("duration(text)", { text });
-}
-
-function dayOfYear(instant: Date): bigint {
-  return BigInt(Math.floor((instant.getTime() - Date.UTC(instant.getUTCFullYear(), 0, 1)) / DAY_MILLISECONDS));
 }

@@ -1,3 +1,4 @@
+import type { CelBudget } from "./cel-budget.ts";
 import { CEL_LIMITS, STEP_CHARACTERS } from "./cel-limits.ts";
 
 /** Thrown inside the evaluation; `evaluate` turns it into a CelError. */
@@ -12,11 +13,13 @@ class CostExceeded extends Error {
 export class CostMeter {
   #steps = 0;
   #exceeded: string | undefined;
+  #budget: CelBudget | undefined;
   #weights = new WeakMap<object, number>();
 
-  /** Begins a new evaluation. */
-  reset(): void {
+  /** Begins a new evaluation, whose steps are also taken from `budget`. */
+  reset(budget?: CelBudget): void {
     this.#steps = 0;
+    this.#budget = budget;
     this.#exceeded = undefined;
     this.#weights = new WeakMap();
   }
@@ -31,6 +34,8 @@ export class CostMeter {
     if (this.#exceeded !== undefined) throw new CostExceeded(this.#exceeded);
     this.#steps += steps;
     if (this.#steps > CEL_LIMITS.steps) this.refuse(`it takes more than ${CEL_LIMITS.steps} steps`);
+    if (this.#budget?.take(steps) === false)
+      this.refuse("it and those before it take more steps than they may together");
   }
 
   /** @throws always, now and at every later step of this evaluation. */

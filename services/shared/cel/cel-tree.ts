@@ -1,3 +1,4 @@
+import type { CelConstants } from "./cel-environment.ts";
 import { FUNCTIONS, libraryName, METHODS } from "./cel-functions.ts";
 import type { CostMeter } from "./cel-meter.ts";
 import { type CelPattern, compilePattern } from "./cel-patterns.ts";
@@ -30,6 +31,8 @@ export class RefusedSyntax extends Error {
 export interface Preparation {
   readonly meter: CostMeter;
   readonly patterns: Map<string, CelPattern>;
+  /** Values that are known already. */
+  readonly constants: CelConstants;
   /** Names that are read, and fields that are selected from them by name. */
   readonly reads: Set<string>;
 }
@@ -61,7 +64,8 @@ const MAKES_VALUES: ReadonlySet<string> = new Set(["list", "map", "+", "comprehe
  *
  * @throws {RefusedSyntax} with the position of what is refused.
  */
-export function prepareTree(root: CelNode, { meter, patterns, reads }: Preparation): void {
+export function prepareTree(root: CelNode, preparation: Preparation): void {
+  const { meter, reads } = preparation;
   const seen = new Set<CelNode>();
   const visit = (node: CelNode, parent?: CelNode): void => {
     if (seen.has(node)) return;
@@ -69,7 +73,7 @@ export function prepareTree(root: CelNode, { meter, patterns, reads }: Preparati
     checkNumber(node, parent);
     unescapeField(node);
     noteRead(node, reads);
-    if (node.op === "call" || node.op === "rcall") prepareCall(node, patterns);
+    if (node.op === "call" || node.op === "rcall") prepareCall(node, preparation);
     for (const child of childrenOf(node)) visit(child, node);
     countSteps(node, meter, parent !== undefined && HANDLES_WHOLE_VALUES.has(parent.op));
   };
@@ -99,24 +103,25 @@ function evaluateNode(meta: CelNode["meta"], evaluator: unknown, node: CelNode, 
   return meta.evaluate(evaluator, node, context);
 }
 
-function prepareCall(node: CelNode, patterns: Map<string, CelPattern>): void {
+function prepareCall(node: CelNode, preparation: Preparation): void {
   const { parts, name, receiver, args } = callOf(node);
   const arities = (receiver === undefined ? FUNCTIONS : METHODS).get(name);
   if (arities === undefined) throw new RefusedSyntax(`there is no function ${name}()`, node.start);
   if (!arities.includes(args.length)) {
     throw new RefusedSyntax(`${name}() takes ${arities.join(" or ")} arguments, not ${args.length}`, node.start);
   }
-  if (name === "matches") preparePattern(node, args.at(-1), patterns);
+  if (name === "matches") preparePattern(node, args.at(-1), preparation);
   parts[0] = libraryName(name);
 }
 
-function preparePattern(call: CelNode, pattern: CelNode | undefined, patterns: Map<string, CelPattern>): void {
+function preparePattern(call: CelNode, pattern: CelNode | undefined, { patterns, constants }: Preparation): void {
   // A pattern taken from what is judged would let the judged choose it; and a literal is checked before it is needed.
-  if (pattern?.op !== "value" || typeof pattern.args !== "string") {
+  const text = pattern?.op === "id" ? constants[String(pattern.args)] : pattern?.op === "value" && pattern.args;
+  if (pattern === undefined || typeof text !== "string") {
     throw new RefusedSyntax("the pattern of matches() must be written out as a text", pattern?.start ?? call.start);
   }
   try {
-    patterns.set(pattern.args, compilePattern(pattern.args));
+    patterns.set(text, compilePattern(text));
   } catch (error) {
     throw new RefusedSyntax(error instanceof Error ? error.message : String(error), pattern.start);
   }

@@ -1,16 +1,20 @@
 import { answerOf, type CelAnswers, type CelResult, expectType } from "./cel-answers.ts";
-import { type CelType, environmentOf } from "./cel-environment.ts";
+import type { CelBudget } from "./cel-budget.ts";
+import { type CelConstants, type CelType, environmentOf, typeNamed } from "./cel-environment.ts";
 import { CelError, type CelFailure, type CelPlace } from "./cel-error.ts";
 import { asWritten } from "./cel-functions.ts";
 import { CEL_LIMITS } from "./cel-limits.ts";
 import { CostMeter } from "./cel-meter.ts";
 import type { CelPattern } from "./cel-patterns.ts";
+import { CelReadyValue } from "./cel-ready-value.ts";
 import { type CelNode, prepareTree, RefusedSyntax } from "./cel-tree.ts";
 import { type CelInput, toCelValue } from "./cel-values.ts";
 
 export interface CelOptions<Result extends CelResult> {
   /** What the expression may speak of. */
   readonly variables: Readonly<Record<string, CelType>>;
+  /** What is known already; texts among them may be patterns of `matches()`. */
+  readonly constants?: CelConstants;
   readonly result: Result;
   /** Where the expression is written, for errors: a field path of the configuration. */
   readonly where: string;
@@ -21,13 +25,20 @@ export interface CelProgram<Result extends CelResult = CelResult> {
   readonly source: string;
   /** Variables the expression reads, and their fields that it names: `claims`, `claims.email`. */
   readonly reads: ReadonlySet<string>;
+  /** What it answers, as the type of a variable that is to hold it. */
+  readonly type: CelType;
   /**
-   * @param bindings - a value for each variable: JSON values as they are, `Date` for timestamps.
+   * @param bindings - a value for each variable: JSON values as they are, `Date` for timestamps; or made ready before.
+   * @param budget - pays for it, besides the limit that each evaluation has.
    * @throws {CelError} when the expression has no answer (a missing field, values that do not fit an operator), answers
    * something else than it promised, or costs more than the limits allow. Treat every one as "no".
    */
-  evaluate(bindings: Readonly<Record<string, CelInput>>): CelAnswers[Result];
+  evaluate(bindings: CelBindings, budget?: CelBudget): CelAnswers[Result];
+  /** As `evaluate`, the answer being for other expressions to read. @throws {CelError} likewise. */
+  evaluateReady(bindings: CelBindings, budget?: CelBudget): CelReadyValue;
 }
+
+export type CelBindings = Readonly<Record<string, CelInput | CelReadyValue>>;
 
 /**
  * Reads and checks one expression of the Common Expression Language.
@@ -39,15 +50,20 @@ export interface CelProgram<Result extends CelResult = CelResult> {
 export function compileCel<Result extends CelResult>(source: string, options: CelOptions<Result>): CelProgram<Result> {
   const place: CelPlace = { where: options.where, source };
   const meter = new CostMeter();
-  const { run, reads } = guarded("compile", place, meter, () => prepare(source, options, meter));
-  const evaluate = (bindings: Readonly<Record<string, CelInput>>): CelAnswers[Result] => {
-    meter.reset();
+  const { run, reads, type } = guarded("compile", place, meter, () => prepare(source, options, meter));
+  const evaluate = (bindings: CelBindings, budget: CelBudget | undefined): unknown => {
+    meter.reset(budget);
     const value = run(bind(bindings, meter));
     // `||`, `&&`, `all()` and `exists()` may have gone on after a limit was reached.
     if (meter.exceeded !== undefined) meter.refuse(meter.exceeded);
-    return answerOf(value, options.result);
+    return value;
   };
-  return { source, reads, evaluate: (bindings) => guarded("evaluate", place, meter, () => evaluate(bindings)) };
+  const guard = <T>(work: () => T): T => guarded("evaluate", place, meter, work);
+  return {
+    ...{ source, reads, type },
+    evaluate: (bindings, budget) => guard(() => answerOf(evaluate(bindings, budget), options.result)),
+    evaluateReady: (bindings, budget) => guard(() => new CelReadyValue(evaluate(bindings, budget))),
+  };
 }
 
 function prepare(source: string, options: CelOptions<CelResult>, meter: CostMeter) {
@@ -56,21 +72,27 @@ function prepare(source: string, options: CelOptions<CelResult>, meter: CostMete
     throw new Error(`it has ${source.length} characters, more than ${CEL_LIMITS.sourceCharacters}`);
   }
   const patterns = new Map<string, CelPattern>();
-  const program = environmentOf(options.variables, { meter, patterns }).parse(source);
+  const { variables, constants = {} } = options;
+  const program = environmentOf(variables, constants, { meter, patterns }).parse(source);
   const reads = new Set<string>();
-  prepareTree(program.ast as unknown as CelNode, { meter, patterns, reads });
-  const { valid, type, error } = program.check();
+  prepareTree(program.ast as unknown as CelNode, { meter, patterns, constants, reads });
+  const { valid, type = "dyn", error } = program.check();
   if (!valid) throw error ?? new Error("its types do not fit");
-  expectType(type ?? "dyn", options.result);
-  const names = Object.keys(options.variables);
+  expectType(type, options.result);
+  const names = Object.keys(variables);
   const run = (bindings: Record<string, unknown>): unknown => program(bindings);
-  return { run, reads: new Set([...reads].filter((read) => names.includes(read.split(".", 1)[0] ?? ""))) };
+  const read = new Set([...reads].filter((path) => names.includes(path.split(".", 1)[0] ?? "")));
+  return { run, reads: read, type: typeNamed(type) };
 }
 
-function bind(bindings: Readonly<Record<string, CelInput>>, meter: CostMeter): Record<string, unknown> {
+function bind(bindings: CelBindings, meter: CostMeter): Record<string, unknown> {
   const bound: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(bindings)) {
     if (value === undefined) continue;
+    if (value instanceof CelReadyValue) {
+      bound[name] = value.inside;
+      continue;
+    }
     bound[name] = toCelValue(value);
     meter.weigh(bound[name]);
   }
