@@ -16,6 +16,7 @@ import type { EncryptionAtRest } from "./domain/encryption.ts";
 import type { ConfiguredIssuers } from "./domain/issuer.ts";
 import * as accessReviews from "./http/access-reviews/routes.ts";
 import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open-api.ts";
+import { admittingRequesters } from "./http/admin-api/own-decision.ts";
 import * as adminApi from "./http/admin-api/routes.ts";
 import * as description from "./http/description/routes.ts";
 import { createEdge } from "./http/edge.ts";
@@ -131,7 +132,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
   const { access, ledger, issuance, clock, logger, metrics, rateLimiter, configuration } = deps;
   const edge = createEdge({
     authenticate: access.authenticate,
-    authorizer: access.authorizer,
+    authorizer: admittingRequesters(access.authorizer),
     rateLimiter,
     metrics,
     logger,
@@ -157,6 +158,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       decisions: ledger.decisions,
       requests: ledger.requests,
       issuance,
+      authorizer: access.authorizer,
       issuers: ledger.issuers,
       audit: ledger.audit,
       maintenance: ledger.maintenance,

@@ -71,13 +71,50 @@ export interface Certificate {
 }
 
 export interface Decision {
-  readonly request: { readonly uid: string };
+  readonly request: {
+    readonly name: string;
+    readonly uid: string;
+    readonly signerName: string;
+    readonly requester: string;
+  };
   readonly outcome: string;
   readonly hook?: string;
   readonly reason: string;
   readonly message: string;
-  readonly decidedBy: string;
+  /** Missing from what requesters see of their own. */
+  readonly decidedBy?: string;
   readonly decidedAt: string;
+  readonly rehearsal?: boolean;
+  readonly trace: readonly TraceEntry[];
+  readonly explanation?: { readonly flips: readonly Flip[] };
+}
+
+export interface TraceEntry {
+  readonly hook: string;
+  readonly required: boolean;
+  readonly kind: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly evidence: Readonly<Record<string, unknown>>;
+}
+
+/** The smallest change of verdicts that would bring another outcome. */
+export interface Flip {
+  readonly outcome: string;
+  readonly message: string;
+  readonly changes: readonly { readonly hook: string; readonly hint?: string }[];
+}
+
+export interface ExplainRequest {
+  readonly apiVersion?: unknown;
+  readonly kind?: unknown;
+  readonly metadata?: unknown;
+  readonly spec?: unknown;
+  readonly requestPem?: string;
+  readonly signerName?: string;
+  readonly usages?: readonly string[];
+  readonly expirationSeconds?: number;
+  readonly requester?: { readonly username: string; readonly groups?: readonly string[] };
 }
 
 export interface BootstrapToken {

@@ -7,6 +7,7 @@ import { addBench, type BenchmarkPlace, benchmarkPlace } from "./commands/bench.
 import { addCertificateList } from "./commands/certificate-list.ts";
 import { addCertificateShow } from "./commands/certificate-show.ts";
 import { APPROVAL, addCsrDecision, DENIAL } from "./commands/csr-decide.ts";
+import { addCsrExplain } from "./commands/csr-explain.ts";
 import { addCsrList } from "./commands/csr-list.ts";
 import { addCsrShow } from "./commands/csr-show.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -59,6 +60,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
   const csr = program.command("csr").description("certificate signing requests");
   addCsrList(csr, terminal);
   addCsrShow(csr, terminal);
+  addCsrExplain(csr, terminal);
   addCsrDecision(csr, terminal, APPROVAL);
   addCsrDecision(csr, terminal, DENIAL);
   const certificate = program.command("certificate").description("certificates that were signed");

@@ -11,6 +11,7 @@ import {
   FakeMaintenance,
   FakeRequests,
   FakeTokenAdministration,
+  SettableAuthorizer,
 } from "../fakes/admin-ports.ts";
 import { appOf } from "./edge.ts";
 
@@ -21,6 +22,7 @@ export function adminApiOver(directory: string, now: Date) {
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),
     issuance: new FakeIssuance(),
+    authorizer: new SettableAuthorizer(),
     issuers: new FakeIssuers(),
     configuredIssuers: new FakeConfiguredIssuers(),
     audit: new FakeAuditTrail(),

@@ -1,8 +1,15 @@
 import { writeFile } from "node:fs/promises";
+import { explainDecision } from "../../services/certificate-authority/approval/explain.ts";
+import type {
+  AccessAttributes,
+  AccessDecision,
+  Authorizer,
+} from "../../services/certificate-authority/domain/authorization.ts";
 import type { BootstrapTokenRecord } from "../../services/certificate-authority/domain/bootstrap-token.ts";
 import type { CertificateRecord } from "../../services/certificate-authority/domain/certificate.ts";
 import type { CertificateSigningRequest } from "../../services/certificate-authority/domain/certificate-signing-request.ts";
 import type { DecisionRecord } from "../../services/certificate-authority/domain/decision.ts";
+import type { CsrDraft } from "../../services/certificate-authority/domain/draft.ts";
 import type { EncryptionAtRest, ReencryptionOutcome } from "../../services/certificate-authority/domain/encryption.ts";
 import type {
   ConfiguredIssuer,
@@ -20,7 +27,7 @@ import type {
   BootstrapTokenAdministration,
   NewBootstrapToken,
 } from "../../services/certificate-authority/http/admin-api/bootstrap-tokens.ts";
-import type { PersonalVerdict } from "../../services/certificate-authority/issuance/contract.ts";
+import type { PersonalVerdict, Rehearsal } from "../../services/certificate-authority/issuance/contract.ts";
 import type { UserInfo } from "../../services/shared/user-info.ts";
 
 /** Certificates in memory; remembers what it was asked, answers everything it holds. */
@@ -150,10 +157,29 @@ export class FakeIssuance {
   /** What the request is like afterwards, or what is thrown. */
   answer: CertificateSigningRequest | Error = new Error("no answer was given");
 
+  readonly rehearsals: { readonly requester: UserInfo; readonly draft: CsrDraft }[] = [];
+  rehearsal: Rehearsal | Error = new Error("no rehearsal was given");
+  readonly explain = explainDecision;
+
+  async rehearse(requester: UserInfo, draft: CsrDraft) {
+    this.rehearsals.push({ requester, draft });
+    if (this.rehearsal instanceof Error) throw this.rehearsal;
+    return this.rehearsal;
+  }
+
   async decide(user: UserInfo, name: string, verdict: PersonalVerdict) {
     this.verdicts.push({ user: user.username, name, verdict });
     if (this.answer instanceof Error) throw this.answer;
     return this.answer;
+  }
+}
+
+/** Allows everything, until told what not. */
+export class SettableAuthorizer implements Authorizer {
+  refuses: (user: UserInfo, attributes: AccessAttributes) => boolean = () => false;
+
+  authorize(user: UserInfo, attributes: AccessAttributes): AccessDecision {
+    return { allowed: !this.refuses(user, attributes), reason: "" };
   }
 }
 

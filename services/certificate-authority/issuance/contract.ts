@@ -4,8 +4,9 @@ import type { UserInfo } from "../../shared/user-info.ts";
 import type { Authorizer } from "../domain/authorization.ts";
 import type { CertificateSigningRequest, UpdateTarget } from "../domain/certificate-signing-request.ts";
 import type { ConfiguredSigners } from "../domain/configured-signer.ts";
-import type { DecisionRecord, Outcome } from "../domain/decision.ts";
+import type { Decision, DecisionRecord, Outcome } from "../domain/decision.ts";
 import type { CsrDraft } from "../domain/draft.ts";
+import type { Explanation } from "../domain/explanation.ts";
 import type {
   ApprovalChain,
   CertificateInspector,
@@ -33,6 +34,14 @@ export interface PersonalVerdict {
   readonly reason: string;
   /** A sentence for people. */
   readonly message: string;
+}
+
+/** What would become of a request that nobody made. */
+export interface Rehearsal {
+  /** As it would be created. */
+  readonly csr: CertificateSigningRequest;
+  readonly decision: Decision;
+  readonly decidedAt: Date;
 }
 
 /** The use cases: what a caller may do with requests, and the work that follows. */
@@ -70,6 +79,16 @@ export interface Issuance {
     preconditions: RemovalPreconditions,
     options: WriteOptions,
   ): Promise<Removal<CertificateSigningRequest>>;
+
+  /**
+   * Decides a request as it would be decided now, and stores nothing. Hooks are told that it is a rehearsal.
+   *
+   * @throws {StatusError} Invalid, Forbidden or BadRequest, as creating it would be refused.
+   */
+  rehearse(requester: UserInfo, draft: CsrDraft): Promise<Rehearsal>;
+
+  /** What it would take for a decision to be another. */
+  explain(decision: Decision): Explanation;
 
   /** Starts the work queue with everything that `CertificateRequests.unfinished()` names. */
   start(): void;

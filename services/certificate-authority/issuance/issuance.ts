@@ -1,4 +1,5 @@
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
+import { explainDecision } from "../approval/explain.ts";
 import { awaitsSignature, type CertificateSigningRequest, isUndecided } from "../domain/certificate-signing-request.ts";
 import { type Amended, amend } from "./amend.ts";
 import type { Issuance, IssuanceDependencies } from "./contract.ts";
@@ -6,6 +7,7 @@ import { createAndWork } from "./create.ts";
 import { beginCreation } from "./creation.ts";
 import { decide } from "./decide.ts";
 import { createFactsCache } from "./facts-cache.ts";
+import { rehearse } from "./rehearse.ts";
 import { createReviewer, type FreshRequest } from "./review.ts";
 import { submit } from "./submit.ts";
 import { withdraw } from "./withdraw.ts";
@@ -66,6 +68,9 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
     async decide(requester, name, verdict) {
       return amended(await decide(deps, requester, name, verdict));
     },
+
+    rehearse: (requester, draft) => rehearse(deps, cache, requester, draft),
+    explain: explainDecision,
 
     async remove(requester, name, preconditions, options) {
       const withdrawal = { name, preconditions, options, removedBy: requester.username };

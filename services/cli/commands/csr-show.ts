@@ -72,7 +72,7 @@ function describeCondition({ type, status, reason, message, lastUpdateTime }: Co
   return [`${type}=${status}`, reason, message, lastUpdateTime].filter(Boolean).join("  ");
 }
 
-function describeDecision({ decidedAt, outcome, decidedBy, hook, reason, message }: Decision): string {
+function describeDecision({ decidedAt, outcome, decidedBy = "", hook, reason, message }: Decision): string {
   const by = hook === undefined ? decidedBy : `${decidedBy} (${hook})`;
   return [decidedAt, outcome, `by ${by}`, reason, message].filter(Boolean).join("  ");
 }

@@ -5,6 +5,7 @@ import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificates.ts";
 import { issuerChain } from "./configured-issuers.ts";
+import { explainRequest } from "./explain.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
 import * as resources from "./resources.ts";
 import { spiffeBundle } from "./spiffe-bundles.ts";
@@ -17,6 +18,7 @@ type Json = Readonly<Record<string, unknown>>;
 const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
+  Decision: resources.decision,
   DecisionList: resources.decisionList,
   ApprovalOutcome: resources.approvalOutcome,
   BootstrapToken: resources.bootstrapToken,
@@ -42,6 +44,7 @@ export function adminOpenApiDocument(version: string): Json {
     components: {
       schemas: {
         ...Object.fromEntries(schemas),
+        ExplainRequest: toSchema(explainRequest, "input"),
         NewBootstrapToken: toSchema(bootstrapTokenRequest, "input"),
         PersonalVerdict: toSchema(personalVerdict, "input"),
         IssuerChain: toSchema(issuerChain, "input"),
@@ -83,7 +86,8 @@ function paths(): Json {
       parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],
       get: operation(
         "readDecision",
-        "Every decision on requests of this name with its trace, oldest first.",
+        "Every decision on requests of this name with its trace, oldest first; what would change the newest. Requesters " +
+          "without the right to this path see the newest on their own requests, redacted.",
         answer("DecisionList"),
       ),
     },
@@ -103,6 +107,16 @@ function paths(): Json {
       post: {
         ...operation("denyRequest", "Denies a request for good.", answer("ApprovalOutcome")),
         requestBody: { required: false, content: json("PersonalVerdict") },
+      },
+    },
+    "/v1/explain": {
+      post: {
+        ...operation(
+          "explainRequest",
+          "Decides a request that is not made, by the hooks as they are now; nothing is stored.",
+          answer("Decision"),
+        ),
+        requestBody: { required: true, content: json("ExplainRequest") },
       },
     },
     "/v1/bootstrap-tokens": {

@@ -40,14 +40,43 @@ export const certificate = resource("Certificate", {
   certificatePem: z.string().optional().describe("Left out of lists."),
 });
 
+const verdictKind = z.enum(["approved", "denied", "noOpinion", "skipped"]);
+
+const explanation = z.object({
+  flips: z
+    .array(
+      z.object({
+        outcome: z.enum(["approved", "denied", "pending"]),
+        message: z.string().describe("All of it in a sentence, without the hints."),
+        needsApproval: z.boolean().describe("One of the changed verdicts, or of the hooks asked then, has to approve."),
+        asksOn: z.boolean().describe("The hooks behind a denial are asked then, and decide with it."),
+        changes: z.array(
+          z.object({
+            hook: z.string(),
+            from: z.string(),
+            to: z.array(verdictKind).describe("Any of these would do."),
+            hint: z.string().optional().describe("How to get there."),
+          }),
+        ),
+      }),
+    )
+    .describe("The smallest changes of verdicts that bring another outcome, the most useful first."),
+});
+
 export const decision = resource("Decision", {
   request: z.object({ name: z.string(), uid: z.string(), signerName: z.string(), requester: z.string() }),
   outcome: z.enum(["approved", "denied", "pending"]),
   hook: z.string().optional().describe("The hook that settled it; manual for a person; absent while pending."),
   reason: z.string(),
   message: z.string(),
-  decidedBy: z.string(),
+  decidedBy: z.string().optional().describe("Left out where redacted."),
   decidedAt: time,
+  redacted: z
+    .literal(true)
+    .optional()
+    .describe("This is what requesters see of their own: no messages or evidence of hooks, and not who decided."),
+  rehearsal: z.literal(true).optional().describe("Nobody made the request; nothing was stored."),
+  explanation: explanation.optional().describe("Of the newest decision."),
   trace: z
     .array(
       z.object({

@@ -1,4 +1,5 @@
 import type { Clock } from "../../../shared/clock.ts";
+import type { Authorizer } from "../../domain/authorization.ts";
 import type { EncryptionAtRest } from "../../domain/encryption.ts";
 import type {
   AuditTrail,
@@ -16,6 +17,7 @@ import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./boo
 import { certificateHandlers } from "./certificates.ts";
 import { type ConfiguredIssuerDependencies, configuredIssuerHandlers } from "./configured-issuers.ts";
 import { decisionHandler } from "./decisions.ts";
+import { explainHandler } from "./explain.ts";
 import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { reencryptionHandler } from "./reencryption.ts";
@@ -25,7 +27,9 @@ export interface AdminApiDependencies extends ConfiguredIssuerDependencies, Spif
   readonly certificates: Pick<Certificates, "find" | "get">;
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
-  readonly issuance: Pick<Issuance, "decide">;
+  readonly issuance: Pick<Issuance, "decide" | "rehearse" | "explain">;
+  /** Asked about more than the right to the path. */
+  readonly authorizer: Authorizer;
   readonly issuers: Pick<Issuers, "list">;
   readonly audit: Pick<AuditTrail, "find">;
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
@@ -48,6 +52,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
     { method: "GET", path: "/v1/certificates/:id", handler: certificates.show },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
+    { method: "POST", path: "/v1/explain", handler: explainHandler(deps) },
     { method: "POST", path: "/v1/requests/:name/approve", handler: approval.approve },
     { method: "POST", path: "/v1/requests/:name/deny", handler: approval.deny },
     { method: "GET", path: "/v1/bootstrap-tokens", handler: tokens.list },

@@ -14,6 +14,7 @@ import {
 import type { CsrDraft, DraftCondition, DraftMeta, DraftSpec, DraftStatus } from "../../domain/draft.ts";
 import type { CertificateRequests } from "../../domain/ports.ts";
 import type { Issuance } from "../../issuance/contract.ts";
+import { decodeDraftValue } from "./draft.ts";
 import { BLANK_META, type ResourceApi, type ResourceType, type ServingParts } from "./resource-api.ts";
 import { ageOf } from "./table.ts";
 
@@ -50,6 +51,14 @@ const CERTIFICATE_SIGNING_REQUESTS: ResourceType<CertificateSigningRequest, CsrD
   ],
   toDraft: csrDraft,
 };
+
+/**
+ * Reads a JSON value as a CertificateSigningRequest that a client wants to have.
+ * @throws {StatusError} BadRequest when it is none.
+ */
+export function csrDraftOf(value: unknown): CsrDraft {
+  return decodeDraftValue(CERTIFICATE_SIGNING_REQUESTS, value, []).draft;
+}
 
 const TARGETS: ReadonlyMap<string, UpdateTarget> = new Map([
   ["", "main"],

@@ -34,6 +34,7 @@ test("every decision on a request is shown with its whole trace, in the ledger's
         reason: "AutoApproved",
         message: "the requester may create nodeclient",
         trace: decisionRecord().trace,
+        explanation: { flips: expect.any(Array) },
       },
     ],
   });

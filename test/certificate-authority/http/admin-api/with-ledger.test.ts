@@ -15,6 +15,7 @@ import {
   FakeEncryption,
   FakeIssuance,
   FakeTokenAdministration,
+  SettableAuthorizer,
 } from "../../../fakes/admin-ports.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
@@ -30,6 +31,7 @@ beforeAll(async () => {
   const fakes = {
     tokens: new FakeTokenAdministration(NOW),
     issuance: new FakeIssuance(),
+    authorizer: new SettableAuthorizer(),
     encryption: new FakeEncryption(),
     configuredIssuers: new FakeConfiguredIssuers(),
     trustDomains: new Map(),

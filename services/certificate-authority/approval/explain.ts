@@ -1,0 +1,130 @@
+import type { Decision, Outcome, TraceEntry, Verdict } from "../domain/decision.ts";
+import type { Explanation, Flip, VerdictChange } from "../domain/explanation.ts";
+
+/** Of alternatives that are equally small; a chain has a hundred hooks at most. */
+const MAXIMUM_ALTERNATIVES = 16;
+const MAXIMUM_HINT = 1_024;
+
+/** What refuses where it stands in a trace, and never approves. */
+const NEVER_APPROVE: ReadonlySet<string> = new Set([
+  "bootstrap-token",
+  "key-policy",
+  "signer-profile",
+  "name-constraints",
+]);
+/** These judge after the chain: nobody stands behind them. */
+const AFTER_CHAIN: ReadonlySet<string> = new Set(["signer-profile", "name-constraints"]);
+
+type Kind = Verdict["kind"];
+
+/**
+ * The smallest changes of verdicts by which a decision would be another, by the rules of `arbitrate`: what would get a
+ * request approved that is not, and what would have kept one from it. Changes that a person or a hook can do something
+ * about carry the hook's hint (`evidence.hint`), or what it said.
+ */
+export function explainDecision({ outcome, trace }: Pick<Decision, "outcome" | "trace">): Explanation {
+  switch (outcome) {
+    case "approved":
+      return { outcome, flips: [...towardsPending(trace), ...towardsDenied(trace)] };
+    case "denied":
+      return { outcome, flips: towardsApproved(trace) };
+    case "pending":
+      return { outcome, flips: [...towardsApproved(trace), ...towardsDenied(trace)] };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function towardsApproved(trace: readonly TraceEntry[]): readonly Flip[] {
+  const hindering = trace.filter(hinders);
+  const isApproved = trace.some(({ kind }) => kind === "approved");
+  const asksOn = endsInDenial(trace);
+  const couldApprove = hindering.some(mayApprove);
+  if (isApproved || asksOn || couldApprove) {
+    if (hindering.length === 0) return [];
+    const needsApproval = !isApproved;
+    const isAlone = needsApproval && !asksOn && hindering.length === 1;
+    const changes = hindering.map((entry) => hinted(entry, isAlone ? ["approved"] : harmless(entry)));
+    return [flip("approved", changes, { needsApproval: needsApproval && !isAlone, asksOn })];
+  }
+  const changes = hindering.map((entry) => hinted(entry, harmless(entry)));
+  // Who has no opinion may come to one; who was not concerned is the last to be asked.
+  const silent = ["noOpinion", "skipped"].flatMap((kind) => trace.filter((entry) => entry.kind === kind));
+  return silent
+    .filter((entry) => mayApprove(entry) && !hinders(entry))
+    .slice(0, MAXIMUM_ALTERNATIVES)
+    .map((entry) => flip("approved", [...changes, hinted(entry, ["approved"])]));
+}
+
+function towardsPending(trace: readonly TraceEntry[]): readonly Flip[] {
+  const approvals = trace.filter(({ kind }) => kind === "approved");
+  const isOnly = approvals.length === 1;
+  const required = trace.filter((entry) => entry.required && (entry.kind === "approved" || entry.kind === "skipped"));
+  const [first] = approvals;
+  const alone = isOnly && first !== undefined && !first.required ? [first] : [];
+  const single = [...alone, ...required].map((entry) => {
+    const isOnlyApproval = isOnly && entry.kind === "approved";
+    return flip("pending", [plain(entry, isOnlyApproval ? ["noOpinion", "skipped"] : ["noOpinion"])]);
+  });
+  if (single.length > 0) return single.slice(0, MAXIMUM_ALTERNATIVES);
+  const changes = approvals.map((entry) => plain(entry, ["noOpinion", "skipped"]));
+  return [flip("pending", changes)];
+}
+
+function towardsDenied(trace: readonly TraceEntry[]): readonly Flip[] {
+  return trace.slice(0, MAXIMUM_ALTERNATIVES).map((entry) => flip("denied", [plain(entry, ["denied"])]));
+}
+
+/** No approval comes past a verdict like this. */
+function hinders({ kind, required }: TraceEntry): boolean {
+  return kind === "denied" || kind === "failed" || (required && kind === "noOpinion");
+}
+
+function mayApprove({ hook }: TraceEntry): boolean {
+  return !NEVER_APPROVE.has(hook);
+}
+
+/** What a hindering hook may answer that hinders no more. */
+function harmless(entry: TraceEntry): readonly Kind[] {
+  return [
+    ...(mayApprove(entry) ? (["approved"] as const) : []),
+    ...(entry.required && !NEVER_APPROVE.has(entry.hook) ? [] : (["noOpinion"] as const)),
+    "skipped",
+  ];
+}
+
+function endsInDenial(trace: readonly TraceEntry[]): boolean {
+  const last = trace.at(-1);
+  if (last?.kind !== "denied" || AFTER_CHAIN.has(last.hook)) return false;
+  // The guard for keys is asked once more before the signature; then its entry says required.
+  return !(NEVER_APPROVE.has(last.hook) && last.required);
+}
+
+function plain({ hook, kind }: TraceEntry, to: readonly Kind[]): VerdictChange {
+  return { hook, from: kind, to, hint: undefined };
+}
+
+function hinted(entry: TraceEntry, to: readonly Kind[]): VerdictChange {
+  const { hint } = entry.evidence;
+  const text = typeof hint === "string" && hint !== "" ? hint : entry.message;
+  return { ...plain(entry, to), hint: text === "" ? undefined : text.slice(0, MAXIMUM_HINT) };
+}
+
+function flip(
+  outcome: Outcome,
+  changes: readonly VerdictChange[],
+  { needsApproval, asksOn } = { needsApproval: false, asksOn: false },
+): Flip {
+  const conditions = changes.map(condition).join(" and ");
+  const approver = needsApproval ? (asksOn ? "; one of the hooks has to approve" : "; one of them has to approve") : "";
+  const then = asksOn ? "; the hooks behind it are asked then" : "";
+  return { outcome, changes, needsApproval, asksOn, message: `${outcome} if ${conditions}${then}${approver}` };
+}
+
+function condition({ hook, from, to }: VerdictChange): string {
+  if (to.includes("denied")) return `${hook} denied it`;
+  if (from === "approved") return `${hook} did not approve it`;
+  if (from === "denied") return `${hook} did not deny it`;
+  if (from === "failed") return to.length === 1 ? `${hook} could be asked and approved it` : `${hook} could be asked`;
+  return to.includes("approved") ? `${hook} approved it` : `${hook} had to approve it and did not`;
+}
