@@ -2,10 +2,8 @@ import { randomInt, randomUUID } from "node:crypto";
 import { systemClock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { Access } from "./access/access.ts";
-import { createChain } from "./approval/chain.ts";
-import { createHooks } from "./approval/create-hooks.ts";
 import type { Configuration } from "./configuration.ts";
-import type { Certificates, KeyPolicy, ReviewHistory } from "./domain/ports.ts";
+import type { ApprovalChain, KeyPolicy } from "./domain/ports.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
@@ -22,6 +20,7 @@ export interface IssuanceParts {
   readonly issuers: LiveIssuers;
   readonly signer: Signer;
   readonly access: Access;
+  readonly chain: ApprovalChain;
   readonly keyPolicy: KeyPolicy;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -30,7 +29,7 @@ export interface IssuanceParts {
 /** Builds the use cases from what is configured and open. */
 export function configuredIssuance(
   configuration: Configuration,
-  { ledger, issuers, signer, access, keyPolicy, metrics, logger }: IssuanceParts,
+  { ledger, issuers, signer, access, chain, keyPolicy, metrics, logger }: IssuanceParts,
 ): Issuance {
   const signerProfiles = configuredSigners(configuration);
   return createIssuance({
@@ -42,12 +41,7 @@ export function configuredIssuance(
     issuers,
     signer: signer.signer,
     configuredSigners: signerProfiles,
-    chain: createChain({
-      keyPolicy,
-      configuredSigners: signerProfiles,
-      hooks: createHooks(configuration.approval.hooks, { authorizer: access.authorizer, logger }),
-      history: reviewHistory(ledger.certificates),
-    }),
+    chain,
     keyPolicy,
     authorizer: access.authorizer,
     clock: systemClock,
@@ -83,13 +77,4 @@ export function newNameSuffix(): string {
     rest = Math.floor(rest / NAME_SUFFIX_ALPHABET.length);
   }
   return suffix;
-}
-
-const MAX_PREVIOUS_CERTIFICATES = 10;
-
-function reviewHistory(certificates: Pick<Certificates, "find">): ReviewHistory {
-  return {
-    previousCertificates: async (nodeName, signerName) =>
-      (await certificates.find({ nodeName, signerName, limit: MAX_PREVIOUS_CERTIFICATES })).items,
-  };
 }

@@ -10,6 +10,7 @@ import { clusterInfoReader, noClusterInfo } from "./access/cluster-info.ts";
 import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { RbacRegistries } from "./access/rbac/registries.ts";
 import type { Configuration } from "./configuration.ts";
+import type { ConfiguredApproval } from "./configured-approval.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
 import type { EncryptionAtRest } from "./domain/encryption.ts";
@@ -58,6 +59,7 @@ export interface FrontDoorDependencies {
   /** The CAs that clients are to trust. */
   readonly trustedCaPem: () => string;
   readonly configuredIssuers: ConfiguredIssuers;
+  readonly approval: Pick<ConfiguredApproval, "administration" | "loads">;
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
@@ -165,6 +167,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       tokens: access.tokenAdministration,
       encryption: deps.encryption,
       configuredIssuers: deps.configuredIssuers,
+      approval: deps.approval.administration,
       trustDomains: trustDomainsOf(configuration.signers),
       backupDirectory: join(configuration.dataDirectory, "backups"),
       clock,
@@ -209,7 +212,7 @@ function isForCsrs({ url = "" }: IncomingMessage): boolean {
 }
 
 function attachMetricSources(
-  { metrics, ledger, issuance, configuredIssuers, tokens, clock }: FrontDoorDependencies,
+  { metrics, ledger, issuance, approval, configuredIssuers, tokens, clock }: FrontDoorDependencies,
   watches: () => number,
 ): void {
   const { requests, certificates, issuers } = ledger;
@@ -223,6 +226,8 @@ function attachMetricSources(
     issuers: () => issuers.list(),
     configuredIssuers: () => configuredIssuers.list(),
     tokens: () => tokens.all,
+    hookLoads: approval.loads,
+    configurationFile: () => approval.administration.status().file,
     queueDepth: () => issuance.depth,
     watches,
     revision: () => requests.revision(),

@@ -21,6 +21,7 @@ import {
   type ConfigurationOverrides,
   loadConfiguration,
 } from "./configuration.ts";
+import { type ConfiguredApproval, configuredApproval } from "./configured-approval.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
 import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
@@ -49,6 +50,7 @@ export { checkPki, initializePki } from "./pki.ts";
 const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;
 const MINUTE_SECONDS = 60;
+const BYTES_PER_MEGABYTE = 1024 * 1024;
 const DAY_MILLISECONDS = 86_400_000;
 const KEY_LISTS_INTERVAL_SECONDS = 5;
 const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
@@ -65,17 +67,19 @@ export async function serve(overrides: ConfigurationOverrides): Promise<void> {
   nameLessSafeChoices(configuration, logger);
   mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
   await removeLeftovers(configuration.dataDirectory);
-  const authority = await openAuthority(configuration, logger);
+  const authority = await openAuthority(configuration, overrides, logger);
   const door = await openFrontDoor({ ...authority, configuration, clock, logger });
   await leaveFiles(configuration, authority, door, logger);
   const jobs = startJobs(scheduledJobs(configuration, authority, door, logger), logger);
   const issuerFiles = followIssuers(configuration, authority, door, logger);
+  const configurationFile = followApproval(authority, logger);
   authority.issuance.start();
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MILLISECONDS }, async ({ err, signal }) => {
     if (err === undefined) logger.info({ signal }, "stopping: no new connections, finishing what was accepted");
     else logger.fatal({ err }, "unexpected error, stopping");
     jobs.stop();
     issuerFiles.close();
+    configurationFile.close();
     await door.close();
     await authority.close();
     logger.info("stopped");
@@ -99,13 +103,18 @@ function sayWhatNext(directory: string): void {
 /** Everything behind the listeners. */
 interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock" | "logger"> {
   readonly keyLists: KeyLists;
+  readonly approval: ConfiguredApproval;
   readonly signer: Signer;
   readonly issuers: LiveIssuers;
   readonly tokens: Tokens;
   close(): Promise<void>;
 }
 
-async function openAuthority(configuration: Configuration, logger: Logger): Promise<Authority> {
+async function openAuthority(
+  configuration: Configuration,
+  overrides: ConfigurationOverrides,
+  logger: Logger,
+): Promise<Authority> {
   const { dataDirectory } = configuration;
   const discovery = configuration.bootstrapTokens.publishClusterInfo ? CLUSTER_INFO_RBAC : [];
   const rbacObjects = [...readRbacFiles(configuration.rbac.files), ...discovery];
@@ -119,7 +128,10 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     logger,
     compactionWindowSeconds: configuration.ledger.compactionWindowSeconds,
     commitDelayMilliseconds: configuration.ledger.commitDelayMilliseconds,
-    limits: { maximumRequests: configuration.limits.maxStoredRequests },
+    limits: {
+      maximumRequests: configuration.limits.maxStoredRequests,
+      maximumBytes: configuration.ledger.maximumMegabytes * BYTES_PER_MEGABYTE,
+    },
   });
   const custody = await openConfiguredCustody(configuration, logger);
   const tokens = await openConfiguredTokens(configuration, logger);
@@ -156,7 +168,13 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
   });
   const { certificates } = ledger;
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
-  const issuance = configuredIssuance(configuration, { ledger, issuers, signer, access, keyPolicy, metrics, logger });
+  const approval = configuredApproval(configuration, {
+    ...{ overrides, certificates, keyPolicy, observe: metrics.hookAnswered, clock, logger },
+    hooks: { authorizer: access.authorizer, logger },
+  });
+  const { chain } = approval;
+  const parts = { ledger, issuers, signer, access, chain, keyPolicy, metrics, logger };
+  const issuance = configuredIssuance(configuration, parts);
   const identity = ownIdentity({
     issuers,
     signer: signer.signer,
@@ -165,7 +183,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     clock,
   });
   return {
-    ...{ ledger, issuers, signer, access, rbac, issuance, keyLists, metrics, identity, rateLimiter, audit },
+    ...{ ledger, issuers, signer, access, rbac, approval, issuance, keyLists, metrics, identity, rateLimiter, audit },
     trustedCaPem: () => issuers.directory.trustedPem,
     clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
     configuredIssuers: issuerAdministration({
@@ -177,6 +195,7 @@ async function openAuthority(configuration: Configuration, logger: Logger): Prom
     tokens,
     close: async () => {
       await issuance.stop();
+      await approval.close();
       await signer.close();
       await tokens.close();
       await ledger.close();
@@ -260,6 +279,12 @@ function pruneArchive(
   return maintenance.pruneArchive(new Date(clock.now().getTime() - maxAgeDays * DAY_MILLISECONDS), maxRequests);
 }
 
+/** What waits is put to a new chain at once. */
+function followApproval({ approval, issuance }: Authority, logger: Logger): WatchedFiles {
+  approval.onChange(() => issuance.revisit());
+  return watchFiles(approval.follower.paths, () => approval.follower.check(), logger);
+}
+
 function scheduledJobs(
   configuration: Configuration,
   authority: Authority,
@@ -280,6 +305,7 @@ function scheduledJobs(
       run: () => pruneArchive(configuration.ledger.archive, ledger.maintenance),
     },
     { name: "check-issuer-files", intervalSeconds: 10, run: () => authority.issuers.checkFiles() },
+    { name: "check-configuration", intervalSeconds: 10, run: async () => authority.approval.follower.check() },
     { name: "reload-key-lists", intervalSeconds: KEY_LISTS_INTERVAL_SECONDS, run: () => keyLists.reload() },
     {
       name: "expire-tokens",

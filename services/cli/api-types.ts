@@ -191,3 +191,24 @@ export interface LedgerVerification {
   readonly decisions: number;
   readonly problems: readonly string[];
 }
+
+/** One hook of the chain in force; patterns that are absent stand for all. */
+export interface DescribedHook {
+  readonly name: string;
+  readonly kind: string;
+  readonly required: boolean;
+  readonly signers?: readonly string[];
+  readonly requesters?: { readonly users: readonly string[]; readonly groups: readonly string[] };
+  readonly asking?: number;
+  readonly waiting?: number;
+}
+
+export interface ApprovalChain {
+  readonly since: string;
+  readonly hooks: readonly DescribedHook[];
+  readonly configurationFile?: {
+    readonly path: string;
+    readonly problem?: { readonly message: string; readonly since: string };
+    readonly needsRestart: readonly string[];
+  };
+}

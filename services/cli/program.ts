@@ -20,6 +20,7 @@ import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
 import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
+import { addPolicyShow } from "./commands/policy-show.ts";
 import { addServe } from "./commands/serve.ts";
 import { addTokenCreate } from "./commands/token-create.ts";
 import { addTokenDelete } from "./commands/token-delete.ts";
@@ -77,6 +78,8 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addIssuerRequest(issuer, terminal);
   addIssuerInstall(issuer, terminal);
   addIssuerReencrypt(issuer, terminal);
+  const policy = program.command("policy").description("who decides which requests are approved");
+  addPolicyShow(policy, terminal);
   const pki = program.command("pki").description("the certificates of a control plane");
   addPkiInit(pki, terminal, load);
   addPkiCheck(pki, terminal, load);

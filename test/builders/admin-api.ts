@@ -13,6 +13,7 @@ import {
   FakeTokenAdministration,
   SettableAuthorizer,
 } from "../fakes/admin-ports.ts";
+import { FakeApprovalAdministration } from "../fakes/approval-administration.ts";
 import { appOf } from "./edge.ts";
 
 /** The admin API over fakes, as an Express application; `directory` is where its copies of the ledger pass through. */
@@ -22,6 +23,7 @@ export function adminApiOver(directory: string, now: Date) {
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),
     issuance: new FakeIssuance(),
+    approval: new FakeApprovalAdministration(),
     authorizer: new SettableAuthorizer(),
     issuers: new FakeIssuers(),
     configuredIssuers: new FakeConfiguredIssuers(),

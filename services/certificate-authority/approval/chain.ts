@@ -5,6 +5,7 @@ import type { Decision, TraceEntry, Verdict } from "../domain/decision.ts";
 import type {
   ApprovalChain,
   ApprovalHook,
+  HookLoad,
   KeyPolicy,
   ReviewHistory,
   ReviewInput,
@@ -37,9 +38,23 @@ export interface ChainOptions {
   /** In the order they are asked. */
   readonly hooks: readonly ChainLink[];
   readonly history: ReviewHistory;
+  readonly observe?: HookObserver | undefined;
   /** Milliseconds of a clock that never goes back, for the durations in the trace. */
   readonly monotonicNow?: () => number;
 }
+
+/** A chain with what it holds. */
+export interface BuiltChain extends ApprovalChain {
+  /** The files that hooks were made from. */
+  files(): readonly string[];
+  /** How busy the hooks are that tell, by name. */
+  loads(): ReadonlyMap<string, HookLoad>;
+  /** Frees what the hooks hold. @param isUrgent - as for `ApprovalHook.close`. */
+  close(isUrgent: boolean): Promise<void>;
+}
+
+/** Told of every answer of a hook; synchronous and quick. */
+export type HookObserver = (hook: string, kind: TraceEntry["kind"], seconds: number) => void;
 
 /**
  * Makes the chain of hooks. Whatever is configured, guards come first: for bootstrap tokens that are bound to a node, and
@@ -54,8 +69,9 @@ export function createChain({
   guards = [],
   hooks,
   history,
+  observe,
   monotonicNow = () => performance.now(),
-}: ChainOptions): ApprovalChain {
+}: ChainOptions): BuiltChain {
   const fixed = [bootstrapTokenHook(), keyPolicyHook(keyPolicy, configuredSigners)];
   const links: readonly ChainLink[] = [...fixed.map((hook) => ({ hook, required: false })), ...guards, ...hooks];
   const names = links.map(({ hook }) => hook.name);
@@ -64,6 +80,11 @@ export function createChain({
 
   return {
     approvalsNeeded: (csr) => quorumOf(links, csr),
+    files: () => links.flatMap(({ hook }) => hook.files?.() ?? []),
+    loads: () => new Map(links.flatMap(({ hook }) => (hook.load === undefined ? [] : [[hook.name, hook.load()]]))),
+    async close(isUrgent) {
+      await Promise.all(links.flatMap(({ hook }) => (hook.close === undefined ? [] : [hook.close(isUrgent)])));
+    },
     review(request: ReviewRequest): Decision | Promise<Decision> {
       const input = reviewInput(request, history);
       const trace: TraceEntry[] = [];
@@ -73,7 +94,9 @@ export function createChain({
         if (request.interest?.isLost) throw new StatusError("Conflict", "the request was settled otherwise");
         const startedAt = monotonicNow();
         return goOn(ask(link, input), (answer) => {
-          const durationMicroseconds = Math.round((monotonicNow() - startedAt) * 1000);
+          const milliseconds = monotonicNow() - startedAt;
+          const durationMicroseconds = Math.round(milliseconds * 1000);
+          if (answer.kind !== "skipped") observe?.(link.hook.name, answer.kind, milliseconds / 1000);
           trace.push({ hook: link.hook.name, required: link.required, ...answer, durationMicroseconds });
           return answer.kind === "denied" ? arbitrate(trace) : askFrom(index + 1);
         });

@@ -393,6 +393,8 @@ export interface ApprovalHook {
    * @throws when it could not evaluate; the review is retried.
    */
   review(input: ReviewInput, signal?: AbortSignal): Verdict | Promise<Verdict>;
+  /** The files it was made from: when one of them changes it is made anew. */
+  files?(): readonly string[];
   /** How busy it is; only hooks that wait for somebody outside tell. */
   load?(): HookLoad;
   /**

@@ -24,6 +24,10 @@ export interface MetricSources {
   }[];
   /** Tokens that issuers have their keys in. */
   tokens?(): readonly { readonly name: string; readonly problem: string | undefined }[];
+  /** Hooks of the approval chain that ask somebody outside, by name. */
+  hookLoads?(): ReadonlyMap<string, { readonly asking: number; readonly waiting: number }>;
+  /** What keeps the configuration file from being in force. */
+  configurationFile?(): { readonly problem: unknown; readonly needsRestart: readonly string[] } | undefined;
   queueDepth(): number;
   watches(): number;
   revision(): number;
@@ -41,6 +45,8 @@ export interface Metrics {
   readonly issued: (signerName: string, secondsSinceCreation: number) => void;
   readonly rejected: (signerName: string) => void;
   readonly retried: (phase: string) => void;
+  /** One answer of a hook of the approval chain; `verdict` may be `failed`. */
+  readonly hookAnswered: (hook: string, verdict: string, seconds: number) => void;
   readonly issuancePhase: (phase: string, seconds: number) => void;
   /** One question to an authorization webhook; `remembered` ones cost no time. */
   readonly authorizationWebhook: (name: string, outcome: string, seconds: number) => void;
@@ -87,7 +93,23 @@ export function createMetrics(): Metrics {
     },
     SECONDS_BUCKETS,
   );
-  const tallies: readonly Tally[] = [requests, durations, decisions, certificates, phases];
+  const hookVerdicts = new Counts({
+    name: "gatehouse_hook_answers_total",
+    help: "Answers of approval hooks by verdict; failed ones could not evaluate and are asked again",
+    labelNames: ["hook", "verdict"],
+  });
+  const hookSeconds = new Distributions(
+    {
+      name: "gatehouse_hook_seconds",
+      help: "Time an approval hook takes to answer, or to fail, the waiting line included",
+      labelNames: ["hook"],
+    },
+    [...SECONDS_BUCKETS, 60, 600],
+  );
+  const tallies: readonly Tally[] = [
+    ...[requests, durations, decisions, certificates, phases],
+    ...[hookVerdicts, hookSeconds],
+  ];
   const rejections = new Counter({
     name: "gatehouse_profile_violations_total",
     help: "Approved requests marked Failed because they violate their signer's profile",
@@ -144,6 +166,10 @@ export function createMetrics(): Metrics {
     issued: (signer, seconds) => certificates.observe(seconds, knownSigner(signer)),
     rejected: (signer) => rejections.inc({ signer: knownSigner(signer) }),
     retried: (phase) => retries.inc({ phase }),
+    hookAnswered: (hook, verdict, seconds) => {
+      hookVerdicts.add(hook, verdict);
+      hookSeconds.observe(seconds, hook);
+    },
     issuancePhase: (phase, seconds) => phases.observe(seconds, phase),
     authorizationWebhook: (webhook, outcome, seconds) => {
       webhookAnswers.inc({ webhook, outcome });
@@ -199,6 +225,7 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
     ["name"],
   );
   const tokenReady = gauge("gatehouse_token_ready", "1 while a token can be used, 0 while it is away", ["token"]);
+  const setApproval = approvalGauges(gauge);
   const depth = gauge("gatehouse_issuance_queue_depth", "Requests waiting for review or signature in this process");
   const watches = gauge("gatehouse_watches", "Open watch streams");
   const revision = gauge("gatehouse_ledger_revision", "Newest durable revision");
@@ -225,8 +252,35 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
     }
     for (const { name, problem } of sources.tokens?.() ?? [])
       tokenReady.set({ token: name }, problem === undefined ? 1 : 0);
+    setApproval(sources);
     depth.set(sources.queueDepth());
     watches.set(sources.watches());
     revision.set(sources.revision());
+  };
+}
+
+/** Who decides: the hooks that are asked outside, and the file they are configured in. */
+function approvalGauges(
+  gauge: (name: string, help: string, labelNames?: string[]) => Gauge,
+): (sources: MetricSources) => void {
+  const hookAsking = gauge("gatehouse_hook_asking", "Requests that a hook outside is being asked about", ["hook"]);
+  const hookWaiting = gauge("gatehouse_hook_waiting", "Requests in line for a hook outside", ["hook"]);
+  const fileRejected = gauge(
+    "gatehouse_configuration_rejected",
+    "1 while the configuration file cannot be used and what was read before stays in force",
+  );
+  const restarts = gauge(
+    "gatehouse_configuration_needs_restart",
+    "Settings of the configuration file that differ from those in force and are taken at a start only",
+  );
+  return (sources) => {
+    for (const each of [hookAsking, hookWaiting]) each.reset();
+    for (const [hook, { asking, waiting }] of sources.hookLoads?.() ?? []) {
+      hookAsking.set({ hook }, asking);
+      hookWaiting.set({ hook }, waiting);
+    }
+    const file = sources.configurationFile?.();
+    fileRejected.set(file?.problem === undefined ? 0 : 1);
+    restarts.set(file?.needsRestart.length ?? 0);
   };
 }

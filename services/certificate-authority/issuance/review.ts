@@ -24,7 +24,7 @@ export interface FreshRequest {
 export interface Asked {
   readonly decision: Decision | Promise<Decision>;
   /** Says that nobody waits for the decision any more. */
-  drop(): void;
+  readonly drop: () => void;
 }
 
 /** What the work on a request goes on with when its review is through. */

@@ -21,6 +21,7 @@ const SCHEMAS = {
   Decision: resources.decision,
   DecisionList: resources.decisionList,
   ApprovalOutcome: resources.approvalOutcome,
+  ApprovalChain: resources.approvalChain,
   BootstrapToken: resources.bootstrapToken,
   BootstrapTokenList: resources.bootstrapTokenList,
   Issuer: resources.issuer,
@@ -118,6 +119,13 @@ function paths(): Json {
         ),
         requestBody: { required: true, content: json("ExplainRequest") },
       },
+    },
+    "/v1/approval": {
+      get: operation(
+        "readApprovalChain",
+        "The approval chain in force, and what keeps the configuration file from being so.",
+        answer("ApprovalChain"),
+      ),
     },
     "/v1/bootstrap-tokens": {
       get: operation("listBootstrapTokens", "Lists bootstrap tokens without secrets.", answer("BootstrapTokenList")),

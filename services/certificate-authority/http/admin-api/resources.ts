@@ -101,6 +101,36 @@ export const approvalOutcome = resource("ApprovalOutcome", {
   message: z.string().describe("While pending: who has approved so far."),
 });
 
+export const approvalChain = resource("ApprovalChain", {
+  since: time.describe("When it came into force."),
+  hooks: z
+    .array(
+      z.object({
+        name: z.string(),
+        kind: z.string(),
+        required: z.boolean().describe("Nothing is approved without its approval."),
+        signers: z.array(z.string()).optional().describe("Patterns; it is asked about these only."),
+        requesters: z
+          .object({ users: z.array(z.string()), groups: z.array(z.string()) })
+          .optional()
+          .describe("Patterns; it is asked about requests of these only."),
+        asking: z.number().optional().describe("Requests it is being asked about now; of hooks outside only."),
+        waiting: z.number().optional().describe("Requests in line."),
+      }),
+    )
+    .describe("In the order they are asked."),
+  configurationFile: z
+    .object({
+      path: z.string(),
+      problem: z
+        .object({ message: z.string(), since: time })
+        .optional()
+        .describe("Why what the file says now is not in force."),
+      needsRestart: z.array(z.string()).describe("Settings that changed and are taken at the next start only."),
+    })
+    .optional(),
+});
+
 export const bootstrapToken = resource("BootstrapToken", {
   id: z.string().meta({ pattern: TOKEN_ID.source }),
   description: z.string(),
@@ -196,6 +226,7 @@ export const issuerList = listOf("IssuerList", issuer);
 export type CertificateResource = z.infer<typeof certificate>;
 export type DecisionResource = z.infer<typeof decision>;
 export type ApprovalOutcomeResource = z.infer<typeof approvalOutcome>;
+export type ApprovalChainResource = z.infer<typeof approvalChain>;
 export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
 export const configuredIssuerList = listOf("ConfiguredIssuerList", configuredIssuer);
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../../../shared/clock.ts";
 import type { Authorizer } from "../../domain/authorization.ts";
+import type { ApprovalAdministration } from "../../domain/approval-status.ts";
 import type { EncryptionAtRest } from "../../domain/encryption.ts";
 import type {
   AuditTrail,
@@ -12,6 +13,7 @@ import type {
 import type { Issuance } from "../../issuance/contract.ts";
 import type { Route } from "../call.ts";
 import { approvalHandlers } from "./approval.ts";
+import { approvalChainHandler } from "./approval-chain.ts";
 import { auditHandler } from "./audit.ts";
 import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./bootstrap-tokens.ts";
 import { certificateHandlers } from "./certificates.ts";
@@ -30,6 +32,7 @@ export interface AdminApiDependencies extends ConfiguredIssuerDependencies, Spif
   readonly issuance: Pick<Issuance, "decide" | "rehearse" | "explain">;
   /** Asked about more than the right to the path. */
   readonly authorizer: Authorizer;
+  readonly approval: ApprovalAdministration;
   readonly issuers: Pick<Issuers, "list">;
   readonly audit: Pick<AuditTrail, "find">;
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
@@ -55,6 +58,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "POST", path: "/v1/explain", handler: explainHandler(deps) },
     { method: "POST", path: "/v1/requests/:name/approve", handler: approval.approve },
     { method: "POST", path: "/v1/requests/:name/deny", handler: approval.deny },
+    { method: "GET", path: "/v1/approval", handler: approvalChainHandler(deps.approval) },
     { method: "GET", path: "/v1/bootstrap-tokens", handler: tokens.list },
     { method: "POST", path: "/v1/bootstrap-tokens", handler: tokens.create },
     { method: "GET", path: "/v1/bootstrap-tokens/:id", handler: tokens.show },

@@ -17,6 +17,7 @@ import {
   FakeTokenAdministration,
   SettableAuthorizer,
 } from "../../../fakes/admin-ports.ts";
+import { FakeApprovalAdministration } from "../../../fakes/approval-administration.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
 const none = { nodeName: undefined, requestName: undefined, requestUid: undefined, requester: undefined };
@@ -31,6 +32,7 @@ beforeAll(async () => {
   const fakes = {
     tokens: new FakeTokenAdministration(NOW),
     issuance: new FakeIssuance(),
+    approval: new FakeApprovalAdministration(),
     authorizer: new SettableAuthorizer(),
     encryption: new FakeEncryption(),
     configuredIssuers: new FakeConfiguredIssuers(),

@@ -1,0 +1,117 @@
+import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/logging.ts";
+import { type BuiltChain, type ChainLink, createChain, type HookObserver } from "./approval/chain.ts";
+import { createHooks, type HookDependencies } from "./approval/create-hooks.ts";
+import { createLiveChain } from "./approval/live-chain.ts";
+import type { ApprovalSettings, HookSettings } from "./approval/settings.ts";
+import type { Configuration, ConfigurationOverrides } from "./configuration.ts";
+import { type ConfigurationFollower, followConfiguration } from "./configuration-follower.ts";
+import type { ApprovalAdministration, HookDescription } from "./domain/approval-status.ts";
+import type { ApprovalChain, Certificates, HookLoad, KeyPolicy, ReviewHistory } from "./domain/ports.ts";
+import { configuredSigners } from "./signer-settings.ts";
+
+/** What the chain stands on. */
+export interface ApprovalParts {
+  readonly overrides: ConfigurationOverrides;
+  readonly hooks: HookDependencies;
+  readonly certificates: Pick<Certificates, "find">;
+  readonly keyPolicy: KeyPolicy;
+  readonly observe: HookObserver;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Who decides, as configured, while the configuration changes. */
+export interface ConfiguredApproval {
+  readonly chain: ApprovalChain;
+  readonly administration: ApprovalAdministration;
+  readonly follower: ConfigurationFollower;
+  /** How busy the hooks are that ask somebody outside. */
+  readonly loads: () => ReadonlyMap<string, HookLoad>;
+  /** Called when another chain has come into force. */
+  readonly onChange: (listener: () => void) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** @throws {Error} when a hook cannot be made, naming it. */
+export function configuredApproval(configuration: Configuration, parts: ApprovalParts): ConfiguredApproval {
+  const { clock, logger } = parts;
+  const listeners: (() => void)[] = [];
+  const build = (approval: ApprovalSettings) => buildChain(configuration, approval, parts);
+  const live = createLiveChain(build(configuration.approval));
+  let inForce = { approval: configuration.approval, since: clock.now() };
+
+  function adopt(approval: ApprovalSettings): void {
+    const onError = (error: unknown) => logger.warn({ err: error }, "could not free what a former chain held");
+    live.replace(build(approval), onError);
+    inForce = { approval, since: clock.now() };
+    for (const listener of listeners) listener();
+  }
+
+  const { overrides } = parts;
+  const hookFiles = () => live.current.files();
+  const follower = followConfiguration({ overrides, configuration, hookFiles, adopt, clock, logger });
+  return {
+    chain: live,
+    follower,
+    administration: {
+      status: () => ({
+        since: inForce.since,
+        hooks: describe(inForce.approval, live.current.loads()),
+        file: follower.status,
+      }),
+    },
+    loads: () => live.current.loads(),
+    onChange: (listener) => void listeners.push(listener),
+    close: () => live.close(),
+  };
+}
+
+function buildChain(configuration: Configuration, approval: ApprovalSettings, parts: ApprovalParts): BuiltChain {
+  const { keyPolicy, observe, certificates } = parts;
+  const hooks = buildHooks(approval.hooks, parts);
+  try {
+    const history = reviewHistory(certificates);
+    return createChain({ keyPolicy, configuredSigners: configuredSigners(configuration), hooks, history, observe });
+  } catch (error) {
+    free(hooks, parts.logger);
+    throw error;
+  }
+}
+
+/** One after the other: what was made before one that cannot be made is freed. */
+function buildHooks(settings: readonly HookSettings[], { hooks: deps, logger }: ApprovalParts): readonly ChainLink[] {
+  const made: ChainLink[] = [];
+  try {
+    for (const each of settings) made.push(...createHooks([each], deps));
+    return made;
+  } catch (error) {
+    free(made, logger);
+    throw error;
+  }
+}
+
+function free(links: readonly ChainLink[], logger: Logger): void {
+  for (const { hook } of links) {
+    hook.close?.(true).catch((error: unknown) => logger.warn({ err: error }, "could not free what a hook held"));
+  }
+}
+
+function describe({ hooks }: ApprovalSettings, loads: ReadonlyMap<string, HookLoad>): readonly HookDescription[] {
+  return hooks.flatMap((hook) =>
+    Object.entries(hook).map(([kind, { name = kind, required, signers, requesters }]) => ({
+      ...{ name, kind, required, signers },
+      requesters: requesters && { users: requesters.users ?? [], groups: requesters.groups ?? [] },
+      load: loads.get(name),
+    })),
+  );
+}
+
+const MAX_PREVIOUS_CERTIFICATES = 10;
+
+function reviewHistory(certificates: Pick<Certificates, "find">): ReviewHistory {
+  return {
+    previousCertificates: async (nodeName, signerName) =>
+      (await certificates.find({ nodeName, signerName, limit: MAX_PREVIOUS_CERTIFICATES })).items,
+  };
+}
