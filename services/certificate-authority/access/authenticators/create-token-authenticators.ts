@@ -1,7 +1,7 @@
 import type { LocalJWKSet } from "jose";
+import { httpsExchange } from "../../../shared/https-exchange.ts";
 import type { TokenAuthenticator } from "./authenticator.ts";
 import { userReader } from "./claim-mappings.ts";
-import { httpsExchange } from "./https-exchange.ts";
 import type { JwtSettings, ServiceAccountSettings } from "./jwt-settings.ts";
 import { FileKeySet, type KeySet, parseJwks, parsePublicKeys } from "./key-set.ts";
 import { RemoteKeySet } from "./remote-key-set.ts";

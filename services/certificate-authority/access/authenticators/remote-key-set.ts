@@ -1,8 +1,8 @@
 import type { LocalJWKSet } from "jose";
 import { z } from "zod";
 import type { Clock } from "../../../shared/clock.ts";
+import type { HttpsExchange } from "../../../shared/https-exchange.ts";
 import type { Logger } from "../../../shared/logging.ts";
-import type { HttpsExchange } from "./https-exchange.ts";
 import { type KeySet, KeysUnavailableError, parseJwks } from "./key-set.ts";
 
 export interface RemoteKeySetOptions {

@@ -1,10 +1,10 @@
 import { z } from "zod";
+import type { HttpsExchange } from "../../../shared/https-exchange.ts";
 import { STATIC_TOKEN_PREFIX } from "../../../shared/static-token.ts";
 import { ANONYMOUS } from "../../../shared/user-info.ts";
 import { withAuthenticatedGroup } from "../groups.ts";
 import type { WebhookConnection } from "../webhook-kubeconfig.ts";
 import { NOBODY, type Outcome, refused, type TokenAuthenticator } from "./authenticator.ts";
-import type { HttpsExchange } from "./https-exchange.ts";
 
 export interface TokenReviewDependencies {
   readonly target: Pick<WebhookConnection, "url" | "token">;

@@ -1,6 +1,6 @@
 import type { Clock } from "../../../shared/clock.ts";
+import { httpsExchange } from "../../../shared/https-exchange.ts";
 import type { Logger } from "../../../shared/logging.ts";
-import { httpsExchange } from "../authenticators/https-exchange.ts";
 import { readWebhookKubeconfig } from "../webhook-kubeconfig.ts";
 import { type ChainedAuthorizer, privilegedGroups } from "./chain.ts";
 import type { AuthorizerSettings } from "./settings.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Clock } from "../../../shared/clock.ts";
+import type { HttpsExchange } from "../../../shared/https-exchange.ts";
 import type { Logger } from "../../../shared/logging.ts";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import type { AccessAttributes, AccessDecision } from "../../domain/authorization.ts";
-import type { HttpsExchange } from "../authenticators/https-exchange.ts";
 import type { WebhookConnection } from "../webhook-kubeconfig.ts";
 import type { ChainedAuthorizer } from "./chain.ts";
 import { createDecisionCache } from "./decision-cache.ts";

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { httpsExchange } from "../../access/authenticators/https-exchange.ts";
+import { httpsExchange } from "../../../shared/https-exchange.ts";
 import { parseJwks, parsePublicKeys } from "../../access/authenticators/key-set.ts";
 import { RemoteKeySet } from "../../access/authenticators/remote-key-set.ts";
 import { reviewTargetOf } from "../../access/authenticators/review-target.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import type { HttpsMessage } from "../../../../services/certificate-authority/access/authenticators/https-exchange.ts";
 import { tokenReviewAuthenticator } from "../../../../services/certificate-authority/access/authenticators/token-review.ts";
+import type { HttpsMessage } from "../../../../services/shared/https-exchange.ts";
 
 const URL_OF_REVIEWER = new URL("https://reviewer.example.com/authenticate");
 const ALICE = { username: "alice", uid: "7", groups: ["admins"], extra: { "example.com/team": ["x"] } };

@@ -1,11 +1,11 @@
 import { expect, test } from "@jest/globals";
-import type { HttpsMessage } from "../../../../services/certificate-authority/access/authenticators/https-exchange.ts";
 import type { WebhookAuthorizerSettings } from "../../../../services/certificate-authority/access/authorization/settings.ts";
 import {
   type WebhookOutcome,
   webhookAuthorizer,
 } from "../../../../services/certificate-authority/access/authorization/webhook.ts";
 import type { AccessAttributes } from "../../../../services/certificate-authority/domain/authorization.ts";
+import type { HttpsMessage } from "../../../../services/shared/https-exchange.ts";
 import { user } from "../../../builders/users.ts";
 import { SettableClock } from "../../../fakes/settable-clock.ts";
 
