@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FSWatcher, readFileSync, watch } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Logger } from "../shared/logging.ts";
 
 const QUIET_MILLISECONDS = 500;
@@ -31,7 +31,10 @@ export interface WatchedFiles {
  */
 export function watchFiles(paths: readonly string[], onQuiet: () => void, logger: Pick<Logger, "warn">): WatchedFiles {
   let timer: NodeJS.Timeout | undefined;
-  const onEvent = (): void => {
+  const names = new Set(paths.map((path) => basename(path)));
+  const onEvent = (_event: string, name: string | null): void => {
+    // A directory may be the data directory, which the ledger writes to all the time; mounted secrets change as `..data`.
+    if (name !== null && !names.has(name) && !name.startsWith("..")) return;
     clearTimeout(timer);
     timer = setTimeout(onQuiet, QUIET_MILLISECONDS).unref();
   };
@@ -39,14 +42,11 @@ export function watchFiles(paths: readonly string[], onQuiet: () => void, logger
     try {
       const watcher = watch(directory, { persistent: false }, onEvent);
       watcher.on("error", (error) =>
-        logger.warn({ directory, err: error }, "cannot watch a directory of issuer files any more"),
+        logger.warn({ directory, err: error }, "cannot watch a directory of files any more"),
       );
       return [watcher];
     } catch (error) {
-      logger.warn(
-        { directory, err: error },
-        "cannot watch a directory of issuer files; they are looked at from time to time",
-      );
+      logger.warn({ directory, err: error }, "cannot watch a directory of files; they are looked at from time to time");
       return [];
     }
   });
