@@ -44,10 +44,11 @@ export function toCelValue(value: unknown, depth = 0): unknown {
 function toCelObject(value: object, depth: number): unknown {
   if (value instanceof Date) return validDate(value);
   if (Array.isArray(value)) return value.map((item: unknown) => toCelValue(item ?? null, depth + 1));
-  const entries = value instanceof Map ? [...value] : Object.entries(value);
-  return new Map(
-    entries.filter(([, item]) => item !== undefined).map(([key, item]) => [key, toCelValue(item, depth + 1)]),
-  );
+  const made = new Map<unknown, unknown>();
+  for (const [key, item] of value instanceof Map ? value : Object.entries(value)) {
+    if (item !== undefined) made.set(key, toCelValue(item, depth + 1));
+  }
+  return made;
 }
 
 function int64(value: bigint): bigint {

@@ -1,23 +1,21 @@
 import { type CelProgram, compileCel } from "../../../../shared/cel/cel.ts";
 import type { CelResult } from "../../../../shared/cel/cel-answers.ts";
-import type { CelType } from "../../../../shared/cel/cel-environment.ts";
+import type { CelConstant, CelConstants, CelType } from "../../../../shared/cel/cel-environment.ts";
 import { FACT_TYPES, LOOKED_UP_FACT } from "./facts.ts";
 import { Problems } from "./problems.ts";
-import type { ParameterValue } from "./schema.ts";
 import type { PolicySource, Scope, SourceExpression, SourceRule } from "./source.ts";
 
 /** A checked expression and what it stands on. */
 export interface Expression<Result extends CelResult = CelResult> {
   readonly program: CelProgram<Result>;
   readonly scope: CompiledScope;
-  /** The facts, parameters and variables it reads. */
+  /** The facts and variables it reads. */
   readonly names: readonly string[];
   /** Whether it reads what has to be looked up, itself or through variables. */
   readonly isLookedUp: boolean;
 }
 
 export interface CompiledScope {
-  readonly parameters: ReadonlyMap<string, ParameterValue>;
   /** In an order in which each stands on those before it only. */
   readonly variables: ReadonlyMap<string, Expression<"dyn">>;
 }
@@ -53,12 +51,15 @@ export function compilePolicy({ rules, scopes, files }: PolicySource): CompiledP
   return { rules: compiled.filter((rule) => rule !== undefined), files };
 }
 
+interface KnownScope {
+  readonly compiled: CompiledScope;
+  readonly types: Readonly<Record<string, CelType>>;
+  readonly constants: CelConstants;
+}
+
 class Compiler {
   readonly #problems: Problems;
-  readonly #scopes = new Map<
-    Scope,
-    { readonly compiled: CompiledScope; readonly types: Readonly<Record<string, CelType>> }
-  >();
+  readonly #scopes = new Map<Scope, KnownScope>();
 
   constructor(problems: Problems) {
     this.#problems = problems;
@@ -66,18 +67,17 @@ class Compiler {
 
   addScope(scope: Scope): void {
     const variables = new Map<string, Expression<"dyn">>();
-    const parameters = new Map([...scope.parameters].map(([name, { value }]) => [name, value]));
     const types: Record<string, CelType> = { ...FACT_TYPES };
-    const compiled = { parameters, variables };
-    this.#scopes.set(scope, { compiled, types });
-    for (const [name, { type }] of scope.parameters) {
-      if (this.#isFree(name, types, `${scope.where}: parameters.${name}`)) types[name] = type;
+    const constants: Record<string, CelConstant> = {};
+    this.#scopes.set(scope, { compiled: { variables }, types, constants });
+    for (const [name, { value }] of scope.parameters) {
+      if (this.#isFree(name, { types, constants }, `${scope.where}: parameters.${name}`)) constants[name] = value;
     }
     for (const [name, text] of Object.entries(scope.variables)) {
       const where = `${scope.where}: variables.${name}`;
-      if (!this.#isFree(name, types, where)) continue;
+      if (!this.#isFree(name, { types, constants }, where)) continue;
       const variable = this.#expression({ text, where, scope }, "dyn");
-      types[name] = "dyn";
+      types[name] = variable?.program.type ?? "dyn";
       if (variable !== undefined) variables.set(name, variable);
     }
   }
@@ -103,8 +103,8 @@ class Compiler {
     };
   }
 
-  #isFree(name: string, types: Readonly<Record<string, CelType>>, where: string): boolean {
-    if (!Object.hasOwn(types, name)) return true;
+  #isFree(name: string, { types, constants }: Pick<KnownScope, "types" | "constants">, where: string): boolean {
+    if (!Object.hasOwn(types, name) && !Object.hasOwn(constants, name)) return true;
     this.#problems.add(`${where}: the name ${name} is taken by a fact or parameter; choose another`);
     return false;
   }
@@ -113,7 +113,7 @@ class Compiler {
     return this.#problems.attempt((): Expression<Result> => {
       const known = this.#scopes.get(scope);
       if (known === undefined) throw new Error(`${where}: its file was not read`);
-      const program = compileCel(text, { variables: known.types, result, where });
+      const program = compileCel(text, { variables: known.types, constants: known.constants, result, where });
       const names = [...new Set([...program.reads].map((read) => read.split(".", 1)[0] ?? read))];
       const { variables } = known.compiled;
       const isLookedUp = names.some((name) => name === LOOKED_UP_FACT || variables.get(name)?.isLookedUp === true);

@@ -1,5 +1,7 @@
+import { CelBudget } from "../../../../shared/cel/cel-budget.ts";
 import { CelError } from "../../../../shared/cel/cel-error.ts";
-import type { CelInput } from "../../../../shared/cel/cel-values.ts";
+import { CEL_LIMITS } from "../../../../shared/cel/cel-limits.ts";
+import { type CelReadyValue, readyValue } from "../../../../shared/cel/cel-ready-value.ts";
 import type { Verdict } from "../../../domain/decision.ts";
 import type { ReviewDocument } from "../../../domain/review-document.ts";
 import type { CompiledPolicy, CompiledRule, CompiledScope, Expression } from "./compile.ts";
@@ -87,11 +89,16 @@ function evidenceOf(findings: readonly Finding[], run: PolicyRun) {
   };
 }
 
-type Evaluated = { readonly value: CelInput } | { readonly error: unknown };
+type Evaluated = { readonly value: CelReadyValue } | { readonly error: unknown };
+
+/** What all expressions of one review may cost together: what two may by themselves. */
+const REVIEW_STEPS = 2 * CEL_LIMITS.steps;
 
 /** One review: the facts, and the values of the variables that were needed. */
 export class PolicyRun {
   readonly #facts: Facts;
+  readonly #budget = new CelBudget(REVIEW_STEPS);
+  readonly #ready = new Map<string, CelReadyValue>();
   readonly #values = new Map<CompiledScope, Map<string, Evaluated>>();
 
   constructor(document: ReviewDocument) {
@@ -128,9 +135,7 @@ export class PolicyRun {
 
   /** @throws {CelError} when it, or a variable that it reads, has no answer. */
   evaluate<Result extends "bool" | "string" | "dyn">({ program, scope, names }: Expression<Result>) {
-    const bindings: Record<string, CelInput> = {};
-    for (const name of names) bindings[name] = this.#valueOf(name, scope);
-    return program.evaluate(bindings);
+    return program.evaluate(this.#bindings(names, scope), this.#budget);
   }
 
   /** The values of variables that were asked for, as they are shown. */
@@ -138,18 +143,33 @@ export class PolicyRun {
     return shownValues([...this.#values.values()].flatMap((values) => [...values]));
   }
 
-  #valueOf(name: string, scope: CompiledScope): CelInput {
+  #bindings(names: readonly string[], scope: CompiledScope): Readonly<Record<string, CelReadyValue>> {
+    const bindings: Record<string, CelReadyValue> = {};
+    for (const name of names) bindings[name] = this.#valueOf(name, scope);
+    return bindings;
+  }
+
+  #valueOf(name: string, scope: CompiledScope): CelReadyValue {
     const variable = scope.variables.get(name);
-    if (variable === undefined) return scope.parameters.get(name) ?? this.#facts[name as keyof Facts];
+    if (variable === undefined) return this.#fact(name as keyof Facts);
     const known = this.#values.get(scope)?.get(name) ?? this.#evaluated(name, variable);
     if ("error" in known) throw known.error;
     return known.value;
   }
 
+  #fact(name: keyof Facts): CelReadyValue {
+    const known = this.#ready.get(name);
+    if (known !== undefined) return known;
+    const made = readyValue(this.#facts[name]);
+    this.#ready.set(name, made);
+    return made;
+  }
+
   #evaluated(name: string, variable: Expression<"dyn">): Evaluated {
     let evaluated: Evaluated;
     try {
-      evaluated = { value: this.evaluate(variable) };
+      const { program, scope, names } = variable;
+      evaluated = { value: program.evaluateReady(this.#bindings(names, scope), this.#budget) };
     } catch (error) {
       evaluated = { error };
     }
