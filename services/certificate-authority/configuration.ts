@@ -14,6 +14,7 @@ import { mlDsaProblems } from "./ml-dsa-settings.ts";
 import { signersSchema } from "./signer-settings.ts";
 
 const DAY_SECONDS = 86_400;
+const MINIMUM_LEDGER_MEGABYTES = 16;
 
 /** A problem in the configuration file or on the command line; the message names every path, value and way out. */
 export class ConfigurationError extends Error {
@@ -127,6 +128,15 @@ const plainSchema = z.strictObject({
   ledger: z
     .strictObject({
       compactionWindowSeconds: z.int().min(60).max(DAY_SECONDS).default(600),
+      /** The file never grows beyond this, its last part only by removals; 0 for no bound. */
+      maximumMegabytes: z
+        .int()
+        .min(0)
+        .max(16 * 1024 * 1024)
+        .refine((megabytes) => megabytes === 0 || megabytes >= MINIMUM_LEDGER_MEGABYTES, {
+          error: `must be at least ${MINIMUM_LEDGER_MEGABYTES}, or 0 for no bound`,
+        })
+        .default(0),
       /** What deleted requests asked for is kept this long, and so many at most, for `policy replay`. */
       archive: z
         .strictObject({

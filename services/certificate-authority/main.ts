@@ -50,6 +50,7 @@ export { checkPki, initializePki } from "./pki.ts";
 const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;
 const MINUTE_SECONDS = 60;
+const BYTES_PER_MEGABYTE = 1024 * 1024;
 const DAY_MILLISECONDS = 86_400_000;
 const KEY_LISTS_INTERVAL_SECONDS = 5;
 const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
@@ -127,7 +128,10 @@ async function openAuthority(
     logger,
     compactionWindowSeconds: configuration.ledger.compactionWindowSeconds,
     commitDelayMilliseconds: configuration.ledger.commitDelayMilliseconds,
-    limits: { maximumRequests: configuration.limits.maxStoredRequests },
+    limits: {
+      maximumRequests: configuration.limits.maxStoredRequests,
+      maximumBytes: configuration.ledger.maximumMegabytes * BYTES_PER_MEGABYTE,
+    },
   });
   const custody = await openConfiguredCustody(configuration, logger);
   const tokens = await openConfiguredTokens(configuration, logger);

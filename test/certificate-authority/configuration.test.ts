@@ -136,6 +136,7 @@ test.each([
     says: "minimumRsaBits",
   },
   { name: "an unknown curve", text: `${HEAD}keyPolicy: { curves: [secp256k1] }\n`, says: "keyPolicy.curves" },
+  { name: "a ledger too small to be one", text: `${HEAD}ledger: { maximumMegabytes: 15 }\n`, says: "at least 16" },
   { name: "an unknown hook", text: `${HEAD}approval: { hooks: [{ magic: {} }] }\n`, says: "approval.hooks" },
   { name: "an audit without a sink", text: `${HEAD}audit: { policyFile: p }\n`, says: "audit" },
   { name: "an audit without a policy", text: `${HEAD}audit: { file: { path: a } }\n`, says: "audit.policyFile" },

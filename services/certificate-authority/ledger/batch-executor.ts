@@ -3,16 +3,19 @@ import { administrativeWrites } from "./administrative-writes.ts";
 import { archiveWrites } from "./archive-writes.ts";
 import { auditWrites } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
+import { type FileRoom, makesRoom } from "./file-room.ts";
 import { objectWrites } from "./object-writes.ts";
 import type { Answers, Operation, OperationOutcome } from "./operations.ts";
 import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
-import { asStatusError, isStorageFailure } from "./sqlite-error.ts";
+import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
 import { metaTable } from "./tables/meta-table.ts";
 
 export interface BatchSettings {
   /** How many CertificateSigningRequests may be stored at a time. */
   readonly maximumRequests: number;
+  /** Of a file that is bounded. */
+  readonly room?: FileRoom | undefined;
   /** Runs inside the transaction, right before its COMMIT: where a benchmark puts a slow disk. */
   readonly beforeCommit?: () => void;
 }
@@ -21,7 +24,8 @@ export interface BatchExecutor {
   /**
    * Carries the operations out in one durable transaction, in order. An operation whose precondition does not hold is
    * refused alone. When anything else goes wrong the whole batch is rolled back; then the operations are tried one by
-   * one, so that only the guilty one fails, unless the store itself does not work.
+   * one, so that only the guilty one fails, unless the store itself does not work. Where only room is lacking, those
+   * that make some are carried out all the same.
    */
   run(operations: readonly Operation[]): readonly OperationOutcome[];
 }
@@ -29,6 +33,7 @@ export interface BatchExecutor {
 /** Turns operations into rows on the one connection that writes. Synchronous. */
 export function createBatchExecutor(connection: Connection, settings: BatchSettings): BatchExecutor {
   const apply = operationApplier(connection, settings.maximumRequests);
+  const { room } = settings;
   const begin = connection.prepare("BEGIN IMMEDIATE");
   const end = connection.prepare("COMMIT");
 
@@ -45,6 +50,7 @@ export function createBatchExecutor(connection: Connection, settings: BatchSetti
     begin.run();
     try {
       const outcomes = operations.map(attempt);
+      room?.requireRoom();
       settings.beforeCommit?.();
       end.run();
       return outcomes;
@@ -61,9 +67,21 @@ export function createBatchExecutor(connection: Connection, settings: BatchSetti
     } catch (error) {
       if (operations.length === 1 || isStorageFailure(error)) {
         const outcome = refused(asStatusError(error));
-        return operations.map(() => outcome);
+        const reserve = sqliteCodeOf(error) === "SQLITE_FULL" ? room : undefined;
+        return operations.flatMap((operation) =>
+          reserve !== undefined && makesRoom(operation) ? makeRoom(operation, reserve) : [outcome],
+        );
       }
       return operations.flatMap((operation) => run([operation]));
+    }
+  }
+
+  /** Each by itself: the reserve is not for its neighbours. */
+  function makeRoom(operation: Operation, reserve: FileRoom): readonly OperationOutcome[] {
+    try {
+      return reserve.withReserve(() => commit([operation]));
+    } catch (error) {
+      return [refused(asStatusError(error))];
     }
   }
 

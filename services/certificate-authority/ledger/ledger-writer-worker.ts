@@ -1,13 +1,14 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { createBatchExecutor } from "./batch-executor.ts";
 import { openForWriting } from "./connection.ts";
+import { boundFile } from "./file-room.ts";
 import type { Operation, OperationOutcome } from "./operations.ts";
 
 /** The thread that owns the write connection: one message in is one batch, one message out its outcomes. */
 export interface WriterSettings {
   readonly file: string;
   readonly maximumRequests: number;
-  /** The file never grows beyond this; 0 for no bound. */
+  /** The file never grows beyond this, the last part only by writes that make room; 0 for no bound. */
   readonly maximumBytes: number;
   /** For measuring only: how long to wait before each COMMIT, as a slower disk would. */
   readonly commitDelayMilliseconds: number;
@@ -25,12 +26,9 @@ if (parentPort) serve(parentPort, workerData as WriterSettings);
 
 function serve(port: MessagePort, settings: WriterSettings): void {
   const connection = openForWriting(settings.file);
-  if (settings.maximumBytes > 0) {
-    const pageBytes = Number(connection.pragma("page_size", { simple: true }));
-    connection.pragma(`max_page_count = ${Math.ceil(settings.maximumBytes / pageBytes)}`);
-  }
   const executor = createBatchExecutor(connection, {
     maximumRequests: settings.maximumRequests,
+    room: settings.maximumBytes > 0 ? boundFile(connection, settings.maximumBytes) : undefined,
     ...(settings.commitDelayMilliseconds > 0 && { beforeCommit: () => sleep(settings.commitDelayMilliseconds) }),
   });
   const send = (message: MessageFromWriter) => port.postMessage(message);

@@ -36,7 +36,7 @@ export interface LedgerLimits {
   readonly maximumRequests: number;
   /** Entries of the change log kept, whatever their age. */
   readonly maximumChanges: number;
-  /** The file never grows beyond this; 0 for no bound. Writes that need more are refused with ServiceUnavailable. */
+  /** The file never grows beyond this; 0 for no bound. Writes that need more are refused; removals have a reserve. */
   readonly maximumBytes: number;
   /** Operations in one transaction. */
   readonly maximumBatch: number;
