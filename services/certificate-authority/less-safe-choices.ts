@@ -1,4 +1,5 @@
 import type { Logger } from "../shared/logging.ts";
+import { approvalWarnings } from "./approval/approval-warnings.ts";
 import type { Configuration } from "./configuration.ts";
 import { keyPolicyRelaxations } from "./domain/key-policy.ts";
 import { issuerWarnings } from "./issuer-warnings.ts";
@@ -14,6 +15,7 @@ export function nameLessSafeChoices(configuration: Configuration, logger: Logger
     );
   for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
   for (const warning of issuerWarnings(configuration)) logger.warn(warning);
+  for (const warning of approvalWarnings(configuration.approval)) logger.warn(warning);
   if (bootstrapTokens.keepSigningSecrets)
     logger.warn("bootstrapTokens.keepSigningSecrets is set: administrators can read the secrets of tokens that sign");
   if (bootstrapTokens.publishClusterInfo)

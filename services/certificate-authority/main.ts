@@ -170,7 +170,7 @@ async function openAuthority(
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
   const approval = configuredApproval(configuration, {
     ...{ overrides, certificates, keyPolicy, observe: metrics.hookAnswered, clock, logger },
-    hooks: { authorizer: access.authorizer, logger },
+    hooks: { authorizer: access.authorizer, certificates, logger },
   });
   const { chain } = approval;
   const parts = { ledger, issuers, signer, access, chain, keyPolicy, metrics, logger };

@@ -67,6 +67,8 @@ export interface Certificate {
   readonly issuedAt: string;
   readonly request?: { readonly name: string; readonly uid: string; readonly requester: string };
   readonly predecessor?: string;
+  /** Missing from servers before it was told. */
+  readonly keyReused?: boolean;
   readonly certificatePem?: string;
 }
 

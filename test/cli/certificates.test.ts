@@ -19,13 +19,16 @@ const none = { nodeName: undefined, requestName: undefined, requestUid: undefine
 const OWN = { ...none, serial: "0f", commonName: "gatehouse", signerName: "gatehouse.dev/serving" };
 
 test("list shows a table", async () => {
-  server.certificates.records.push(certificateRecord(), certificateRecord({ ...OWN, state: "revoked" }));
+  server.certificates.records.push(
+    certificateRecord(),
+    certificateRecord({ ...OWN, state: "revoked", predecessor: "33".repeat(32), keyReused: true }),
+  );
   expect(await server.command(["certificate", "list"])).toEqual({
     code: 0,
     stdout: [
-      "SERIAL   COMMON NAME          SIGNER                                        STATE     NOT AFTER              REQUEST",
-      "0a1b2c   system:node:node-1   kubernetes.io/kube-apiserver-client-kubelet   valid     2026-02-01T00:00:00Z   csr-abcde",
-      "0f       gatehouse            gatehouse.dev/serving                         revoked   2026-02-01T00:00:00Z   <none>",
+      "SERIAL   COMMON NAME          SIGNER                                        STATE     NOT AFTER              REQUEST     KEY",
+      "0a1b2c   system:node:node-1   kubernetes.io/kube-apiserver-client-kubelet   valid     2026-02-01T00:00:00Z   csr-abcde   new",
+      "0f       gatehouse            gatehouse.dev/serving                         revoked   2026-02-01T00:00:00Z   <none>      reused",
       "",
     ].join("\n"),
     stderr: "",
@@ -98,7 +101,7 @@ test("list --limit 0 follows all pages, a thousand at a time", async () => {
 
 test("show tells everything about one certificate", async () => {
   const sans = { dnsNames: ["a.example", "b.example"], emailAddresses: [], ipAddresses: ["10.0.0.1"], uris: [] };
-  const record = certificateRecord({ sans, predecessor: "33".repeat(32) });
+  const record = certificateRecord({ sans, predecessor: "33".repeat(32), keyReused: false });
   server.certificates.records.push(record);
   expect(await server.command(["certificate", "show", "0A:1B:2C"])).toEqual({
     code: 0,
@@ -121,7 +124,7 @@ test("show tells everything about one certificate", async () => {
       "Issued at:            2026-01-01T00:05:00Z",
       `Public key SHA-256:   ${"22".repeat(32)}`,
       "Request:              csr-abcde by system:bootstrap:abcdef",
-      `Replaces:             ${"33".repeat(32)}`,
+      `Replaces:             ${"33".repeat(32)} (with a new key)`,
       "",
     ].join("\n"),
     stderr: "",

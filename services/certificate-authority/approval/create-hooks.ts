@@ -1,12 +1,13 @@
 import type { Logger } from "../../shared/logging.ts";
 import type { Authorizer } from "../domain/authorization.ts";
-import type { ApprovalHook } from "../domain/ports.ts";
+import type { ApprovalHook, Certificates } from "../domain/ports.ts";
 import type { ChainLink } from "./chain.ts";
 import { createEvidenceSources } from "./evidence/create-sources.ts";
 import { kubeletClientHook } from "./hooks/kubelet-client.ts";
 import { kubeletServingHook } from "./hooks/kubelet-serving.ts";
 import { manualHook } from "./hooks/manual.ts";
 import { policyHook } from "./hooks/policy.ts";
+import { createScriptHook } from "./hooks/script.ts";
 import { hookSelector } from "./selector.ts";
 import type { HookSettings } from "./settings.ts";
 
@@ -14,6 +15,8 @@ import type { HookSettings } from "./settings.ts";
 export interface HookDependencies {
   readonly authorizer: Authorizer;
   readonly logger: Logger;
+  /** What is on record; without it nothing is compared with other certificates. */
+  readonly certificates?: Pick<Certificates, "summaryOfLatest" | "otherHoldersOf"> | undefined;
   /** A hook to put in the place of the configured one of that kind and name; undefined leaves it. */
   readonly substitute?: (kind: string, name: string) => ApprovalHook | undefined;
 }
@@ -36,12 +39,13 @@ function kindOf(hook: HookSettings) {
   return entry;
 }
 
-function createHook(hook: HookSettings, { authorizer, logger }: HookDependencies): ApprovalHook {
+function createHook(hook: HookSettings, { authorizer, certificates, logger }: HookDependencies): ApprovalHook {
   if ("manual" in hook) return manualHook(hook.manual.quorum);
   if ("policy" in hook) return policyHook(hook.policy, `approval.hooks ${hook.policy.name ?? "policy"}`);
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];
-    return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }) });
+    return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }), certificates });
   }
-  return kubeletClientHook(authorizer);
+  if ("script" in hook) return createScriptHook(hook.script, logger.child({ hook: hook.script.name ?? "script" }));
+  return kubeletClientHook(authorizer, certificates);
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { resolveEvidencePaths } from "./evidence/settings.ts";
 import { kubeletServingShape } from "./hooks/kubelet-serving-settings.ts";
 import { checkPolicySource, policyShape, resolvePolicyPaths } from "./hooks/policy-settings.ts";
+import { resolveScriptPaths, scriptShape } from "./hooks/script-settings.ts";
 
 const patterns = z.array(z.string().min(1).max(253)).min(1).max(100);
 
@@ -44,6 +45,7 @@ export const hookSchema = z.union([
   z.strictObject({ "kubelet-client": z.strictObject(commonHookShape) }),
   z.strictObject({ policy: z.strictObject({ ...commonHookShape, ...policyShape }).superRefine(checkPolicySource) }),
   z.strictObject({ "kubelet-serving": z.strictObject({ ...outsideHookShape, ...kubeletServingShape }) }),
+  z.strictObject({ script: z.strictObject({ ...outsideHookShape, ...scriptShape }) }),
 ]);
 
 /** The part `approval` of the configuration. */
@@ -64,6 +66,7 @@ export type HookSettings = ApprovalSettings["hooks"][number];
 export function resolveApprovalPaths(approval: ApprovalSettings, resolve: (path: string) => string): ApprovalSettings {
   const hooks = approval.hooks.map((hook): HookSettings => {
     if ("policy" in hook) return { policy: resolvePolicyPaths(hook.policy, resolve) };
+    if ("script" in hook) return { script: resolveScriptPaths(hook.script, resolve) };
     if (!("kubelet-serving" in hook)) return hook;
     const serving = hook["kubelet-serving"];
     return { "kubelet-serving": { ...serving, sources: resolveEvidencePaths(serving.sources, resolve) } };

@@ -74,4 +74,6 @@ export interface CertificateSummary {
   readonly requester: string | undefined;
   /** Fingerprint of the certificate that this one replaces: same signer and node, newest before it. */
   readonly predecessor: string | undefined;
+  /** Whether it has the key of the certificate it replaces; where it is not known, or there is none, undefined. */
+  readonly keyReused?: boolean | undefined;
 }

@@ -147,6 +147,11 @@ export interface CertificateQuery {
   readonly continueToken?: string;
 }
 
+/** Who has a certificate for a name. */
+export interface NameHolder extends Pick<CertificateSummary, "serial" | "signerName" | "commonName" | "notAfter"> {
+  readonly nodeName: string | undefined;
+}
+
 /** Every certificate that was signed. */
 export interface Certificates {
   /** Newest first by default, soonest to expire first when `expiresBefore` is set. */
@@ -165,6 +170,13 @@ export interface Certificates {
   otherNodeOfKey(spkiSha256: string, nodeName: string | undefined): string | undefined;
   /** The newest certificate of a node for a signer: what a renewal replaces. */
   latestOf(nodeName: string, signerName: string): Promise<CertificateRecord | undefined>;
+  /** The same without its encoding. Synchronous: it stands on the path of renewals that are approved at once. */
+  summaryOfLatest(nodeName: string, signerName: string): CertificateSummary | undefined;
+  /**
+   * Certificates, valid at `now` and not revoked, that have a DNS name (in lower case) or address and are not of that
+   * node: other nodes', our own, anybody's. At most a hundred of them.
+   */
+  otherHoldersOf(name: string, nodeName: string, now: Date): readonly NameHolder[];
   /** Records a certificate that answers no request (serving, administrator). */
   record(certificate: CertificateRecord): Promise<void>;
   /** How many unexpired certificates expire before each instant, in the order given, and how many in all are valid. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
-import type { AuditTrail, Certificates, Decisions, Issuers } from "../domain/ports.ts";
+import type { AuditTrail, Certificates, Decisions, Issuers, NameHolder } from "../domain/ports.ts";
 import { auditPayload } from "./audit-chain.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { Connection } from "./connection.ts";
@@ -7,7 +7,8 @@ import { expiryCounter } from "./count-certificates.ts";
 import { auditFinder } from "./find-audit-entries.ts";
 import { certificateFinder } from "./find-certificates.ts";
 import type { KeyNodes } from "./key-nodes.ts";
-import { toCertificateRecord, toCertificateRow } from "./tables/certificate-row.ts";
+import { certificateNamesReader, type NameHolderRow } from "./tables/certificate-names-table.ts";
+import { toCertificateRecord, toCertificateRow, toCertificateSummary } from "./tables/certificate-row.ts";
 import { certificatesReader } from "./tables/certificates-table.ts";
 import { decisionsReader, toDecisionRecord } from "./tables/decisions-table.ts";
 import { issuersReader, toIssuerRecord, toIssuerRow } from "./tables/issuers-table.ts";
@@ -27,6 +28,7 @@ export function storedCertificates(
   keyNodes: KeyNodes,
 ): Certificates {
   const table = certificatesReader(reader);
+  const names = certificateNamesReader(reader);
   const find = certificateFinder(reader, () => clock.now());
   return {
     find,
@@ -40,12 +42,21 @@ export function storedCertificates(
       const row = table.latest(nodeName, signerName);
       return row && toCertificateRecord(row);
     },
+    summaryOfLatest(nodeName, signerName) {
+      const row = table.latestListed(nodeName, signerName);
+      return row && toCertificateSummary(row);
+    },
+    otherHoldersOf: (name, nodeName, now) => names.otherHolders(name, nodeName, now.getTime()).map(toNameHolder),
     async record(certificate) {
       const operation = { kind: "recordCertificate", certificate: toCertificateRow(certificate) } as const;
       await writer.submit(operation, RECORD_BYTES, () => keyNodes.recorded(certificate.spkiSha256));
     },
     countByExpiry: expiryCounter(reader),
   };
+}
+
+function toNameHolder({ serial, signerName, nodeName, commonName, notAfterMilliseconds }: NameHolderRow): NameHolder {
+  return { serial, signerName, commonName, nodeName: nodeName ?? undefined, notAfter: new Date(notAfterMilliseconds) };
 }
 
 /** The decisions of the ledger. */

@@ -74,11 +74,18 @@ function fetchPage(
 }
 
 function tableOf(items: readonly Certificate[]): string {
-  const header = ["SERIAL", "COMMON NAME", "SIGNER", "STATE", "NOT AFTER", "REQUEST"];
-  const rows = items.map(({ serial, commonName, signerName, state, notAfter, request }) => {
-    return [serial, commonName || "<none>", signerName, state, notAfter, request?.name ?? "<none>"];
+  const header = ["SERIAL", "COMMON NAME", "SIGNER", "STATE", "NOT AFTER", "REQUEST", "KEY"];
+  const rows = items.map((certificate) => {
+    const { serial, commonName, signerName, state, notAfter, request } = certificate;
+    return [serial, commonName || "<none>", signerName, state, notAfter, request?.name ?? "<none>", keyOf(certificate)];
   });
   return formatTable([header, ...rows]);
+}
+
+/** Whether the key is that of the certificate before. */
+function keyOf({ predecessor, keyReused }: Certificate): string {
+  if (predecessor !== undefined && keyReused === undefined) return "<unknown>";
+  return keyReused === true ? "reused" : "new";
 }
 
 function checkDuration(text: string): string {

@@ -39,7 +39,7 @@ async function show(client: ApiClient, id: string, { format, pem }: Options, { s
 }
 
 function describe(certificate: Certificate): string {
-  const { request, nodeName, predecessor } = certificate;
+  const { request, nodeName } = certificate;
   return formatFields([
     ["Serial", certificate.serial],
     ["Fingerprint", certificate.fingerprint],
@@ -58,6 +58,11 @@ function describe(certificate: Certificate): string {
     ["Issued at", certificate.issuedAt],
     ["Public key SHA-256", certificate.publicKeySha256],
     ["Request", request === undefined ? "" : `${request.name} by ${request.requester}`],
-    ["Replaces", predecessor ?? ""],
+    ["Replaces", replacedBy(certificate)],
   ]);
+}
+
+function replacedBy({ predecessor, keyReused }: Certificate): string {
+  if (predecessor === undefined || keyReused === undefined) return predecessor ?? "";
+  return `${predecessor} (with ${keyReused ? "the same" : "a new"} key)`;
 }

@@ -1,9 +1,11 @@
 import { expect, test } from "@jest/globals";
 import { kubeletClientHook } from "../../../services/certificate-authority/approval/hooks/kubelet-client.ts";
 import type { AccessAttributes } from "../../../services/certificate-authority/domain/authorization.ts";
+import type { Verdict } from "../../../services/certificate-authority/domain/decision.ts";
 import type { UserInfo } from "../../../services/shared/user-info.ts";
 import { facts } from "../../builders/facts.ts";
-import { type RequestArguments, request, SERVING_KUBELET } from "../../builders/request.ts";
+import { certificateRecord } from "../../builders/records.ts";
+import { CLIENT_KUBELET, type RequestArguments, request, SERVING_KUBELET } from "../../builders/request.ts";
 import { createFakeAuthorizer } from "../../fakes/authorizer.ts";
 import { reviewInput } from "../../fakes/review-history.ts";
 
@@ -129,6 +131,28 @@ test("kubelet-client: answers at once when the authorizer does, rule by rule", (
     kind: "approved",
     evidence: { allowedBy: "nodeclient", because: "asked for nodeclient" },
   });
+});
+
+test("kubelet-client: a node's renewal is compared with its newest certificate, a join with none", () => {
+  const former = certificateRecord({ spkiSha256: "cd".repeat(32) });
+  const asked: string[] = [];
+  const certificates = {
+    summaryOfLatest(nodeName: string, signerName: string) {
+      asked.push(`${nodeName} ${signerName}`);
+      return former;
+    },
+  };
+  const authorize = () => ({ allowed: true, reason: "binding" });
+  const hook = kubeletClientHook({ authorize }, certificates);
+  const review = (username: string) =>
+    hook.review(reviewInput({ csr: request({ spec: { username } }), facts: facts(), now: NOW })) as Verdict;
+  expect(review(TOKEN).evidence).not.toHaveProperty("renews");
+  expect(asked).toEqual([]);
+  expect(review(NODE).evidence["renews"]).toEqual({
+    ...{ fingerprint: former.fingerprint, serial: former.serial, keyReused: false },
+    ...{ sansAdded: [], sansRemoved: [] },
+  });
+  expect(asked).toEqual([`worker-1 ${CLIENT_KUBELET}`]);
 });
 
 test("kubelet-client: a review that fails stops, without a verdict", async () => {

@@ -23,6 +23,7 @@ test("kubelet-serving: what is left out has its default, and files are relative 
       "kubelet-serving": {
         required: false,
         otherwise: "noOpinion",
+        unique: true,
         clusterDomain: "cluster.local",
         reserved: [],
         timeoutSeconds: 10,
@@ -63,7 +64,7 @@ test("every key stands in the example, which can be used when its hash signs are
   if (hook === undefined || !("kubelet-serving" in hook)) throw new Error("the example has no kubelet-serving");
   const { sources, ...others } = hook["kubelet-serving"];
   expect(Object.keys(others).sort()).toEqual(
-    ["required", "otherwise", "clusterDomain", "reserved", "timeoutSeconds", "concurrency"].sort(),
+    ["required", "otherwise", "unique", "clusterDomain", "reserved", "timeoutSeconds", "concurrency"].sort(),
   );
   expect(sources.flatMap((source) => Object.keys(source))).toEqual(["inventory", "nameSuffixes", "addressRanges"]);
 });

@@ -10,8 +10,11 @@ import {
   kubeletServingHook,
 } from "../../../services/certificate-authority/approval/hooks/kubelet-serving.ts";
 import type { SubjectAltNames } from "../../../services/certificate-authority/domain/csr-facts.ts";
+import type { NameHolder, ReviewRequest } from "../../../services/certificate-authority/domain/ports.ts";
 import { facts } from "../../builders/facts.ts";
+import { certificateRecord } from "../../builders/records.ts";
 import { CLIENT_KUBELET, type RequestArguments, request, SERVING_KUBELET } from "../../builders/request.ts";
+import { buildSans } from "../../builders/subject.ts";
 import { reviewInput } from "../../fakes/review-history.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
@@ -24,6 +27,7 @@ const SPEC = {
 };
 const OPTIONS: KubeletServingOptions = {
   otherwise: "noOpinion",
+  unique: true,
   clusterDomain: "cluster.local",
   reserved: [],
   timeoutSeconds: 5,
@@ -49,6 +53,7 @@ interface Ask {
   readonly organization?: readonly string[];
   readonly sources?: readonly EvidenceSource[];
   readonly options?: Partial<KubeletServingOptions>;
+  readonly certificates?: ReturnType<typeof onRecord>;
 }
 
 const KNOWN = fakeSource("known", { "worker-1": ["worker-1", "10.0.0.1"], "worker-2": ["10.0.0.2"] });
@@ -60,8 +65,9 @@ function review({
   organization = ["system:nodes"],
   sources = [KNOWN],
   options,
+  certificates,
 }: Ask) {
-  const hook = kubeletServingHook({ ...OPTIONS, ...options }, { sources });
+  const hook = kubeletServingHook({ ...OPTIONS, ...options }, { sources, certificates });
   const csr = request({ spec: { ...SPEC, ...spec } });
   return hook.review(reviewInput({ csr, facts: facts({ subject: { commonName, organization }, sans }), now: NOW }));
 }
@@ -203,6 +209,82 @@ test("a source that cannot be asked matters only where no other shows the name",
   });
   const sans = { dnsNames: ["broken-1"], ipAddresses: ["127.0.0.1"] };
   expect(await review({ sans, sources: [half] })).toMatchObject({ kind: "noOpinion" });
+});
+
+/** Who has a certificate for which name. */
+function onRecord(holders: Readonly<Record<string, readonly Partial<NameHolder>[]>>) {
+  const otherHoldersOf = (name: string, nodeName: string): readonly NameHolder[] =>
+    (holders[name] ?? []).filter((holder) => holder.nodeName !== nodeName).map((holder) => ({ ...HOLDER, ...holder }));
+  return { otherHoldersOf };
+}
+
+const HOLDER: NameHolder = {
+  serial: "0a",
+  signerName: SERVING_KUBELET,
+  nodeName: undefined,
+  commonName: "gatehouse",
+  notAfter: new Date("2026-06-01T00:00:00Z"),
+};
+
+test("a name that another's valid certificate has is held back, unless it was written down for the node", async () => {
+  const certificates = onRecord({ "10.0.0.1": [{ nodeName: "worker-1" }, { nodeName: "worker-7" }] });
+  expect(await review({ certificates })).toMatchObject({
+    kind: "noOpinion",
+    reason: "NamesNotShown",
+    message: expect.stringContaining(
+      '"10.0.0.1" is held by node "worker-7" until 2026-06-01T00:00:00.000Z (serial 0a)',
+    ),
+    evidence: { names: [{ shownBy: "known" }, { shownBy: null, refusal: expect.any(String) }] },
+  });
+  const listed = fakeSource("listed", { "worker-1": ["10.0.0.1"] }, true);
+  expect(await review({ certificates, sources: [KNOWN, listed] })).toMatchObject({ kind: "approved" });
+  expect(await review({ certificates, options: { unique: false } })).toMatchObject({ kind: "approved" });
+  const ours = onRecord({ "worker-1": [{ signerName: "gatehouse.dev/serving" }] });
+  expect(await review({ certificates: ours })).toMatchObject({
+    message: expect.stringContaining('held by "gatehouse" of gatehouse.dev/serving'),
+  });
+});
+
+test("what a node held that is gone is free", async () => {
+  const knowing = (...nodes: readonly string[]) => ({ ...KNOWN, isGone: (node: string) => nodes.includes(node) });
+  const certificates = onRecord({ "10.0.0.1": [{ nodeName: "worker-7" }, { nodeName: "worker-8" }] });
+  expect(await review({ certificates, sources: [knowing("worker-7")] })).toMatchObject({ kind: "noOpinion" });
+  expect(await review({ certificates, sources: [knowing("worker-7", "worker-8")] })).toMatchObject({
+    kind: "approved",
+  });
+  const ours = onRecord({ "10.0.0.1": [{}] });
+  expect(await review({ certificates: ours, sources: [knowing("worker-7")] })).toMatchObject({ kind: "noOpinion" });
+});
+
+test("of two nodes that ask for one address at the same time one gets it; a rehearsal takes nothing", async () => {
+  const shared = fakeSource("shared", { "worker-1": ["10.0.0.1"], "worker-2": ["10.0.0.1"] });
+  const hook = kubeletServingHook(OPTIONS, { sources: [shared], certificates: onRecord({}) });
+  const ask = (node: string, more: Partial<ReviewRequest> = {}) => {
+    const csr = request({ spec: { ...SPEC, username: `system:node:${node}` } });
+    const asked = facts({ subject: { commonName: `system:node:${node}` }, sans: { ipAddresses: ["10.0.0.1"] } });
+    return hook.review(reviewInput({ csr, facts: asked, now: NOW, ...more }));
+  };
+  expect(await ask("worker-2", { isRehearsal: true })).toMatchObject({ kind: "approved" });
+  expect(await ask("worker-1")).toMatchObject({ kind: "approved" });
+  expect(await ask("worker-1")).toMatchObject({ kind: "approved" });
+  await expect(ask("worker-2")).rejects.toThrow('"10.0.0.1" is just being certified for node "worker-1"');
+  const later = new Date(NOW.getTime() + 61_000);
+  expect(await ask("worker-2", { now: later })).toMatchObject({ kind: "approved" });
+});
+
+test("a renewal is compared with the certificate before", async () => {
+  const former = certificateRecord({
+    sans: buildSans({ dnsNames: ["WORKER-1", "old"], ipAddresses: ["10.0.0.1"] }),
+    spkiSha256: facts().spkiSha256,
+  });
+  const csr = request({ spec: SPEC });
+  const asked = facts({ sans: { dnsNames: ["worker-1"], ipAddresses: ["10.0.0.1", "10.0.0.9"] } });
+  const hook = kubeletServingHook(OPTIONS, { sources: [KNOWN] });
+  const { evidence } = await hook.review(reviewInput({ csr, facts: asked, now: NOW }, [former]));
+  expect(evidence["renews"]).toEqual({
+    ...{ fingerprint: former.fingerprint, serial: former.serial, keyReused: true },
+    ...{ sansAdded: ["10.0.0.9"], sansRemoved: ["old"] },
+  });
 });
 
 test("closing the hook closes its sources", async () => {

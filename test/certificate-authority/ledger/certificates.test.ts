@@ -188,6 +188,61 @@ test("a certificate's predecessor is the newest of its node and signer that does
   await other.close();
 });
 
+test("a certificate tells whether it has the key of the one it replaces", async () => {
+  const other = await openTestLedger();
+  const { certificates } = other.ledger;
+  const [one, two] = ["66".repeat(32), "77".repeat(32)];
+  const keys = [one, one, two];
+  for (const [index, spkiSha256] of keys.entries()) {
+    await certificates.record(certificateRecord({ serial: `0${index}`, spkiSha256, notBefore: inDays(index) }));
+  }
+  const { items } = await certificates.find({ limit: 10 });
+  expect(items.map(({ keyReused }) => keyReused)).toEqual([false, true, undefined]);
+  expect((await certificates.get("01"))?.keyReused).toBe(true);
+  expect(certificates.summaryOfLatest("node-1", CLIENT)).toEqual(items[0]);
+  expect(certificates.summaryOfLatest("node-1", SERVING)).toBeUndefined();
+  await other.close();
+});
+
+test("otherHoldersOf: whose valid certificate has a name, of nodes and of others", async () => {
+  const other = await openTestLedger({ clock });
+  const { certificates } = other.ledger;
+  const sans = (dnsNames: readonly string[], ipAddresses: readonly string[] = []) => ({
+    sans: { dnsNames, emailAddresses: [], ipAddresses, uris: [] },
+  });
+  const held = [
+    { serial: "01", nodeName: "node-1", notAfter: inDays(1), ...sans(["Node-1", "node-1"], ["10.0.0.1"]) },
+    { serial: "02", nodeName: "node-2", notAfter: inDays(-1), ...sans(["old"]) },
+    { serial: "03", nodeName: "node-2", notAfter: inDays(1), state: "revoked" as const, ...sans(["revoked"]) },
+    { serial: "04", nodeName: undefined, notAfter: inDays(1), commonName: "gatehouse", ...sans(["gatehouse"]) },
+    { serial: "05", nodeName: "node-2", notAfter: NOW, ...sans(["last", "", "x".repeat(254)]) },
+  ];
+  for (const record of held) await certificates.record(certificateRecord(record));
+  const holder = (name: string, nodeName = "node-9") => certificates.otherHoldersOf(name, nodeName, NOW)[0]?.serial;
+  expect(certificates.otherHoldersOf("node-1", "node-9", NOW)).toEqual([
+    {
+      serial: "01",
+      signerName: CLIENT,
+      nodeName: "node-1",
+      commonName: "system:node:node-1",
+      notAfter: inDays(1),
+    },
+  ]);
+  expect([holder("10.0.0.1"), holder("10.0.0.1", "node-1"), holder("node-1", "node-1")]).toEqual([
+    "01",
+    undefined,
+    undefined,
+  ]);
+  expect([holder("old"), holder("revoked"), holder("gatehouse"), holder("last")]).toEqual([
+    undefined,
+    undefined,
+    "04",
+    "05",
+  ]);
+  expect([holder(""), holder("x".repeat(254)), holder("nobody")]).toEqual([undefined, undefined, undefined]);
+  await other.close();
+});
+
 test.each([
   { name: "the same serial of the same issuer", overrides: { der: Buffer.from("other") } },
   { name: "the same encoding under another serial", overrides: { serial: "77", der: RECORDS[0]?.der ?? Buffer.of() } },

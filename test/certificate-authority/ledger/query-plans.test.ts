@@ -4,6 +4,7 @@ import { migrationsSql } from "../../../services/certificate-authority/ledger/mi
 import { archivedRequestsSql } from "../../../services/certificate-authority/ledger/tables/archived-requests-table.ts";
 import { auditSql } from "../../../services/certificate-authority/ledger/tables/audit-table.ts";
 import { bootstrapTokensSql } from "../../../services/certificate-authority/ledger/tables/bootstrap-tokens-table.ts";
+import { certificateNamesSql } from "../../../services/certificate-authority/ledger/tables/certificate-names-table.ts";
 import { certificatesSql } from "../../../services/certificate-authority/ledger/tables/certificates-table.ts";
 import { changesSql } from "../../../services/certificate-authority/ledger/tables/changes-table.ts";
 import { decisionsSql } from "../../../services/certificate-authority/ledger/tables/decisions-table.ts";
@@ -21,6 +22,7 @@ const TABLES = {
     archivedRequestsSql,
     auditSql,
     bootstrapTokensSql,
+    certificateNamesSql,
     certificatesSql,
     changesSql,
     decisionsSql,

@@ -15,6 +15,7 @@ let sound = "";
 let damaged = "";
 
 const ISSUER = issuerRecord();
+const SANS = { dnsNames: ["Node-1.example.com"], emailAddresses: [], ipAddresses: ["10.0.0.1"], uris: [] };
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "gatehouse-verify-"));
@@ -38,7 +39,7 @@ beforeAll(async () => {
   await requests.update({ ...approved, status: issuedWith(certificate.der) }, { certificate });
   await requests.create(storedCsr("b"));
   await requests.remove("b", {});
-  await certificates.record(certificateRecord({ issuerId, serial: "02" }));
+  await certificates.record(certificateRecord({ issuerId, serial: "02", sans: SANS }));
   await requests.create(storedCsr("c"));
   await maintenance.backup(sound);
   await opened.close();
@@ -132,6 +133,16 @@ test.each([
       `audit: entry 4 records certificate.issued of ${FIRST}, which is not stored`,
       `certificate ${SECOND}: its predecessor ${FIRST} is not on record`,
     ],
+  },
+  {
+    name: "a name that is taken out of the index of names",
+    sql: "DELETE FROM certificate_names WHERE name = '10.0.0.1'",
+    problems: [`certificate ${SECOND}: its name "10.0.0.1" is not in the index of names`],
+  },
+  {
+    name: "a name that is put into the index of names",
+    sql: "INSERT INTO certificate_names (name, not_after_ms, certificate_id) VALUES ('10.0.0.2', 0, 1)",
+    problems: ["the index of names has 1 that no certificate has"],
   },
   {
     name: "a decision's outcome",

@@ -6,6 +6,8 @@ import type { ClaimedName, EvidenceSource, Showing } from "./source.ts";
 export interface Finding extends ClaimedName {
   /** The source that shows that it belongs to the node; null when none does. */
   readonly shownBy: string | null;
+  /** Whether an administrator wrote down this very name for the node. */
+  readonly isExact?: boolean;
   /** Each source that had something to say, up to the one that shows it. */
   readonly asked: readonly { readonly source: string; readonly says: string }[];
   /** Why what sources say is not enough. */
@@ -19,6 +21,8 @@ export interface Finding extends ClaimedName {
 export interface Inquiry {
   readonly sources: readonly EvidenceSource[];
   readonly reserved: ReservedNames;
+  /** Who else holds a name, in words. */
+  readonly heldBy?: ((name: string) => string | undefined) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,7 +40,7 @@ export function gatherEvidence(
 }
 
 async function findingOn(nodeName: string, claimed: ClaimedName, inquiry: Inquiry): Promise<Finding> {
-  const refusal = reservation(claimed, inquiry.reserved);
+  const refusal = reservation(claimed, inquiry.reserved) ?? inquiry.heldBy?.(claimed.name);
   const asked: { source: string; says: string }[] = [];
   const cures: string[] = [];
   let failure: Finding["failure"];
@@ -46,7 +50,9 @@ async function findingOn(nodeName: string, claimed: ClaimedName, inquiry: Inquir
     asked.push({ source: source.name, says: answer.says });
     if (answer.kind === "failed") failure ??= { source: source.name, message: answer.says };
     else if (!answer.isShown) cures.push(answer.cure);
-    else if (answer.isExact || refusal === undefined) return { ...claimed, shownBy: source.name, asked, cures: [] };
+    else if (answer.isExact || refusal === undefined) {
+      return { ...claimed, shownBy: source.name, ...(answer.isExact && { isExact: true }), asked, cures: [] };
+    }
   }
   if (refusal !== undefined) {
     return {

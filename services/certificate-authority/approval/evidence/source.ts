@@ -37,6 +37,8 @@ export interface EvidenceSource {
     claimed: ClaimedName,
     signal?: AbortSignal,
   ): Showing | undefined | Promise<Showing | undefined>;
+  /** Whether there certainly is no such node any more; only of sources that know all nodes. */
+  isGone?(nodeName: string): boolean;
   /** Ends what the source does by itself; it is not asked any more. */
   close?(): void;
 }

@@ -4,7 +4,9 @@ import type { AccessAttributes, Authorizer } from "../../domain/authorization.ts
 import { CSR_GROUP, CSR_RESOURCE, type CsrSpec } from "../../domain/certificate-signing-request.ts";
 import type { Verdict } from "../../domain/decision.ts";
 import { type KubeletClientRule, recogniseKubeletClient } from "../../domain/kubelet-client.ts";
-import type { ApprovalHook, ReviewInput } from "../../domain/ports.ts";
+import type { ApprovalHook, Certificates, ReviewInput } from "../../domain/ports.ts";
+import { renewalOf } from "../../domain/renewal.ts";
+import { requestedNodeName } from "../../domain/requested-node.ts";
 
 const MESSAGES: Readonly<Record<KubeletClientRule, string>> = {
   selfnodeclient: "a node asks for its own client certificate, and access review selfnodeclient allows it",
@@ -21,15 +23,24 @@ const UNRECOGNISED: Verdict = {
 /**
  * Kubernetes' own approver: a request that a rule recognises is approved when RBAC lets the requester create that
  * rule's subresource. A refused rule falls through to the next; nothing is ever denied here, and serving certificates
- * are never approved.
+ * are never approved. What a node renews is compared with its newest certificate.
  *
  * Source: kubernetes pkg/controller/certificates/approver/sarapprove.go.
  */
-export function kubeletClientHook(authorizer: Authorizer): ApprovalHook {
-  return { name: "kubelet-client", review: (input) => review(authorizer, input) };
+export function kubeletClientHook(
+  authorizer: Authorizer,
+  certificates: Pick<Certificates, "summaryOfLatest"> = NOTHING_ON_RECORD,
+): ApprovalHook {
+  return { name: "kubelet-client", review: (input) => review(authorizer, certificates, input) };
 }
 
-function review(authorizer: Authorizer, { csr, facts }: ReviewInput): Verdict | Promise<Verdict> {
+const NOTHING_ON_RECORD = { summaryOfLatest: () => undefined };
+
+function review(
+  authorizer: Authorizer,
+  certificates: Pick<Certificates, "summaryOfLatest">,
+  { csr, facts }: ReviewInput,
+): Verdict | Promise<Verdict> {
   const rules = recogniseKubeletClient(csr.spec, facts);
   if (rules.length === 0) return UNRECOGNISED;
   const requester = requesterOf(csr.spec);
@@ -38,8 +49,14 @@ function review(authorizer: Authorizer, { csr, facts }: ReviewInput): Verdict | 
     const rule = rules[index];
     if (rule === undefined) return notAllowed(rules, evidence);
     return goOn(authorizer.authorize(requester, accessTo(rule)), ({ allowed, reason: because }) =>
-      allowed ? approved(rule, { ...evidence, allowedBy: rule, because }) : askFrom(index + 1),
+      allowed ? approved(rule, { ...evidence, allowedBy: rule, because, ...comparison(rule) }) : askFrom(index + 1),
     );
+  };
+  // Joins are many, and there is nothing to compare them with.
+  const comparison = (rule: KubeletClientRule) => {
+    const nodeName = rule === "selfnodeclient" ? requestedNodeName(facts) : undefined;
+    const former = nodeName === undefined ? undefined : certificates.summaryOfLatest(nodeName, csr.spec.signerName);
+    return former && { renews: renewalOf(former, facts) };
   };
   return askFrom(0);
 }

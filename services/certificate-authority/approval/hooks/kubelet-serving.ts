@@ -1,9 +1,11 @@
 import { nodeNameOf } from "../../../shared/node-identity.ts";
 import type { Verdict } from "../../domain/decision.ts";
 import type { ApprovalHook, ReviewInput } from "../../domain/ports.ts";
+import { renewalOf } from "../../domain/renewal.ts";
 import { showName } from "../../domain/shown-name.ts";
 import { profileViolation } from "../../domain/signer-profile.ts";
 import { type Finding, gatherEvidence } from "../evidence/gather.ts";
+import { createNameHolders, type NameHoldersOptions } from "../evidence/name-holders.ts";
 import type { ReservedNames } from "../evidence/reserved-names.ts";
 import type { EvidenceSource } from "../evidence/source.ts";
 import { type Limits, limited } from "../limited.ts";
@@ -15,11 +17,15 @@ const MAXIMUM_TOLD = 3;
 
 export interface KubeletServingOptions extends ReservedNames, Limits {
   readonly otherwise: "noOpinion" | "deny";
+  /** Whether a name that somebody else's valid certificate has is held back. */
+  readonly unique: boolean;
 }
 
 export interface KubeletServingDependencies {
   /** In the order they are asked. */
   readonly sources: readonly EvidenceSource[];
+  /** What is on record; without it, names are not compared with other certificates. */
+  readonly certificates?: NameHoldersOptions["certificates"] | undefined;
 }
 
 const NOT_SERVING: Verdict = {
@@ -37,19 +43,26 @@ const NOT_SERVING: Verdict = {
  */
 export function kubeletServingHook(
   options: KubeletServingOptions,
-  { sources }: KubeletServingDependencies,
+  { sources, certificates }: KubeletServingDependencies,
 ): ApprovalHook {
+  const holders = options.unique && certificates ? createNameHolders({ certificates, sources }) : undefined;
   const kind = options.otherwise === "deny" ? "denied" : "noOpinion";
   const refused = (reason: string, message: string, evidence: Verdict["evidence"]): Verdict => {
     return { kind, reason, message, evidence };
   };
 
-  async function judgeNames({ csr, facts }: ReviewInput, signal?: AbortSignal): Promise<Verdict> {
+  async function judgeNames(input: ReviewInput, signal?: AbortSignal): Promise<Verdict> {
+    const { csr, facts, now, isRehearsal = false } = input;
     const nodeName = nodeNameOf(requesterOf(csr.spec)) ?? "";
-    const names = await gatherEvidence(nodeName, facts.sans, { sources, reserved: options, signal });
-    const evidence = { nodeName, names };
+    const heldBy = holders && ((name: string) => holders.heldBy(name, nodeName, now));
+    const names = await gatherEvidence(nodeName, facts.sans, { sources, reserved: options, heldBy, signal });
+    const [former] = (await input.document()).previous;
+    const evidence = { nodeName, names, ...(former && { renews: renewalOf(former, facts) }) };
     const unshown = names.filter(({ shownBy }) => shownBy === null);
-    if (unshown.length === 0) return approved(nodeName, names, evidence);
+    if (unshown.length === 0) {
+      if (!isRehearsal) holders?.claim(contestable(names), nodeName, now);
+      return approved(nodeName, names, evidence);
+    }
     // Where one name is not shown for certain, sources that cannot be asked about others change nothing.
     if (unshown.every(({ failure }) => failure !== undefined)) throw couldNotAsk(unshown);
     return refused("NamesNotShown", messageOf(nodeName, unshown), evidence);
@@ -102,6 +115,11 @@ function approved(nodeName: string, names: readonly Finding[], evidence: Verdict
   const sources = [...new Set(names.map(({ shownBy }) => shownBy))].join(", ");
   const message = `node ${showName(nodeName)} asks for its own serving certificate, and its names are its own by ${sources}`;
   return { kind: "approved", reason: "NamesShown", message, evidence };
+}
+
+/** What was written down for a node may be written down for others, too. */
+function contestable(names: readonly Finding[]): readonly string[] {
+  return names.filter(({ isExact }) => isExact !== true).map(({ name }) => name);
 }
 
 function couldNotAsk([finding]: readonly Finding[]): Error {

@@ -138,6 +138,7 @@ function describeCertificate(record: CertificateSummary, now: Date): Certificate
       request: { name: requestName, uid: requestUid ?? "", requester: requester ?? "" },
     }),
     ...(record.predecessor !== undefined && { predecessor: record.predecessor }),
+    ...(record.keyReused !== undefined && { keyReused: record.keyReused }),
   };
 }
 

@@ -37,6 +37,7 @@ export const certificate = resource("Certificate", {
   issuedAt: time,
   request: z.object({ name: z.string(), uid: z.string(), requester: z.string() }).optional(),
   predecessor: hex.optional().describe("Fingerprint of the certificate this one replaces."),
+  keyReused: z.boolean().optional().describe("Whether it has the key of the certificate it replaces."),
   certificatePem: z.string().optional().describe("Left out of lists."),
 });
 

@@ -10,6 +10,7 @@ import { objectsMigration } from "./0009-objects.ts";
 import { tokenUsagesMigration } from "./0010-token-usages.ts";
 import { archivedRequestsMigration } from "./0011-archived-requests.ts";
 import { tokenChangesMigration } from "./0012-token-changes.ts";
+import { certificateNamesMigration } from "./0013-certificate-names.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly Migration[] = [
   tokenUsagesMigration,
   archivedRequestsMigration,
   tokenChangesMigration,
+  certificateNamesMigration,
 ];

@@ -27,6 +27,8 @@ export interface CertificateSummaryRow {
   readonly requestName: string | null;
   readonly requester: string | null;
   readonly predecessor: string | null;
+  /** The predecessor's key; only where it was asked for. */
+  readonly formerSpkiSha256?: string | null;
 }
 
 /** Without the encoding: each costs a buffer outside the heap, and a list is often of hundreds. */
@@ -95,5 +97,6 @@ export function toCertificateSummary(row: CertificateSummaryRow): CertificateSum
     requestName: row.requestName ?? undefined,
     requester: row.requester ?? undefined,
     predecessor: row.predecessor ?? undefined,
+    ...(row.formerSpkiSha256 && { keyReused: row.formerSpkiSha256 === spkiSha256 }),
   };
 }

@@ -1,4 +1,5 @@
 import type { Connection } from "../connection.ts";
+import { certificateNamesWriter } from "./certificate-names-table.ts";
 import {
   CERTIFICATE_COLUMNS,
   CERTIFICATE_INSERT,
@@ -11,8 +12,12 @@ import {
 export type StoredCertificateRow = CertificateRow & { readonly id: number; readonly auditSequence: number };
 export type ListedCertificateRow = CertificateSummaryRow & { readonly id: number };
 
-const COLUMNS = `id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS}`;
-const LISTED = `id, ${CERTIFICATE_SUMMARY_COLUMNS}`;
+/** The key of the certificate that a row replaces. */
+const FORMER_KEY =
+  "(SELECT lower(hex(former.spki_sha256)) FROM certificates AS former INDEXED BY certificates_by_fingerprint " +
+  "WHERE former.fingerprint = certificates.predecessor) AS formerSpkiSha256";
+const COLUMNS = `id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS}, ${FORMER_KEY}`;
+const LISTED = `id, ${CERTIFICATE_SUMMARY_COLUMNS}, ${FORMER_KEY}`;
 const NEWEST_FIRST = "AND id < @beforeId ORDER BY id DESC LIMIT @limit";
 const LATEST_FIRST = "ORDER BY not_before_ms DESC, id DESC LIMIT 1";
 /** A statement that compares bare parameters is planned anew, for six times its cost, whenever they change; a cast one is not. */
@@ -31,6 +36,7 @@ export const certificatesSql = {
     "SELECT lower(hex(spki_sha256)) FROM certificates INDEXED BY certificates_by_key " +
     "WHERE node_name IS NOT NULL AND spki_sha256 > unhex(?) ORDER BY spki_sha256 LIMIT ?",
   latest: `SELECT ${COLUMNS} ${OF_NODE_AND_SIGNER} ${LATEST_FIRST}`,
+  latestListed: `SELECT ${LISTED} ${OF_NODE_AND_SIGNER} ${LATEST_FIRST}`,
   predecessor: `SELECT lower(hex(fingerprint)) ${OF_NODE_AND_SIGNER} AND not_before_ms <= ${INTEGER} ${LATEST_FIRST}`,
   serialTaken: "SELECT 1 FROM certificates WHERE serial = unhex(?) AND issuer_id = unhex(?)",
   fingerprintTaken: "SELECT 1 FROM certificates WHERE fingerprint = unhex(?)",
@@ -69,6 +75,7 @@ export function certificatesReader(connection: Connection) {
   const otherNodeOfKey = connection.prepare<[string, string], string>(certificatesSql.otherNodeOfKey).pluck();
   const keysAfter = connection.prepare<[string, number], string>(certificatesSql.keysAfter).pluck();
   const latest = connection.prepare<[string, string], StoredCertificateRow>(certificatesSql.latest);
+  const latestListed = connection.prepare<[string, string], ListedCertificateRow>(certificatesSql.latestListed);
   return {
     byFingerprint: (fingerprint: string): StoredCertificateRow | undefined => byFingerprint.get(fingerprint),
     /** Newest first: issuers may have given the same serial. */
@@ -81,6 +88,8 @@ export function certificatesReader(connection: Connection) {
     keysAfter: (spkiSha256: string, limit: number): readonly string[] => keysAfter.all(spkiSha256, limit),
     latest: (nodeName: string, signerName: string): StoredCertificateRow | undefined =>
       latest.get(nodeName, signerName),
+    latestListed: (nodeName: string, signerName: string): ListedCertificateRow | undefined =>
+      latestListed.get(nodeName, signerName),
   };
 }
 
@@ -90,6 +99,7 @@ export function certificatesWriter(connection: Connection) {
   const fingerprintTaken = connection.prepare<[string]>(certificatesSql.fingerprintTaken);
   const predecessor = connection.prepare<[string, string, number], string>(certificatesSql.predecessor).pluck();
   const insert = connection.prepare(certificatesSql.insert);
+  const names = certificateNamesWriter(connection);
   return {
     hasSerial: (serial: string, issuerId: string): boolean => serialTaken.get(serial, issuerId) !== undefined,
     hasFingerprint: (fingerprint: string): boolean => fingerprintTaken.get(fingerprint) !== undefined,
@@ -98,7 +108,9 @@ export function certificatesWriter(connection: Connection) {
       if (nodeName === null) return null;
       return predecessor.get(nodeName, signerName, notBeforeMilliseconds) ?? null;
     },
-    insert: (row: CertificateRow, auditSequence: number): void =>
-      void insert.run(...certificateColumns(row), auditSequence),
+    insert(row: CertificateRow, auditSequence: number): void {
+      const { lastInsertRowid } = insert.run(...certificateColumns(row), auditSequence);
+      names.record(row.sans, row.notAfterMilliseconds, lastInsertRowid);
+    },
   };
 }

@@ -1,3 +1,4 @@
+import type { SubjectAltNames } from "../../domain/csr-facts.ts";
 import { sha256Hex } from "../audit-chain.ts";
 import type { Connection } from "../connection.ts";
 import { objectContent } from "../object-writes.ts";
@@ -12,6 +13,7 @@ import {
   bootstrapTokensSql,
   type StoredBootstrapTokenRow,
 } from "../tables/bootstrap-tokens-table.ts";
+import { certificateNamesSql, heldNames } from "../tables/certificate-names-table.ts";
 import { CERTIFICATE_COLUMNS, certificateContent } from "../tables/certificate-row.ts";
 import { certificatesSql, type StoredCertificateRow } from "../tables/certificates-table.ts";
 import { DECISION_COLUMNS, type DecisionRow, decisionContent } from "../tables/decisions-table.ts";
@@ -38,6 +40,7 @@ export function checkCertificates(connection: Connection, problems: Problems): n
   const isVouchedFor = voucher(connection);
   const byFingerprint = connection.prepare<[string]>(certificatesSql.byFingerprint);
   const issuer = connection.prepare<[string]>(issuersSql.byId);
+  const names = nameChecker(connection, problems);
   let count = 0;
   for (const row of connection.prepare<[number], StoredCertificateRow>(rowsSql.certificates).iterate(0)) {
     const name = `certificate ${row.fingerprint}`;
@@ -49,11 +52,32 @@ export function checkCertificates(connection: Connection, problems: Problems): n
     if (row.predecessor !== null && byFingerprint.get(row.predecessor) === undefined) {
       problems.add(`${name}: its predecessor ${row.predecessor} is not on record`);
     }
+    names.check(row);
     count += 1;
   }
+  names.finish();
   const repeated = connection.prepare<[], { serial: string; issuerId: string }>(rowsSql.repeatedSerials).all();
   for (const { serial, issuerId } of repeated) problems.add(`issuer ${issuerId} used serial ${serial} more than once`);
   return count;
+}
+
+/** The index of names, by which it is found who holds one, against the certificates. */
+function nameChecker(connection: Connection, problems: Problems) {
+  const has = connection.prepare<[string, number, number]>(certificateNamesSql.has);
+  let expected = 0;
+  return {
+    check({ id, fingerprint, notAfterMilliseconds, sans }: StoredCertificateRow): void {
+      for (const name of heldNames(JSON.parse(sans) as SubjectAltNames)) {
+        expected += 1;
+        if (has.get(name, notAfterMilliseconds, id) !== undefined) continue;
+        problems.add(`certificate ${fingerprint}: its name ${JSON.stringify(name)} is not in the index of names`);
+      }
+    },
+    finish(): void {
+      const found = connection.prepare<[], number>(certificateNamesSql.count).pluck().get() ?? 0;
+      if (found > expected) problems.add(`the index of names has ${found - expected} that no certificate has`);
+    },
+  };
 }
 
 /** Each decision against its audit entry; returns their number. */

@@ -121,10 +121,10 @@ test.each([
 test("a certificate of our own leaves out what it has not", async () => {
   const { app, certificates } = adminApi();
   const none = { nodeName: undefined, requestName: undefined, requestUid: undefined, requester: undefined };
-  certificates.records.push(certificateRecord({ ...none, predecessor: "33".repeat(32) }));
+  certificates.records.push(certificateRecord({ ...none, predecessor: "33".repeat(32), keyReused: true }));
   const response = await request(app).get("/v1/certificates").expect(200);
   const { nodeName: _, request: __, ...rest } = SHOWN;
-  expect(response.body.items).toEqual([{ ...rest, predecessor: "33".repeat(32) }]);
+  expect(response.body.items).toEqual([{ ...rest, predecessor: "33".repeat(32), keyReused: true }]);
 });
 
 test.each([

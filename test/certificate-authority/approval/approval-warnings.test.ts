@@ -1,0 +1,24 @@
+import { expect, test } from "@jest/globals";
+import { approvalWarnings } from "../../../services/certificate-authority/approval/approval-warnings.ts";
+import { approvalSchema } from "../../../services/certificate-authority/approval/settings.ts";
+
+const RANGES = { addressRanges: [{ ranges: ["10.0.0.0/8"] }] };
+const NAMES = { nameSuffixes: {} };
+
+test.each([
+  { name: "the default chain", hooks: [{ manual: {} }, { "kubelet-client": {} }], says: [] },
+  { name: "names alone", hooks: [{ "kubelet-serving": { sources: [NAMES] } }], says: [] },
+  {
+    name: "names that need not be unique",
+    hooks: [{ manual: {} }, { "kubelet-serving": { sources: [NAMES], unique: false } }],
+    says: [/^approval\.hooks\[1\] \(kubelet-serving\): unique is false/],
+  },
+  {
+    name: "addresses by range",
+    hooks: [{ "kubelet-serving": { name: "serving", sources: [NAMES, RANGES] } }],
+    says: [/^approval\.hooks\[0\] \(serving\): addressRanges/],
+  },
+])("$name: what is less safe is said", ({ hooks, says }) => {
+  const warnings = approvalWarnings(approvalSchema.parse({ hooks }));
+  expect(warnings).toEqual(says.map((pattern) => expect.stringMatching(pattern)));
+});
