@@ -1,9 +1,20 @@
+import { createAdmit } from "./admission/admit.ts";
 import { createAuthorize } from "./authorization/authorize.ts";
 import type { ClusterEvent, WatchedKind, WatchedObjects } from "./cluster-objects.ts";
+import {
+  type Drain,
+  drain,
+  type NodeThatReads,
+  nodesThatRead,
+  type Readable,
+  readableBy,
+} from "./explanation/blast-radius.ts";
+import { createExplain, type Explanation } from "./explanation/explain.ts";
 import { DEFAULT_FEATURE_GATES, type FeatureGates } from "./feature-gates.ts";
 import type { ChangesSince } from "./graph/change-log.ts";
 import { type GraphSizes, graphSizes } from "./graph/graph-sizes.ts";
-import type { AccessQuestion, AccessVerdict } from "./questions.ts";
+import type { ObjectRef } from "./graph/object-kind.ts";
+import type { AccessQuestion, AccessVerdict, AdmissionQuestion, AdmissionVerdict } from "./questions.ts";
 import { ClusterState } from "./state/cluster-state.ts";
 
 export interface NodeAuthorizerOptions {
@@ -41,6 +52,16 @@ export interface NodeAuthorizer {
   readonly replace: <Kind extends WatchedKind>(kind: Kind, objects: Iterable<WatchedObjects[Kind]>) => boolean;
   /** Allows, or has no opinion; never denies and never throws. */
   readonly authorize: (question: AccessQuestion) => AccessVerdict;
+  /** Restricts what nodes write; never throws. Sometimes the authorizers must be asked before there is an answer. */
+  readonly admit: (question: AdmissionQuestion) => AdmissionVerdict;
+  /** Why a question is answered as it is. For operators only, as all below: it tells of other nodes. */
+  readonly explain: (question: AccessQuestion) => Explanation;
+  /** What a node can read: pods and what they lead to, and what is bound to the node itself. */
+  readonly readableBy: (nodeName: string) => Readable;
+  /** Which nodes can read an object, and by which way. */
+  readonly nodesThatRead: (object: ObjectRef) => readonly NodeThatReads[];
+  /** What draining a node would take away from it. */
+  readonly drain: (nodeName: string) => Drain;
   readonly sizes: () => GraphSizes;
   /** Who gained and lost what after a revision. */
   readonly changesSince: (revision: number) => ChangesSince;
@@ -56,6 +77,7 @@ export function createNodeAuthorizer(options: NodeAuthorizerOptions = {}): NodeA
   }
   const state = new ClusterState(gates, changeLogSize);
   const { graph } = state;
+  const authorize = createAuthorize(graph, gates);
   return {
     watchedKinds: watchedKindsFor(gates),
     get revision() {
@@ -66,7 +88,12 @@ export function createNodeAuthorizer(options: NodeAuthorizerOptions = {}): NodeA
     },
     apply: (event) => state.apply(event),
     replace: (kind, objects) => state.replace(kind, objects),
-    authorize: createAuthorize(graph, gates),
+    authorize,
+    admit: createAdmit(state, gates),
+    explain: createExplain(graph, authorize),
+    readableBy: (nodeName) => readableBy(graph, nodeName),
+    nodesThatRead: (object) => nodesThatRead(graph, object),
+    drain: (nodeName) => drain(graph, nodeName),
     sizes: () => graphSizes(graph),
     changesSince: (revision) => graph.log.since(revision, graph.revision),
   };
