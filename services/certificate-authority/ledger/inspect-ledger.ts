@@ -5,7 +5,7 @@ import type { SpotCheckReport } from "./inspection/spot-check.ts";
 import { LedgerOpenError } from "./ledger-open-error.ts";
 import type { SpotCheckTask } from "./spot-check-worker.ts";
 import { runTask } from "./thread-task.ts";
-import { verifyLedgerFile } from "./verify-ledger-file.ts";
+import { verifyInPlace } from "./verify-ledger-file.ts";
 
 export { NotCopiedError } from "./inspection/resting-file.ts";
 export { findWriter, type WriterState } from "./inspection/writer.ts";
@@ -41,7 +41,7 @@ export async function inspectLedger(file: string, maximumCopyBytes: number): Pro
       const task: SpotCheckTask = { file: path, lastEntries };
       return runTask<SpotCheckReport>("spot-check", task, signal);
     },
-    verify: () => verifyLedgerFile(path),
+    verify: () => verifyInPlace(path),
     close: release,
   };
 }

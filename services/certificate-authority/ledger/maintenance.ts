@@ -8,7 +8,7 @@ import type { BackupTask } from "./backup-worker.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import { runTask, TaskError } from "./thread-task.ts";
-import { verifyLedgerFile } from "./verify-ledger-file.ts";
+import { verifyInPlace } from "./verify-ledger-file.ts";
 
 export interface MaintenanceDependencies {
   readonly file: string;
@@ -27,7 +27,7 @@ export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges }: 
       const task: BackupTask = { file, target: resolve(path) };
       return runTask<BackupResult>("backup", task).catch(explainBackup);
     },
-    verify: () => verifyLedgerFile(file),
+    verify: () => verifyInPlace(file),
     async compact(before) {
       const bounds = { beforeMilliseconds: before.getTime(), maximumChanges, upToRevision: hub.revision() };
       const operation = { kind: "compactChanges", ...bounds } as const;

@@ -27,7 +27,7 @@ export function addLedgerVerify(parent: Command, terminal: Terminal, load: LoadC
       "Check the ledger: every entry of the hash-chained record, and that certificates and decisions agree with it.\n" +
         "Note the audit head somewhere else: it shows later whether entries were cut off. Exit code 1 when anything is wrong.",
     )
-    .option("--database <file>", "check this file, such as a backup, without a server")
+    .option("--database <file>", "check this file, such as a backup, without a server; one at rest is copied to TMPDIR")
     .action((options: Options) => verify(options, terminal, load));
   withExamples(withConnection(withFormat(command)), [
     "gatehouse ledger verify",

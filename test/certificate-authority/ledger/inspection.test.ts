@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { findWriter, inspectLedger } from "../../../services/certificate-authority/ledger/inspect-ledger.ts";
+import { verifyLedgerFile } from "../../../services/certificate-authority/ledger/verify-ledger-file.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 import { certificateRecord, issuerRecord } from "../../builders/records.ts";
 import { storedCsr } from "../../builders/stored-csr.ts";
@@ -47,6 +48,19 @@ test("a ledger in use is read where it lies, with what was committed a moment ag
   expect(snapshot.issuers).toMatchObject([{ slot: "active" }]);
   expect(snapshot.newestEntryAt?.getTime()).toBeGreaterThan(Date.parse("2026-01-01"));
   expect(snapshot.bytes).toBeGreaterThan(10_000);
+});
+
+test("verifying a ledger at rest leaves it and its directory as they were, sound or not", async () => {
+  await opened.ledger.close();
+  const directory = dirname(opened.file);
+  const [names, content] = [readdirSync(directory), readFileSync(opened.file)];
+  expect(await verifyLedgerFile(opened.file)).toMatchObject({ auditEntries: 4, certificates: 3 });
+  expect([readdirSync(directory), readFileSync(opened.file)]).toEqual([names, content]);
+  writeFileSync(opened.file, content.subarray(0, PAGE_BYTES * 2));
+  const outcome = await verifyLedgerFile(opened.file).catch((error: Error) => error);
+  const said = outcome instanceof Error ? outcome.message : outcome.problems.join();
+  expect(said).not.toContain("gatehouse-verify-");
+  expect(readdirSync(directory)).toEqual(names);
 });
 
 test("a ledger at rest is left as it is, and so is the temporary directory", async () => {

@@ -18,11 +18,12 @@ export class NotCopiedError extends Error {
  * Finds where to read a ledger. In use, or left behind by a crash, it is read where it lies. At rest it is copied first:
  * SQLite would make the write-ahead log and its index beside it even for a reader, and cannot take them away again.
  *
+ * @param purpose - names the copy, for whoever finds one.
  * @throws {NotCopiedError} when the temporary directory cannot hold the copy, or it would have more than `maximumBytes`.
  */
-export async function readingPlace(file: string, maximumBytes: number): Promise<ReadingPlace> {
+export async function readingPlace(file: string, maximumBytes: number, purpose = "doctor"): Promise<ReadingPlace> {
   if (isInUse(file)) return inPlace(file);
-  const place = await copyOf(file, maximumBytes);
+  const place = await copyOf(file, maximumBytes, purpose);
   // A server that started in between may have written while we copied.
   if (!isInUse(file)) return place;
   await place.release();
@@ -38,7 +39,7 @@ function inPlace(path: string): ReadingPlace {
   return { path, release: async () => undefined };
 }
 
-async function copyOf(file: string, maximumBytes: number): Promise<ReadingPlace> {
+async function copyOf(file: string, maximumBytes: number, purpose: string): Promise<ReadingPlace> {
   const sources = [file, `${file}-wal`].filter((path) => existsSync(path));
   const sizes = await Promise.all(sources.map(async (path) => (await stat(path)).size));
   const needed = sizes.reduce((sum, size) => sum + size, 0);
@@ -51,7 +52,7 @@ async function copyOf(file: string, maximumBytes: number): Promise<ReadingPlace>
   if (bavail * bsize < needed) {
     throw new NotCopiedError(`a copy of ${file} takes ${needed} bytes, more than ${tmpdir()} has free; set TMPDIR`);
   }
-  const directory = await mkdtemp(join(tmpdir(), "gatehouse-doctor-"));
+  const directory = await mkdtemp(join(tmpdir(), `gatehouse-${purpose}-`));
   const release = () => rm(directory, { recursive: true, force: true });
   try {
     for (const source of sources) await copyFile(source, join(directory, basename(source)), constants.COPYFILE_FICLONE);
