@@ -66,6 +66,56 @@ describeEach("kubectl $version", (binary) => {
     expect(Buffer.from(kubectl.must(secretIn), "base64").toString()).toBe("fedcba9876543210");
     kubectl.remove();
   });
+
+  test("tokens are watched, patched, edited, annotated and labelled; their secrets are not", async () => {
+    const kubectl = kubectlWith(binary, gatehouse.adminKubeconfig);
+    const id = `w${binary.version.replaceAll(/[^0-9]+/g, "")}aaaaaa`.slice(0, 6);
+    const name = `bootstrap-token-${id}`;
+    const secrets = ["-n", "kube-system", "secret", name];
+    const watched = kubectl.start(["get", "secrets", "-n", "kube-system", "-w", "--output-watch-events"]);
+    await watched.waitFor(/ADDED/);
+    const values = { "token-id": id, "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true" };
+    const manifest = {
+      ...{ apiVersion: "v1", kind: "Secret", type: "bootstrap.kubernetes.io/token", stringData: values },
+      metadata: { name, namespace: "kube-system" },
+    };
+    kubectl.must(["create", "-f", "-"], { input: JSON.stringify(manifest) });
+    await watched.waitFor(new RegExp(`^ADDED +${name} +bootstrap.kubernetes.io/token +3 `, "m"));
+    kubectl.must(["patch", ...secrets, "-p", JSON.stringify({ stringData: { description: "patched" } })]);
+    await watched.waitFor(new RegExp(`^MODIFIED +${name} +bootstrap.kubernetes.io/token +4 `, "m"));
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    kubectl.must([
+      "patch",
+      ...secrets,
+      "--type",
+      "merge",
+      "-p",
+      JSON.stringify({ stringData: { expiration: inAnHour } }),
+    ]);
+    kubectl.must(["annotate", ...secrets, "example.com/note=later"]);
+    kubectl.must(["label", ...secrets, "rack=7"]);
+    expect(kubectl.must(["get", "secrets", "-A", "-l", "rack=7", "-o", "name"])).toBe(`secret/${name}\n`);
+    const ENCODED = Buffer.from("edited").toString("base64");
+    const editor = `sed -i -e 's|^  description: .*|  description: ${ENCODED}|'`;
+    expect(kubectl.must(["edit", ...secrets], { environment: { KUBE_EDITOR: editor } })).toContain("edited");
+    const after = JSON.parse(kubectl.must(["get", ...secrets, "-o", "json"]));
+    expect(after.metadata).toMatchObject({ annotations: { "example.com/note": "later" }, labels: { rack: "7" } });
+    const texts = Object.entries(after.data as Record<string, string>).map(
+      ([key, value]) => [key, Buffer.from(value, "base64").toString()] as const,
+    );
+    expect(Object.fromEntries(texts)).toMatchObject({
+      ...{ description: "edited", expiration: `${inAnHour.slice(0, 19)}Z`, "token-secret": "secretisnotshown" },
+    });
+    expect(await statusAs(`${id}.0123456789abcdef`, CSRS)).toBe(200);
+    const another = JSON.stringify({ stringData: { "token-secret": "fedcba9876543210" } });
+    expect(kubectl.run(["patch", ...secrets, "-p", another]).stderr).toContain("a token's secret cannot be changed");
+    const applied = kubectl.run(["apply", "-f", "-"], { input: JSON.stringify(manifest) });
+    expect(applied.stderr).toContain("would keep the token's secret readable");
+    kubectl.must(["delete", ...secrets]);
+    await watched.waitFor(new RegExp(`^DELETED +${name} `, "m"));
+    await watched.stop();
+    kubectl.remove();
+  });
 });
 
 function kubeadmToken(server: GatehouseProcess, args: readonly string[]) {

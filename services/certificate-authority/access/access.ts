@@ -16,6 +16,7 @@ import { impersonate } from "./impersonation.ts";
 import type { PolicyRule } from "./rbac/objects.ts";
 import type { RbacPolicy } from "./rbac/policy.ts";
 import { createTokenAdministration, type TokenAdministration } from "./token-administration.ts";
+import { followTokens } from "./token-feed.ts";
 import { createTokenSeal } from "./token-seal.ts";
 
 export interface Identity {
@@ -86,7 +87,8 @@ const MIN_HASH_KEY_BYTES = 32;
  *   used.
  */
 export function createAccess(deps: AccessDependencies): Access {
-  const { tokens, clock, logger, policy } = deps;
+  const { clock, logger, policy } = deps;
+  const { tokens, feed } = followTokens(deps.tokens, clock);
   if (deps.tokenHashKey.length < MIN_HASH_KEY_BYTES) {
     throw new Error(`tokenHashKey must have at least ${MIN_HASH_KEY_BYTES} bytes`);
   }
@@ -129,6 +131,11 @@ export function createAccess(deps: AccessDependencies): Access {
     additionalClientCaPem: authenticators.additionalCaPem,
     maintain: () => authenticators.maintain(),
     tokenAdministration,
-    bootstrapSecrets: createBootstrapSecrets({ tokens: tokenAdministration, clock }),
+    bootstrapSecrets: createBootstrapSecrets({
+      tokens: tokenAdministration,
+      feed,
+      clock,
+      authorizer: { authorize: decide },
+    }),
   };
 }

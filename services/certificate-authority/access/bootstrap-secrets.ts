@@ -1,8 +1,8 @@
 import type { Clock } from "../../shared/clock.ts";
 import { toKubernetesTime } from "../../shared/kubernetes/object-meta.ts";
-import { StatusError } from "../../shared/status-error.ts";
 import type { UserInfo } from "../../shared/user-info.ts";
-import { type BootstrapTokenRecord, hasUsage } from "../domain/bootstrap-token.ts";
+import type { Authorizer } from "../domain/authorization.ts";
+import { type BootstrapTokenRecord, hasUsage, revisionOf } from "../domain/bootstrap-token.ts";
 import {
   readTokenSecret,
   SECRETS,
@@ -18,17 +18,23 @@ import {
 } from "../domain/bootstrap-token-secret.ts";
 import type { DraftMeta } from "../domain/draft.ts";
 import { type FieldError, forbiddenField } from "../domain/field-error.ts";
-import type { ObjectReader, RemovalPreconditions } from "../domain/ports.ts";
+import { validateMeta } from "../domain/object-meta-rules.ts";
+import type { Change, ObjectReader, ObjectStore, RemovalPreconditions, StoredBootstrapToken } from "../domain/ports.ts";
 import { resourceErrors } from "../domain/resource-errors.ts";
-import type { ObjectDraft, Removal, WriteOptions } from "../registry/contract.ts";
+import type { ObjectDraft, Registry, Removal, WriteOptions } from "../registry/contract.ts";
+import { createRegistry } from "../registry/registry.ts";
 import { derivedUid } from "./derived-uid.ts";
+import { changedToken, metadataProblems, NODE_ANNOTATION, secretRules } from "./secret-changes.ts";
 import type { TokenAdministration } from "./token-administration.ts";
+import type { TokenChange, TokenFeed } from "./token-feed.ts";
 
-/** Bootstrap tokens as the Secrets that kubeadm and kubectl manage them by. A token never changes. */
+/** Bootstrap tokens as the Secrets that kubeadm and kubectl manage them by. */
 export interface BootstrapSecrets {
   readonly reader: ObjectReader<Secret>;
   /** @throws {StatusError} Forbidden for other Secrets; Invalid; AlreadyExists. */
   create(requester: UserInfo, draft: ObjectDraft<SecretContent>, options: WriteOptions): Promise<Secret>;
+  /** Changes what of a token may change: not its id, its secret, its node. Throws as `Registry.update`. */
+  readonly update: Registry<Secret, SecretContent>["update"];
   /** @throws {StatusError} NotFound, or Conflict when a precondition does not hold. */
   remove(
     requester: UserInfo,
@@ -40,10 +46,12 @@ export interface BootstrapSecrets {
 
 export interface BootstrapSecretsDependencies {
   readonly tokens: TokenAdministration;
+  /** Of the same tokens. */
+  readonly feed: TokenFeed;
   readonly clock: Clock;
+  readonly authorizer: Authorizer;
 }
 
-const NODE_ANNOTATION = "gatehouse.dev/node-name";
 const errors = resourceErrors(SECRETS);
 
 /**
@@ -51,25 +59,31 @@ const errors = resourceErrors(SECRETS);
  *
  * Source: kubernetes cmd/kubeadm/app/apis/bootstraptoken/v1/utils.go (what kubeadm writes and reads).
  */
-export function createBootstrapSecrets({ tokens, clock }: BootstrapSecretsDependencies): BootstrapSecrets {
+export function createBootstrapSecrets(deps: BootstrapSecretsDependencies): BootstrapSecrets {
+  const { tokens, clock } = deps;
   async function get(name: string): Promise<Secret | undefined> {
     const id = tokenIdIn(name);
     const record = id === undefined ? undefined : (await tokens.list()).find((token) => token.id === id);
     return record && secretOf(record, tokens.secretOf(record.id));
   }
+  const reader = tokenReader(deps, get);
   return {
-    reader: tokenReader(tokens, clock, get),
+    reader,
+    update: changesOf(deps, reader),
     async create({ username }, { metadata, content }, { dryRun }) {
       const { name } = metadata;
       if (content.type !== TOKEN_SECRET_TYPE) {
         throw errors.forbidden(name, `the only Secrets here are bootstrap tokens, of type ${TOKEN_SECRET_TYPE}`);
       }
       const { token, problems } = readTokenSecret(name, content, clock.now());
-      const all = [...problems, ...metadataProblems(metadata), ...signingProblems(token.usages, tokens)];
+      const own = [...metadataProblems(metadata), ...nodeProblems(metadata), ...signingProblems(token.usages, tokens)];
+      const all = [...validateMeta(metadata), ...problems, ...own];
       if (all.length > 0) throw errors.invalid(name, all);
       if ((await get(name)) !== undefined) throw errors.alreadyExists(name);
-      if (!dryRun) return secretOf(await tokens.adopt(token, username), tokens.secretOf(token.id));
-      const { groups, ...rest } = token;
+      const { labels, annotations } = metadata;
+      const given = { ...token, labels, annotations };
+      if (!dryRun) return secretOf(await tokens.adopt(given, username), tokens.secretOf(token.id));
+      const { groups, ...rest } = given;
       const record = { ...rest, extraGroups: groups, nodeName: undefined, createdAt: clock.now(), createdBy: username };
       const rehearsed = secretOf(record, token.usages.includes("signing") ? token.secret : undefined);
       return { ...rehearsed, metadata: { ...rehearsed.metadata, resourceVersion: "" } };
@@ -85,34 +99,67 @@ export function createBootstrapSecrets({ tokens, clock }: BootstrapSecretsDepend
   };
 }
 
-/** Revisions are milliseconds since the epoch: a token's is when it was made, a list's is now. */
+/** Everything that registering a change needs of a store; tokens are made and removed by other ways. */
+function changesOf(
+  { tokens, clock, authorizer }: BootstrapSecretsDependencies,
+  reader: ObjectReader<Secret>,
+): BootstrapSecrets["update"] {
+  const notThisWay = (): never => {
+    throw new Error("bootstrap tokens are not made or removed by changing them");
+  };
+  const store: ObjectStore<Secret> = {
+    ...reader,
+    async update(object, actor) {
+      const { name, resourceVersion } = object.metadata;
+      const token = (await tokens.list()).find(({ id }) => id === tokenIdIn(name));
+      if (token === undefined) throw errors.notFound(name);
+      await tokens.change(changedToken(token, object, clock.now()), Number(resourceVersion), actor);
+      const changed = await reader.get(name);
+      if (changed === undefined) throw errors.notFound(name);
+      return changed;
+    },
+    ...{ create: notThisWay, remove: notThisWay },
+  };
+  const rules = secretRules({ tokens, now: () => clock.now() });
+  const registry = createRegistry({ rules, store, authorizer, clock, newUid: notThisWay, newNameSuffix: notThisWay });
+  return (requester, name, change, options) => registry.update(requester, name, change, options);
+}
+
 function tokenReader(
-  tokens: TokenAdministration,
-  clock: Clock,
+  { tokens, feed }: BootstrapSecretsDependencies,
   get: ObjectReader<Secret>["get"],
 ): ObjectReader<Secret> {
-  const revision = (): number => clock.now().getTime();
+  const shown = (stored: StoredBootstrapToken): Secret => secretOf(stored.token, tokens.openedSecretOf(stored));
+  const toChange = ({ type, revision, stored, previous }: TokenChange): Change<Secret> => {
+    const object = shown(stored);
+    const last = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+    return { type, revision, object: last, previous: previous && shown(previous) };
+  };
   return {
     get,
     async list({ name } = {}) {
       const records = await tokens.list();
       const secrets = records.map((record) => secretOf(record, tokens.secretOf(record.id)));
-      return {
-        items: name === undefined ? secrets : secrets.filter(({ metadata }) => metadata.name === name),
-        revision: revision(),
-      };
+      const items = name === undefined ? secrets : secrets.filter(({ metadata }) => metadata.name === name);
+      return { items, revision: feed.revision() };
     },
-    revision,
-    compactedRevision: revision,
-    subscribe: () => {
-      throw new StatusError("MethodNotAllowed", "bootstrap tokens can be listed, not watched");
+    revision: () => feed.revision(),
+    compactedRevision: () => feed.compactedRevision(),
+    subscribe(afterRevision, { name }, onChanges, onError) {
+      const isWanted = ({ object }: Change<Secret>): boolean => name === undefined || object.metadata.name === name;
+      const deliver = (changes: readonly TokenChange[]): void => {
+        const wanted = changes.map(toChange).filter(isWanted);
+        if (wanted.length > 0) onChanges(wanted);
+      };
+      return feed.subscribe(afterRevision, deliver, onError);
     },
   };
 }
 
 /** @param secret - undefined when it was not kept. */
 function secretOf(record: BootstrapTokenRecord, secret = UNSHOWN_SECRET): Secret {
-  const { id, createdAt, expiresAt, description, extraGroups, nodeName } = record;
+  const { id, createdAt, expiresAt, description, extraGroups, nodeName, labels = {} } = record;
+  const annotations = { ...record.annotations, ...(nodeName !== undefined && { [NODE_ANNOTATION]: nodeName }) };
   const values: Readonly<Record<string, string | undefined>> = {
     [TOKEN_DATA.groups]: extraGroups.length > 0 ? extraGroups.join(",") : undefined,
     [TOKEN_DATA.description]: description === "" ? undefined : description,
@@ -131,9 +178,10 @@ function secretOf(record: BootstrapTokenRecord, secret = UNSHOWN_SECRET): Secret
       name: tokenSecretName(id),
       namespace: TOKEN_NAMESPACE,
       uid: uidOf(record),
-      resourceVersion: String(createdAt.getTime()),
+      resourceVersion: String(revisionOf(record)),
       creationTimestamp: toKubernetesTime(createdAt),
-      ...(nodeName !== undefined && { annotations: { [NODE_ANNOTATION]: nodeName } }),
+      ...(Object.keys(labels).length > 0 && { labels }),
+      ...(Object.keys(annotations).length > 0 && { annotations }),
     },
     data: Object.fromEntries(data),
     type: TOKEN_SECRET_TYPE,
@@ -145,12 +193,12 @@ function uidOf({ id, createdAt }: BootstrapTokenRecord): string {
   return derivedUid(`bootstrap token ${id} ${createdAt.getTime()}`);
 }
 
-/** Tokens have no place for them, and silently losing them would be worse than saying so. */
-function metadataProblems({ labels, annotations, finalizers, ownerReferences }: DraftMeta): FieldError[] {
-  const given = { labels, annotations, finalizers, ownerReferences };
-  return Object.entries(given)
-    .filter(([, value]) => Object.keys(value).length > 0)
-    .map(([field]) => forbiddenField(`metadata.${field}`, "bootstrap tokens have none here; kubectl create adds none"));
+/** A token for one node is made by Gatehouse's own command alone. */
+function nodeProblems({ annotations }: DraftMeta): FieldError[] {
+  if (!Object.hasOwn(annotations, NODE_ANNOTATION)) return [];
+  return [
+    forbiddenField(`metadata.annotations[${NODE_ANNOTATION}]`, "gatehouse token create --node makes such tokens"),
+  ];
 }
 
 function signingProblems(usages: readonly string[], { keepsSigningSecrets }: TokenAdministration): FieldError[] {

@@ -4,10 +4,10 @@ import type { Logger } from "../../shared/logging.ts";
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import type { BootstrapTokenRecord } from "../domain/bootstrap-token.ts";
 import type { GivenToken } from "../domain/bootstrap-token-secret.ts";
-import type { BootstrapTokens } from "../domain/ports.ts";
+import type { BootstrapTokens, StoredBootstrapToken } from "../domain/ports.ts";
 import { type NewBootstrapToken, requireValidToken } from "./token-rules.ts";
 import type { TokenSeal } from "./token-seal.ts";
-import { hashToken, randomTokenId, randomTokenSecret } from "./token-secret.ts";
+import { equalHashes, hashToken, randomTokenId, randomTokenSecret } from "./token-secret.ts";
 
 /** Two random ids meet once in 46,000 tokens; five meetings in a row are a broken store. */
 const MAX_ID_TRIES = 5;
@@ -30,8 +30,18 @@ export interface TokenAdministration {
   adopt(given: GivenToken, createdBy: string): Promise<BootstrapTokenRecord>;
   /** Whether tokens may sign. */
   readonly keepsSigningSecrets: boolean;
+  /**
+   * Changes description, groups, expiry, usages, labels and annotations; the rest of `token` does not matter.
+   * @param expectedRevision - as `revisionOf` tells it of the token that was read.
+   * @throws {StatusError} NotFound; Conflict when it was changed meanwhile.
+   */
+  change(token: BootstrapTokenRecord, expectedRevision: number, changedBy: string): Promise<void>;
   /** @returns undefined when the secret was not kept. */
   secretOf(id: string): string | undefined;
+  /** The same of a token that may be gone. */
+  openedSecretOf(stored: StoredBootstrapToken): string | undefined;
+  /** Whether the token has this secret; compared in constant time. */
+  isSecretOf(id: string, secret: string): boolean;
   /** In the store's order, those that expired and were not swept yet included. */
   list(): Promise<readonly BootstrapTokenRecord[]>;
   /** @returns false when there was none. */
@@ -51,6 +61,8 @@ export interface TokenAdministrationDependencies {
 
 export function createTokenAdministration(deps: TokenAdministrationDependencies): TokenAdministration {
   const { tokens, clock, logger, seal } = deps;
+  const openedSecretOf = ({ token, sealedSecret }: StoredBootstrapToken): string | undefined =>
+    sealedSecret && seal?.open(token.id, sealedSecret);
   return {
     async create(wanted, createdBy) {
       requireValidToken(wanted);
@@ -67,12 +79,21 @@ export function createTokenAdministration(deps: TokenAdministrationDependencies)
       const sealed = isKept ? seal?.seal({ id, secret }) : undefined;
       await tokens.create(record, hashToken(deps.tokenHashKey, { id, secret }), sealed);
       logger.info({ tokenId: id, createdBy, usages }, "bootstrap token stored");
-      return record;
+      return tokens.find(id)?.token ?? record;
     },
     keepsSigningSecrets: seal !== undefined,
+    async change(token, expectedRevision, changedBy) {
+      await tokens.update(token, expectedRevision, changedBy);
+      logger.info({ tokenId: token.id, changedBy }, "bootstrap token changed");
+    },
     secretOf(id) {
-      const sealed = tokens.find(id)?.sealedSecret;
-      return sealed && seal?.open(id, sealed);
+      const stored = tokens.find(id);
+      return stored && openedSecretOf(stored);
+    },
+    openedSecretOf,
+    isSecretOf(id, secret) {
+      const stored = tokens.find(id);
+      return stored !== undefined && equalHashes(hashToken(deps.tokenHashKey, { id, secret }), stored.secretHash);
     },
     list: () => tokens.list(),
     async remove(id, removedBy) {

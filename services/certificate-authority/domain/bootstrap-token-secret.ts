@@ -33,6 +33,8 @@ export interface GivenToken {
   readonly expiresAt: Date | undefined;
   readonly groups: readonly string[];
   readonly usages: readonly TokenUsage[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** Names of the values in `data`. Source: kubernetes cluster-bootstrap/token/api/types.go. */

@@ -3,6 +3,8 @@ const BLOT = "***";
 
 const SECRET_KEY =
   /^(token|secret|password|passwd|authorization|cookie)$|(token[-_]?secret|client[-_]?secret|private[-_]?key)$/i;
+/** A whole object as text, which `kubectl apply` keeps in an annotation. */
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 const SECRET_MEMBERS = new Set(["data", "stringData"]);
 
 /** A bootstrap token keeps its id, by which it is known. */
@@ -26,10 +28,29 @@ export function blotText(text: string): string {
 /** JSON of a body without secrets: members that are called like one, the data of Secrets, and what has the form of one. */
 export function blottedJson(value: unknown): string {
   return JSON.stringify(value, function (this: unknown, key: string, member: unknown): unknown {
-    if (typeof member === "string") return SECRET_KEY.test(key) ? BLOT : blotText(member);
+    if (typeof member === "string") return blottedMember(this, key, member);
     const isSecretData = SECRET_MEMBERS.has(key) && (this as { kind?: unknown }).kind === "Secret";
     return isSecretData && typeof member === "object" && member !== null ? blotMembers(member) : member;
   });
+}
+
+function blottedMember(holder: unknown, key: string, text: string): string {
+  if (key === LAST_APPLIED) return blottedObject(text);
+  return SECRET_KEY.test(key) || isPatchOfSecret(holder, key) ? BLOT : blotText(text);
+}
+
+function blottedObject(text: string): string {
+  try {
+    return blottedJson(JSON.parse(text));
+  } catch {
+    return BLOT;
+  }
+}
+
+/** The value of an operation of a JSON patch, which is called by its path; RFC 6902. */
+function isPatchOfSecret(holder: unknown, key: string): boolean {
+  const { path } = holder as { path?: unknown };
+  return key === "value" && typeof path === "string" && SECRET_KEY.test(path.slice(path.lastIndexOf("/") + 1));
 }
 
 function blotMembers(members: object): Record<string, string> {

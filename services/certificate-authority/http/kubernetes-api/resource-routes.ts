@@ -110,6 +110,7 @@ function nothingOf<T extends ApiObject, Draft extends MetaDraft, Target extends 
       ...api.reader,
       get: async () => undefined,
       list: async () => ({ items: [], revision: api.reader.revision() }),
+      subscribe: () => ({ close: () => undefined }),
     },
     writes: {
       create: async (_requester, { metadata }) => {

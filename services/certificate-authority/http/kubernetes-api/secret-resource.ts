@@ -1,7 +1,6 @@
 import type { JsonObject } from "../../../shared/kubernetes/json-object.ts";
 import type { BootstrapSecrets } from "../../access/bootstrap-secrets.ts";
 import { SECRETS, type Secret, type SecretContent, TOKEN_NAMESPACE } from "../../domain/bootstrap-token-secret.ts";
-import { resourceErrors } from "../../domain/resource-errors.ts";
 import type { ObjectDraft } from "../../registry/contract.ts";
 import type { Route } from "../call.ts";
 import { BLANK_META, type Column, type ResourceType, type ServingParts } from "./resource-api.ts";
@@ -34,8 +33,8 @@ const SECRET_TYPE: ResourceType<Secret, ObjectDraft<SecretContent>> = {
   toDraft: (metadata, decoded) => ({ metadata, content: secretContent(decoded) }),
 };
 
-/** What bootstrap tokens can stand: they never change, and come and go without a trace in the change log. */
-export const SECRET_VERBS: readonly string[] = ["create", "delete", "get", "list"];
+/** Everything but deleting them all at once, which nobody should do by one wrong word. */
+export const SECRET_VERBS: readonly string[] = ["create", "delete", "get", "list", "patch", "update", "watch"];
 
 export interface SecretApiDependencies extends ServingParts {
   readonly secrets: BootstrapSecrets;
@@ -43,16 +42,13 @@ export interface SecretApiDependencies extends ServingParts {
 
 /** Where Express mounts bootstrap tokens as Secrets. */
 export function secretRoutes({ secrets, ...parts }: SecretApiDependencies): readonly Route[] {
-  const errors = resourceErrors(SECRETS);
   return resourceRoutes({
     ...parts,
     type: SECRET_TYPE,
     reader: secrets.reader,
     writes: {
       create: (requester, draft, options) => secrets.create(requester, draft, options),
-      update: async (_requester, name) => {
-        throw errors.forbidden(name, "bootstrap tokens never change");
-      },
+      update: (requester, name, _target, change, options) => secrets.update(requester, name, change, options),
       remove: (requester, name, held, options) => secrets.remove(requester, name, held, options),
     },
     targets: new Map([["", "main"]]),

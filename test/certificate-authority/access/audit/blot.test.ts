@@ -2,6 +2,8 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { blotText, blottedJson } from "../../../../services/certificate-authority/access/audit/blot.ts";
 
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
 const KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQ\n-----END EC PRIVATE KEY-----";
 
 test.each([
@@ -76,4 +78,24 @@ test("no bootstrap token survives, wherever it stands", () => {
       expect(text).not.toContain(`${id}.${secret}`);
     }),
   );
+});
+
+test("what kubectl apply keeps, and patches of secrets, are blotted out as the objects themselves are", () => {
+  const secret = { kind: "Secret", data: { "token-secret": "MDEyMw==", other: "c2VjcmV0" } };
+  const annotated = { metadata: { annotations: { [LAST_APPLIED]: JSON.stringify(secret) } } };
+  expect(JSON.parse(JSON.parse(blottedJson(annotated)).metadata.annotations[LAST_APPLIED])).toEqual({
+    kind: "Secret",
+    data: { "token-secret": "***", other: "***" },
+  });
+  expect(blottedJson({ [LAST_APPLIED]: "no JSON: c2VjcmV0" })).not.toContain("c2VjcmV0");
+  const patch = [
+    { op: "replace", path: "/data/token-secret", value: "MDEyMw==" },
+    { op: "add", path: "/data", value: { "token-secret": "MDEyMw==" } },
+    { op: "replace", path: "/data/description", value: "cmFjaw==" },
+  ];
+  expect(JSON.parse(blottedJson(patch)).map((one: { value: unknown }) => one.value)).toEqual([
+    "***",
+    { "token-secret": "***" },
+    "cmFjaw==",
+  ]);
 });

@@ -91,7 +91,7 @@ test("/apis/rbac.authorization.k8s.io/v1 lists what may be done with roles and b
 
 test("/api/v1 lists what may be done with bootstrap tokens and cluster-info", async () => {
   const { body } = await request(app).get("/api/v1").expect(200);
-  const verbs = ["create", "delete", "get", "list"];
+  const verbs = ["create", "delete", "get", "list", "patch", "update", "watch"];
   expect(body).toMatchObject({ kind: "APIResourceList", groupVersion: "v1" });
   expect(body.resources[0]).toMatchObject({ name: "configmaps", namespaced: true, verbs: ["get", "list"] });
   expect(body.resources[1]).toEqual({

@@ -4,6 +4,7 @@ import supertest from "supertest";
 import { createBootstrapSecrets } from "../../../../services/certificate-authority/access/bootstrap-secrets.ts";
 import { authenticateBootstrapToken } from "../../../../services/certificate-authority/access/bootstrap-token-authenticator.ts";
 import { createTokenAdministration } from "../../../../services/certificate-authority/access/token-administration.ts";
+import { followTokens } from "../../../../services/certificate-authority/access/token-feed.ts";
 import { createTokenSeal } from "../../../../services/certificate-authority/access/token-seal.ts";
 import {
   createWatchRegistry,
@@ -18,6 +19,7 @@ import { SettableClock } from "../../../fakes/settable-clock.ts";
 const SECRETS = "/api/v1/namespaces/kube-system/secrets";
 const PROTOBUF = "application/vnd.kubernetes.protobuf";
 const TYPE = "bootstrap.kubernetes.io/token";
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 const GROUP = "system:bootstrappers:kubeadm:default-node-token";
 
 function setUp({ keeps = true } = {}) {
@@ -26,8 +28,10 @@ function setUp({ keeps = true } = {}) {
   const logger = createLogger({ level: "silent" });
   const tokenHashKey = createSecretKey(Buffer.alloc(32, 7));
   const seal = keeps ? createTokenSeal(createSecretKey(Buffer.alloc(32, 8))) : undefined;
-  const administration = createTokenAdministration({ tokens, tokenHashKey, seal, clock, logger });
-  const secrets = createBootstrapSecrets({ tokens: administration, clock });
+  const { tokens: followed, feed } = followTokens(tokens, clock);
+  const administration = createTokenAdministration({ tokens: followed, tokenHashKey, seal, clock, logger });
+  const authorizer = { authorize: async () => ({ allowed: true, reason: "" }) };
+  const secrets = createBootstrapSecrets({ tokens: administration, feed, clock, authorizer });
   const watches = createWatchRegistry({ maxWatches: 10, maxBufferBytes: 1000 });
   const app = appOf(secretRoutes({ secrets, watches, clock, logger }));
   const authenticate = (token: string) => authenticateBootstrapToken({ tokens, tokenHashKey, clock }, token);
@@ -67,7 +71,7 @@ describe("a bootstrap token as a Secret", () => {
     const created = await supertest(app).post(SECRETS).set("content-type", contentType).send(body).expect(201);
     const metadata = {
       ...{ name: "bootstrap-token-abcdef", namespace: "kube-system", creationTimestamp: "2026-01-02T03:04:05Z" },
-      ...{ uid: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8/), resourceVersion: "1767323045000" },
+      ...{ uid: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8/), resourceVersion: "1767323045001" },
     };
     const stored = secret({ expiration: "2026-01-02T04:04:05Z" }, { metadata });
     expect(created.body).toEqual(stored);
@@ -176,11 +180,31 @@ describe("a bootstrap token as a Secret", () => {
     expect(tokens.rows.size).toBe(0);
   });
 
-  test("labels and annotations, which would be lost, are refused", async () => {
+  test("labels and annotations are kept", async () => {
     const { app } = setUp();
     const metadata = { name: "bootstrap-token-abcdef", labels: { a: "b" }, annotations: { c: "d" } };
+    const { body } = await supertest(app).post(SECRETS).send(secret({}, { metadata })).expect(201);
+    expect(body.metadata).toMatchObject({ labels: { a: "b" }, annotations: { c: "d" } });
+    const selected = await supertest(app).get(`${SECRETS}?labelSelector=a%3Db`).expect(200);
+    expect(selected.body.items).toHaveLength(1);
+  });
+
+  test.each([
+    ["finalizers", { finalizers: ["example.com/hold"] }, "metadata.finalizers"],
+    [
+      "owners",
+      { ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: "a", uid: "b" }] },
+      "metadata.ownerReferences",
+    ],
+    ["what kubectl apply keeps", { annotations: { [LAST_APPLIED]: "{}" } }, `metadata.annotations[${LAST_APPLIED}]`],
+    ["a node", { annotations: { "gatehouse.dev/node-name": "a" } }, "metadata.annotations[gatehouse.dev/node-name]"],
+    ["a label that is none", { labels: { "a b": "" } }, "metadata.labels"],
+  ])("with %s is refused", async (_what, more, field) => {
+    const { app, tokens } = setUp();
+    const metadata = { name: "bootstrap-token-abcdef", ...more };
     const { body } = await supertest(app).post(SECRETS).send(secret({}, { metadata })).expect(422);
-    expect(body.details.causes).toHaveLength(2);
+    expect(body.details.causes.map((cause: { field: string }) => cause.field)).toEqual([field]);
+    expect(tokens.rows.size).toBe(0);
   });
 
   test("plain text in stringData counts", async () => {
@@ -188,6 +212,155 @@ describe("a bootstrap token as a Secret", () => {
     const more = { data: undefined, stringData: TOKEN };
     await supertest(app).post(SECRETS).send(secret({}, more)).expect(201);
     expect(authenticate("abcdef.0123456789abcdef")).toBeDefined();
+  });
+});
+
+describe("a change", () => {
+  const ONE = `${SECRETS}/bootstrap-token-abcdef`;
+  const MERGE = "application/merge-patch+json";
+  const STRATEGIC = "application/strategic-merge-patch+json";
+  const JSON_PATCH = "application/json-patch+json";
+
+  async function stored({ keeps = true, overrides = {} as Readonly<Record<string, string | undefined>> } = {}) {
+    const server = setUp({ keeps });
+    const { body } = await supertest(server.app).post(SECRETS).send(secret(overrides)).expect(201);
+    server.clock.advance(1);
+    return { ...server, created: body };
+  }
+  const unsigning = { "usage-bootstrap-signing": undefined };
+
+  test.each([
+    [MERGE, { data: encoded({ description: "new" }) }],
+    [STRATEGIC, { stringData: { description: "new" } }],
+    [JSON_PATCH, [{ op: "replace", path: "/data/description", value: encoded({ description: "new" })["description"] }]],
+  ])("of the description by %s", async (contentType, patch) => {
+    const { app, tokens, created, authenticate } = await stored();
+    const sent = supertest(app).patch(ONE).set("content-type", contentType);
+    const { body } = await sent.send(JSON.stringify(patch)).expect(200);
+    expect(body.data).toEqual({ ...created.data, ...encoded({ description: "new" }) });
+    expect(body.metadata).toEqual({ ...created.metadata, resourceVersion: "1767323046000" });
+    expect((await supertest(app).get(ONE).expect(200)).body).toEqual(body);
+    expect(tokens.changes).toEqual(["abcdef by alice"]);
+    expect(authenticate("abcdef.0123456789abcdef")).toBeDefined();
+  });
+
+  test("of expiration, groups and usages holds at once", async () => {
+    const { app, authenticate, clock } = await stored({ keeps: false, overrides: unsigning });
+    const other = "system:bootstrappers:other";
+    const data = encoded({ expiration: "2026-01-02T03:05:00Z", "auth-extra-groups": other });
+    await supertest(app).patch(ONE).set("content-type", MERGE).send(JSON.stringify({ data })).expect(200);
+    expect(authenticate("abcdef.0123456789abcdef")?.groups).toContain(other);
+    clock.advance(60);
+    expect(authenticate("abcdef.0123456789abcdef")).toBeUndefined();
+    const again = {
+      data: { ...encoded({ description: "gone" }), expiration: null, "usage-bootstrap-authentication": null },
+    };
+    await supertest(app).patch(ONE).set("content-type", MERGE).send(JSON.stringify(again)).expect(200);
+    expect(authenticate("abcdef.0123456789abcdef")).toBeUndefined();
+  });
+
+  test("of labels and annotations, and back", async () => {
+    const { app, created } = await stored();
+    const metadata = { labels: { rack: "7" }, annotations: { "example.com/note": "n" } };
+    const patched = await supertest(app)
+      .patch(ONE)
+      .set("content-type", MERGE)
+      .send(JSON.stringify({ metadata }))
+      .expect(200);
+    expect(patched.body.metadata).toMatchObject(metadata);
+    const without = { metadata: { labels: { rack: null }, annotations: null } };
+    const { body } = await supertest(app)
+      .patch(ONE)
+      .set("content-type", MERGE)
+      .send(JSON.stringify(without))
+      .expect(200);
+    expect(body.metadata).toEqual({ ...created.metadata, resourceVersion: expect.any(String) });
+  });
+
+  test("that changes nothing keeps the resourceVersion", async () => {
+    const { app, tokens, created } = await stored();
+    const { body } = await supertest(app).put(ONE).send(created).expect(200);
+    expect(body).toEqual(created);
+    expect(tokens.changes).toEqual([]);
+  });
+
+  test("in a dry run is judged and not made", async () => {
+    const { app, tokens, created } = await stored();
+    const wanted = { ...created, data: { ...created.data, ...encoded({ description: "new" }) } };
+    const { body } = await supertest(app).put(`${ONE}?dryRun=All`).send(wanted).expect(200);
+    expect(body.data).toMatchObject(encoded({ description: "new" }));
+    expect(tokens.changes).toEqual([]);
+  });
+
+  test("of a token whose secret is not shown may bring what is shown, or the secret itself", async () => {
+    const { app, created } = await stored({ overrides: unsigning });
+    for (const [index, shown] of [UNSHOWN, encoded({ "token-secret": "0123456789abcdef" })].entries()) {
+      const data = { ...created.data, ...shown, ...encoded({ description: `new ${index}` }) };
+      const body = { ...created, metadata: { ...created.metadata, resourceVersion: "" }, data };
+      const answer = await supertest(app).put(ONE).send(body).expect(200);
+      expect(answer.body.data).toMatchObject(UNSHOWN);
+    }
+  });
+
+  test("that ends signing has its secret forgotten", async () => {
+    const { app, administration } = await stored();
+    expect(administration.secretOf("abcdef")).toBe("0123456789abcdef");
+    const patch = JSON.stringify({ data: { "usage-bootstrap-signing": null } });
+    const { body } = await supertest(app).patch(ONE).set("content-type", MERGE).send(patch).expect(200);
+    expect(body.data).toMatchObject(UNSHOWN);
+    expect(administration.secretOf("abcdef")).toBeUndefined();
+  });
+
+  test.each([
+    ["the secret", { "token-secret": "fedcba9876543210" }, "data[token-secret]"],
+    ["no secret", { "token-secret": undefined }, "data[token-secret]"],
+    ["the id", { "token-id": "bbbbbb" }, "metadata.name"],
+    ["signing, of one that did not", { "usage-bootstrap-signing": "true" }, "data[usage-bootstrap-signing]"],
+    ["an expiration that has passed", { expiration: "2026-01-01T00:00:00Z" }, "data[expiration]"],
+    ["a group of others", { "auth-extra-groups": "system:masters" }, "data[auth-extra-groups]"],
+    ["an unknown value", { colour: "red" }, "data"],
+  ])("of %s is refused", async (_what, overrides, field) => {
+    const { app, tokens, created } = await stored({ overrides: unsigning });
+    const data = { ...created.data, ...encoded(overrides) };
+    for (const [key, value] of Object.entries(overrides)) if (value === undefined) delete data[key];
+    const { body, text } = await supertest(app)
+      .put(ONE)
+      .send({ ...created, data })
+      .expect(422);
+    expect(body.details.causes.map((cause: { field: string }) => cause.field)).toEqual([field]);
+    expect(text).not.toContain("fedcba9876543210");
+    expect(tokens.changes).toEqual([]);
+  });
+
+  test.each([
+    ["the type", { type: "Opaque" }, 422],
+    ["another node", { metadata: { annotations: { "gatehouse.dev/node-name": "b" } } }, 422],
+    ["what kubectl apply keeps", { metadata: { annotations: { [LAST_APPLIED]: "{}" } } }, 422],
+    ["finalizers", { metadata: { finalizers: ["example.com/hold"] } }, 422],
+    ["another resourceVersion", { metadata: { resourceVersion: "1" } }, 409],
+  ])("to %s is refused", async (_what, patch, code) => {
+    const { app, tokens } = await stored();
+    await supertest(app).patch(ONE).set("content-type", MERGE).send(JSON.stringify(patch)).expect(code);
+    expect(tokens.changes).toEqual([]);
+  });
+
+  test("of a token that is not there, or in another namespace, finds nothing", async () => {
+    const { app } = await stored();
+    const patch = JSON.stringify({ data: {} });
+    for (const path of [
+      `${SECRETS}/bootstrap-token-bbbbbb`,
+      `${SECRETS}/other`,
+      ONE.replace("kube-system", "default"),
+    ]) {
+      await supertest(app).patch(path).set("content-type", MERGE).send(patch).expect(404);
+    }
+  });
+
+  test("that had expired can still be described", async () => {
+    const { app, clock } = await stored();
+    clock.advance(86_400);
+    const patch = JSON.stringify({ data: encoded({ description: "late" }) });
+    await supertest(app).patch(ONE).set("content-type", MERGE).send(patch).expect(200);
   });
 });
 
@@ -214,10 +387,8 @@ describe("nothing else lives there", () => {
   });
 
   test.each([
-    ["put", `${SECRETS}/bootstrap-token-abcdef`, "DELETE, GET"],
-    ["patch", `${SECRETS}/bootstrap-token-abcdef`, "DELETE, GET"],
     ["delete", SECRETS, "GET, POST"],
-    ["get", `${SECRETS}?watch=true`, "GET, POST"],
+    ["post", `${SECRETS}/bootstrap-token-abcdef`, "DELETE, GET, PATCH, PUT"],
   ] as const)("%s of %s is not served", async (method, path, allow) => {
     const { app } = setUp();
     await supertest(app)[method](path).expect(405).expect("allow", allow);
