@@ -8,6 +8,7 @@ import { kubeletServingHook } from "./hooks/kubelet-serving.ts";
 import { manualHook } from "./hooks/manual.ts";
 import { policyHook } from "./hooks/policy.ts";
 import { createScriptHook } from "./hooks/script.ts";
+import { createWebhookHook } from "./hooks/webhook.ts";
 import { hookSelector } from "./selector.ts";
 import type { HookSettings } from "./settings.ts";
 
@@ -47,5 +48,7 @@ function createHook(hook: HookSettings, { authorizer, certificates, logger }: Ho
     return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }), certificates });
   }
   if ("script" in hook) return createScriptHook(hook.script, logger.child({ hook: hook.script.name ?? "script" }));
+  if ("webhook" in hook)
+    return createWebhookHook(hook.webhook, { logger: logger.child({ hook: hook.webhook.name ?? "webhook" }) });
   return kubeletClientHook(authorizer, certificates);
 }

@@ -3,6 +3,7 @@ import { resolveEvidencePaths } from "./evidence/settings.ts";
 import { kubeletServingShape } from "./hooks/kubelet-serving-settings.ts";
 import { checkPolicySource, policyShape, resolvePolicyPaths } from "./hooks/policy-settings.ts";
 import { resolveScriptPaths, scriptShape } from "./hooks/script-settings.ts";
+import { checkWebhook, resolveWebhookPaths, webhookShape } from "./hooks/webhook-settings.ts";
 
 const patterns = z.array(z.string().min(1).max(253)).min(1).max(100);
 
@@ -46,6 +47,7 @@ export const hookSchema = z.union([
   z.strictObject({ policy: z.strictObject({ ...commonHookShape, ...policyShape }).superRefine(checkPolicySource) }),
   z.strictObject({ "kubelet-serving": z.strictObject({ ...outsideHookShape, ...kubeletServingShape }) }),
   z.strictObject({ script: z.strictObject({ ...outsideHookShape, ...scriptShape }) }),
+  z.strictObject({ webhook: z.strictObject({ ...outsideHookShape, ...webhookShape }).superRefine(checkWebhook) }),
 ]);
 
 /** The part `approval` of the configuration. */
@@ -67,6 +69,7 @@ export function resolveApprovalPaths(approval: ApprovalSettings, resolve: (path:
   const hooks = approval.hooks.map((hook): HookSettings => {
     if ("policy" in hook) return { policy: resolvePolicyPaths(hook.policy, resolve) };
     if ("script" in hook) return { script: resolveScriptPaths(hook.script, resolve) };
+    if ("webhook" in hook) return { webhook: resolveWebhookPaths(hook.webhook, resolve) };
     if (!("kubelet-serving" in hook)) return hook;
     const serving = hook["kubelet-serving"];
     return { "kubelet-serving": { ...serving, sources: resolveEvidencePaths(serving.sources, resolve) } };
