@@ -1,7 +1,6 @@
 import type { Logger } from "../shared/logging.ts";
 import { createChain } from "./approval/chain.ts";
 import { createHooks } from "./approval/create-hooks.ts";
-import { KEY_POLICY_HOOK } from "./approval/hooks/key-policy.ts";
 import { openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
 import type { HookSettings } from "./approval/settings.ts";
@@ -43,6 +42,8 @@ export interface LocalChain {
   /** In the order they are asked, without the guards. */
   readonly hooks: readonly LocalHook[];
   review(question: LocalQuestion): Decision | Promise<Decision>;
+  /** Frees what hooks hold that were asked outside. */
+  close(): Promise<void>;
 }
 
 export interface LocalChainOptions {
@@ -50,6 +51,9 @@ export interface LocalChainOptions {
   readonly asksOutside?: boolean;
   readonly logger: Logger;
 }
+
+/** The guard for keys, as traces name it. */
+const KEY_GUARD = "key-policy";
 
 /** These judge by the document alone. */
 const EVALUATED_KINDS: ReadonlySet<string> = new Set(["policy", "kubelet-serving"]);
@@ -91,6 +95,7 @@ export function openLocalChain(
       questions.add(asked.csr, asked.facts, question);
       return chain.review(asked);
     },
+    close: () => chain.close(true),
   };
 }
 
@@ -150,7 +155,7 @@ function localKeyPolicy(configuration: Configuration, questions: Questions, logg
   return {
     ...policy,
     violation(facts) {
-      const verdict = stated(questions.of(facts), KEY_POLICY_HOOK);
+      const verdict = stated(questions.of(facts), KEY_GUARD);
       if (verdict === undefined) return policy.violation(facts);
       return verdict.kind === "denied" ? (verdict as Verdict & KeyViolation) : undefined;
     },

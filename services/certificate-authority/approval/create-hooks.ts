@@ -42,7 +42,10 @@ function kindOf(hook: HookSettings) {
 
 function createHook(hook: HookSettings, { authorizer, certificates, logger }: HookDependencies): ApprovalHook {
   if ("manual" in hook) return manualHook(hook.manual.quorum);
-  if ("policy" in hook) return policyHook(hook.policy, `approval.hooks ${hook.policy.name ?? "policy"}`);
+  if ("policy" in hook) {
+    const { name = "policy", required } = hook.policy;
+    return policyHook(hook.policy, { where: `approval.hooks ${name}`, required, logger });
+  }
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];
     return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }), certificates });

@@ -3,16 +3,16 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { PolicyError } from "../../../../services/certificate-authority/approval/hooks/policy/problems.ts";
 import { policyHook } from "../../../../services/certificate-authority/approval/hooks/policy.ts";
-import { ask, policyFile, policyOf } from "../../../builders/policy.ts";
+import { ask, openPolicy, policyFile, policyOf } from "../../../builders/policy.ts";
 import { document } from "../../../builders/review-document.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
+import { recordingLogger } from "../../../fakes/recording-logger.ts";
 
-const WHERE = "approval.hooks policy";
 const directory = temporaryDirectory();
 
 function problemsOf(file: string): readonly string[] {
   try {
-    policyHook({ file }, WHERE);
+    openPolicy({ file });
     return [];
   } catch (error) {
     if (error instanceof PolicyError) return error.problems;
@@ -92,7 +92,7 @@ test("rules of other files take part, with their own variables, parameters and n
       { name: "nodes", approve: "asked.startsWith('worker-')" },
     ],
   });
-  const hook = policyHook({ file }, WHERE);
+  const hook = openPolicy({ file });
   const of = (nodeName: string, hours: number) =>
     ask(
       hook,
@@ -145,3 +145,29 @@ test("a rule set in the configuration is named by its hook", () => {
     /^approval\.hooks policy: rules\[0\] \(a\) deny: .*Unknown variable: nodename/,
   );
 });
+
+test("a policy names the files it was made from, included ones too", () => {
+  policyFile(directory, "inner.yaml", { rules: [{ name: "a", deny: "false" }] });
+  const file = policyFile(directory, "outer.yaml", { rules: [{ include: "inner.yaml" }, { library: "key-type" }] });
+  const files = openPolicy({ file }).files?.() ?? [];
+  expect(files).toEqual([
+    file,
+    join(directory, "inner.yaml"),
+    expect.stringMatching(/config\/policies\/key-type\.yaml$/),
+  ]);
+});
+
+test.each([
+  { required: false, otherwise: "hold", warns: true },
+  { required: true, otherwise: "hold", warns: false },
+  { required: false, otherwise: "deny", warns: false },
+] as const)(
+  "what holds without being required is named: $otherwise, required $required",
+  ({ required, otherwise, warns }) => {
+    const { logger, lines } = recordingLogger();
+    const rules = [{ name: "a", require: "true", otherwise }];
+    policyHook({ rules }, { where: "approval.hooks policy", required, logger });
+    const said = { rules: ["a"], msg: expect.stringMatching(/^approval\.hooks policy is not required/) };
+    expect(lines).toEqual(warns ? [expect.objectContaining(said)] : []);
+  },
+);

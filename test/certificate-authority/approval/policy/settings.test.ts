@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { policyHook } from "../../../../services/certificate-authority/approval/hooks/policy.ts";
 import { loadConfiguration } from "../../../../services/certificate-authority/configuration.ts";
+import { openPolicy } from "../../../builders/policy.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 
 const HEAD = "apiVersion: gatehouse.dev/v1\nkind: GatehouseConfiguration\n";
@@ -42,5 +42,5 @@ test("every key stands in the example, which can be used when its hash signs are
   expect(Object.keys(first ?? {})).toEqual(["library", "as", "when", "with"]);
   const keys = ["message", "messageExpression", "name", "otherwise", "reason", "require", "when"];
   expect(Object.keys(second ?? {}).sort()).toEqual(keys);
-  expect(policyHook(inline.policy, "approval.hooks policy").name).toBe("policy");
+  expect(openPolicy(inline.policy).name).toBe("policy");
 });
