@@ -6,7 +6,7 @@ import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
 import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
 import type { IssuerAvailability, IssuerRecord } from "./issuer.ts";
 import type { KeyViolation } from "./key-policy.ts";
-import type { ReviewDocument } from "./review-document.ts";
+import type { ReviewDocument, ReviewSubject } from "./review-document.ts";
 
 /** One entry of the append-only change log. */
 export interface Change<T extends ApiObject = CertificateSigningRequest> {
@@ -373,12 +373,7 @@ export interface RecordGuard {
 }
 
 /** A request that is to be judged. */
-export interface ReviewRequest {
-  readonly csr: CertificateSigningRequest;
-  readonly facts: CsrFacts;
-  readonly now: Date;
-  /** True when nothing will follow from the decision: an explanation, a replay, a shadow chain. */
-  readonly isRehearsal?: boolean;
+export interface ReviewRequest extends ReviewSubject {
   /** True when the request was reviewed before and still waits. */
   readonly isRepeated?: boolean;
   /** Whether somebody still waits for the decision; nobody does once the request was settled otherwise. */

@@ -1,8 +1,17 @@
 import { BOUND_NODE_EXTRA } from "../../shared/user-info.ts";
 import type { CertificateSummary } from "./certificate.ts";
-import type { PublicKeyKind, Subject, SubjectAltNames } from "./csr-facts.ts";
-import type { ReviewRequest } from "./ports.ts";
+import type { CertificateSigningRequest } from "./certificate-signing-request.ts";
+import type { CsrFacts, PublicKeyKind, Subject, SubjectAltNames } from "./csr-facts.ts";
 import { requestedNodeName } from "./requested-node.ts";
+
+/** What is judged, and when. */
+export interface ReviewSubject {
+  readonly csr: CertificateSigningRequest;
+  readonly facts: CsrFacts;
+  readonly now: Date;
+  /** True when nothing will follow from the decision: an explanation, a replay, a shadow chain. */
+  readonly isRehearsal?: boolean;
+}
 
 /**
  * A request with all that is known about it, as scripts, webhooks and policies see it and as replay finds it again: plain
@@ -66,7 +75,7 @@ export interface PreviousCertificate {
 
 /** Puts the document together. */
 export function reviewDocument(
-  { csr, facts, now, isRehearsal = false }: ReviewRequest,
+  { csr, facts, now, isRehearsal = false }: ReviewSubject,
   previous: readonly CertificateSummary[],
 ): ReviewDocument {
   const { metadata, spec } = csr;
