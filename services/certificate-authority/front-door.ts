@@ -36,6 +36,7 @@ import type { Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { type OwnCertificate, type ownIdentity, servingNames } from "./own-identity.ts";
 import { clusterKubeconfig } from "./own-kubeconfigs.ts";
+import { recordedReviews } from "./recorded-reviews.ts";
 import { trustDomainsOf } from "./signer-settings.ts";
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
@@ -159,6 +160,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       certificates: ledger.certificates,
       decisions: ledger.decisions,
       requests: ledger.requests,
+      recorded: recordedReviews(ledger.recorded),
       issuance,
       authorizer: access.authorizer,
       issuers: ledger.issuers,

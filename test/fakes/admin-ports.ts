@@ -24,6 +24,11 @@ import type {
   RecordedEntry,
 } from "../../services/certificate-authority/domain/ports.ts";
 import type {
+  RecordedPageQuery,
+  RecordedReview,
+  RecordedReviews,
+} from "../../services/certificate-authority/domain/recorded-request.ts";
+import type {
   BootstrapTokenAdministration,
   NewBootstrapToken,
 } from "../../services/certificate-authority/http/admin-api/bootstrap-tokens.ts";
@@ -171,6 +176,20 @@ export class FakeIssuance {
     this.verdicts.push({ user: user.username, name, verdict });
     if (this.answer instanceof Error) throw this.answer;
     return this.answer;
+  }
+}
+
+/** Recorded requests in memory; a page ends where `pageSize` says. */
+export class FakeRecordedReviews implements RecordedReviews {
+  readonly items: RecordedReview[] = [];
+  readonly queries: RecordedPageQuery[] = [];
+  pageSize = Number.POSITIVE_INFINITY;
+
+  async page(query: RecordedPageQuery) {
+    this.queries.push(query);
+    const start = Number(query.continueToken ?? "0");
+    const end = start + Math.min(query.limit, this.pageSize);
+    return { items: this.items.slice(start, end), continueToken: end < this.items.length ? String(end) : undefined };
   }
 }
 

@@ -1,3 +1,4 @@
+import { isAfterChain, KEY_POLICY_HOOK, NAMES_HOOK, PROFILE_HOOK } from "../domain/after-chain.ts";
 import type { Decision, Outcome, TraceEntry, Verdict } from "../domain/decision.ts";
 import type { Explanation, Flip, VerdictChange } from "../domain/explanation.ts";
 
@@ -6,14 +7,7 @@ const MAXIMUM_ALTERNATIVES = 16;
 const MAXIMUM_HINT = 1_024;
 
 /** What refuses where it stands in a trace, and never approves. */
-const NEVER_APPROVE: ReadonlySet<string> = new Set([
-  "bootstrap-token",
-  "key-policy",
-  "signer-profile",
-  "name-constraints",
-]);
-/** These judge after the chain: nobody stands behind them. */
-const AFTER_CHAIN: ReadonlySet<string> = new Set(["signer-profile", "name-constraints"]);
+const NEVER_APPROVE: ReadonlySet<string> = new Set(["bootstrap-token", KEY_POLICY_HOOK, PROFILE_HOOK, NAMES_HOOK]);
 
 type Kind = Verdict["kind"];
 
@@ -95,9 +89,7 @@ function harmless(entry: TraceEntry): readonly Kind[] {
 
 function endsInDenial(trace: readonly TraceEntry[]): boolean {
   const last = trace.at(-1);
-  if (last?.kind !== "denied" || AFTER_CHAIN.has(last.hook)) return false;
-  // The guard for keys is asked once more before the signature; then its entry says required.
-  return !(NEVER_APPROVE.has(last.hook) && last.required);
+  return last?.kind === "denied" && !isAfterChain(last);
 }
 
 function plain({ hook, kind }: TraceEntry, to: readonly Kind[]): VerdictChange {

@@ -1,4 +1,4 @@
-import { KEY_POLICY_HOOK } from "../approval/hooks/key-policy.ts";
+import { KEY_POLICY_HOOK, NAMES_HOOK, PROFILE_HOOK } from "../domain/after-chain.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { Decision, DecisionRecord, TraceEntry } from "../domain/decision.ts";
 import type { KeyViolation } from "../domain/key-policy.ts";
@@ -6,11 +6,6 @@ import type { KeyViolation } from "../domain/key-policy.ts";
 /** Who decides where no person does. */
 export const OURSELVES = "gatehouse";
 
-/** The last word before a signature; shown like a hook's. */
-const PROFILE_HOOK = "signer-profile";
-
-/** Shown like a hook's as well. */
-const NAMES_HOOK = "name-constraints";
 const NAMES_FAILURE = "NameConstraintViolation";
 
 /** The reason of the Failed condition. Source: kubernetes pkg/controller/certificates/signer/signer.go. */

@@ -16,6 +16,7 @@ import {
   type ClusterRole,
   type ClusterRoleBinding,
 } from "../domain/rbac/objects.ts";
+import type { RecordedRequests } from "../domain/recorded-request.ts";
 import { startBatchWriter } from "./batch-writer.ts";
 import { createChangeHub } from "./change-hub.ts";
 import { createChangeLog } from "./change-log.ts";
@@ -25,6 +26,7 @@ import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
 import { migrate } from "./migrations/migrate.ts";
 import { createObjectCache } from "./object-cache.ts";
+import { recordedRequests } from "./recorded-requests.ts";
 import { storedObjects } from "./stored-objects.ts";
 import { storedAuditTrail, storedCertificates, storedDecisions, storedIssuers } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
@@ -82,6 +84,7 @@ export interface Ledger {
   readonly tokens: BootstrapTokens;
   readonly clusterRoles: ObjectStore<ClusterRole>;
   readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
+  readonly recorded: RecordedRequests;
   readonly audit: AuditTrail;
   readonly maintenance: LedgerMaintenance;
   /** Finishes the writes that were accepted, refuses later ones, ends subscriptions and releases the file. */
@@ -142,6 +145,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     tokens: storedBootstrapTokens(records),
     clusterRoles: storedObjects(CLUSTER_ROLES, { ...records, hub }),
     clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
+    recorded: recordedRequests(reader),
     audit: storedAuditTrail(records),
     maintenance,
     async close() {

@@ -1,9 +1,7 @@
+import { KEY_POLICY_HOOK } from "../../domain/after-chain.ts";
 import { type ConfiguredSigners, isServedSigner, NO_CONFIGURED_SIGNERS } from "../../domain/configured-signer.ts";
 import type { Verdict } from "../../domain/decision.ts";
 import type { ApprovalHook, KeyPolicy } from "../../domain/ports.ts";
-
-/** The name under which refusals of keys are recorded. */
-export const KEY_POLICY_HOOK = "key-policy";
 
 const ACCEPTABLE: Verdict = {
   kind: "noOpinion",

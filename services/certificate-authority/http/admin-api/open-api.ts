@@ -7,6 +7,7 @@ import { certificateListQuery } from "./certificates.ts";
 import { issuerChain } from "./configured-issuers.ts";
 import { explainRequest } from "./explain.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
+import { recordedRequestsQuery } from "./recorded-requests.ts";
 import * as resources from "./resources.ts";
 import { spiffeBundle } from "./spiffe-bundles.ts";
 
@@ -19,6 +20,7 @@ const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
   Decision: resources.decision,
+  RecordedRequestList: resources.recordedRequestList,
   DecisionList: resources.decisionList,
   ApprovalOutcome: resources.approvalOutcome,
   ApprovalChain: resources.approvalChain,
@@ -108,6 +110,16 @@ function paths(): Json {
       post: {
         ...operation("denyRequest", "Denies a request for good.", answer("ApprovalOutcome")),
         requestBody: { required: false, content: json("PersonalVerdict") },
+      },
+    },
+    "/v1/recorded-requests": {
+      get: {
+        ...operation(
+          "listRecordedRequests",
+          "Requests that were decided, in that order, with what is needed to decide them again; for policy replay.",
+          answer("RecordedRequestList"),
+        ),
+        parameters: queryParameters(recordedRequestsQuery),
       },
     },
     "/v1/explain": {

@@ -132,6 +132,19 @@ export const approvalChain = resource("ApprovalChain", {
     .optional(),
 });
 
+const recordedRequest = resource("RecordedRequest", {
+  request: z.object({ name: z.string(), uid: z.string(), signerName: z.string(), requester: z.string() }),
+  document: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe("The request as hooks saw it at the time of the decision; absent when what it asked for is lost."),
+  decision: decision.optional().describe("The chain's last decision; absent when only people decided."),
+  settlement: z
+    .object({ outcome: z.enum(["approved", "denied", "pending"]), reason: z.string(), decidedBy: z.string(), decidedAt: time })
+    .optional()
+    .describe("What people, or the last look before the signature, made of it afterwards."),
+});
+
 export const bootstrapToken = resource("BootstrapToken", {
   id: z.string().meta({ pattern: TOKEN_ID.source }),
   description: z.string(),
@@ -220,11 +233,13 @@ export const auditEntryList = z.object({
 });
 
 export const certificateList = listOf("CertificateList", certificate);
+export const recordedRequestList = listOf("RecordedRequestList", recordedRequest);
 export const decisionList = listOf("DecisionList", decision);
 export const bootstrapTokenList = listOf("BootstrapTokenList", bootstrapToken);
 export const issuerList = listOf("IssuerList", issuer);
 
 export type CertificateResource = z.infer<typeof certificate>;
+export type RecordedRequestResource = z.infer<typeof recordedRequest>;
 export type DecisionResource = z.infer<typeof decision>;
 export type ApprovalOutcomeResource = z.infer<typeof approvalOutcome>;
 export type ApprovalChainResource = z.infer<typeof approvalChain>;

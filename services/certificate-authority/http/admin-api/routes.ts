@@ -10,6 +10,7 @@ import type {
   Issuers,
   LedgerMaintenance,
 } from "../../domain/ports.ts";
+import type { RecordedReviews } from "../../domain/recorded-request.ts";
 import type { Issuance } from "../../issuance/contract.ts";
 import type { Route } from "../call.ts";
 import { approvalHandlers } from "./approval.ts";
@@ -22,6 +23,7 @@ import { decisionHandler } from "./decisions.ts";
 import { explainHandler } from "./explain.ts";
 import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
+import { recordedRequestsHandler } from "./recorded-requests.ts";
 import { reencryptionHandler } from "./reencryption.ts";
 import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bundles.ts";
 
@@ -33,6 +35,7 @@ export interface AdminApiDependencies extends ConfiguredIssuerDependencies, Spif
   /** Asked about more than the right to the path. */
   readonly authorizer: Authorizer;
   readonly approval: ApprovalAdministration;
+  readonly recorded: RecordedReviews;
   readonly issuers: Pick<Issuers, "list">;
   readonly audit: Pick<AuditTrail, "find">;
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
@@ -55,6 +58,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
     { method: "GET", path: "/v1/certificates/:id", handler: certificates.show },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
+    { method: "GET", path: "/v1/recorded-requests", handler: recordedRequestsHandler(deps.recorded) },
     { method: "POST", path: "/v1/explain", handler: explainHandler(deps) },
     { method: "POST", path: "/v1/requests/:name/approve", handler: approval.approve },
     { method: "POST", path: "/v1/requests/:name/deny", handler: approval.deny },

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import request from "supertest";
 import { routes } from "../../../../services/certificate-authority/http/admin-api/routes.ts";
+import { recordedReviews } from "../../../../services/certificate-authority/recorded-reviews.ts";
 import { appOf } from "../../../builders/edge.ts";
 import { buildIssuer } from "../../../builders/issuer.ts";
 import { openTestLedger, type TestLedger } from "../../../builders/ledger.ts";
@@ -32,6 +33,7 @@ beforeAll(async () => {
   const fakes = {
     tokens: new FakeTokenAdministration(NOW),
     issuance: new FakeIssuance(),
+    recorded: recordedReviews(ledger.recorded),
     approval: new FakeApprovalAdministration(),
     authorizer: new SettableAuthorizer(),
     encryption: new FakeEncryption(),
