@@ -1,4 +1,4 @@
-import { KeyObject } from "node:crypto";
+import { KeyObject, X509Certificate } from "node:crypto";
 import type { Clock } from "../shared/clock.ts";
 import type { ControlPlaneIssuer } from "./control-plane/authority-files.ts";
 import { keyPemOf } from "./control-plane/key-pem.ts";
@@ -11,6 +11,7 @@ import {
   controlPlaneIssuerName,
 } from "./domain/control-plane.ts";
 import type { ActiveIssuer, KeyAlgorithm } from "./domain/issuer.ts";
+import { mlDsaSetOf } from "./domain/ml-dsa.ts";
 import type { Issuers } from "./domain/ports.ts";
 import { ancestorsOf } from "./domain/trust.ts";
 import type { LiveIssuers } from "./live-issuers.ts";
@@ -66,6 +67,7 @@ export async function controlPlaneIssuers(
 async function clusterIssuer({ isExternal }: ControlPlaneIssuersWish, deps: Dependencies): Promise<ControlPlaneIssuer> {
   const issuer = readyIssuer(KUBELET_CLIENT, deps);
   const anchorPem = await anchorOf(issuer, deps);
+  requireReadable(issuer, anchorPem);
   if ((await anchorOf(readyIssuer(KUBELET_SERVING, deps), deps)) !== anchorPem)
     throw new PkiError([
       `the certificates of ${KUBELET_CLIENT} and ${KUBELET_SERVING} have different roots, but a control plane trusts ` +
@@ -81,6 +83,18 @@ async function clusterIssuer({ isExternal }: ControlPlaneIssuersWish, deps: Depe
     Buffer.from(certificateDer).equals(description.certificateDer),
   );
   return toControlPlaneIssuer("ca", issuer, anchorPem, signing?.privateKey);
+}
+
+/** A control plane that cannot verify its own certificates would not even start. */
+function requireReadable({ description, chainPem }: ActiveIssuer, anchorPem: string): void {
+  const line = [description.certificatePem, ...ancestorsOf({ ancestorsPem: chainPem }), anchorPem];
+  const kinds = line.map((pem) => String(new X509Certificate(pem).publicKey.asymmetricKeyType));
+  const kind = kinds.find((one) => mlDsaSetOf(one) !== undefined);
+  if (kind === undefined) return;
+  throw new PkiError([
+    `the CA ${JSON.stringify(description.commonName)}, or one above it, has a key of ${kind}, which Kubernetes up to 1.36 cannot ` +
+      "verify; name an issuer of another keyAlgorithm for the signers of kubelets",
+  ]);
 }
 
 function readyIssuer(signerName: string, { live }: Dependencies): ActiveIssuer {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { stringify } from "yaml";
 import { acquireWriterLock } from "../../../services/certificate-authority/ledger/writer-lock.ts";
+import { describeMlDsa } from "../../builders/ml-dsa.ts";
 import { openssl } from "../../builders/openssl.ts";
 import {
   currentRoot,
@@ -73,6 +74,26 @@ test("a CA of a kind that kubeadm does not take stays in custody", async () => {
   expect(() => everything()).toThrow("ENOENT");
   await initialize({ ...options, isExternal: true });
   expect(openssl("verify", "-CAfile", file("ca.crt"), file("apiserver.crt"))).toMatch(/: OK\n$/);
+});
+
+describeMlDsa("with a CA that Kubernetes cannot verify", () => {
+  const keyPolicy = { mlDsa: ["ML-DSA-65"] };
+  test.each([
+    { name: "the issuer", configuration: { issuer: { keyAlgorithm: "ml-dsa-65" } } },
+    {
+      name: "its root",
+      configuration: {
+        issuer: { parent: "root" },
+        issuers: [{ name: "root", commonName: "root", keyAlgorithm: "ml-dsa-65" }],
+      },
+    },
+  ])("nothing is made: $name is of ML-DSA", async ({ configuration }) => {
+    const options = { ...configure({ keyPolicy, ...configuration }), isExternal: true };
+    expect(await refusal(options)).toEqual([
+      expect.stringMatching(/a key of ml-dsa-65, which Kubernetes up to 1\.36 cannot/),
+    ]);
+    expect(() => everything()).toThrow("ENOENT");
+  });
 });
 
 test("names outside the CA's name constraints are refused by name", async () => {
