@@ -62,7 +62,9 @@ export function eventOf({ type, plan }: PlannedEvent): ClusterEvent {
       return { type, kind: "Pod", object: podOf(plan) };
     case "PersistentVolume":
       return { type, kind: plan.kind, object: volumeOf(plan) };
-    default:
+    case "VolumeAttachment":
+    case "ResourceSlice":
+    case "PodCertificateRequest":
       return { type, kind: plan.kind, object: boundOf(plan) };
   }
 }
