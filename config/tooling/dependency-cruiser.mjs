@@ -5,7 +5,7 @@ const NODE_AUTHORIZER = "services/node-authorizer";
 /** Rooms of the certificate authority and what each may import besides itself and `services/shared`. */
 const ROOMS = {
   http: ["issuance", "registry", "rotation", "access", "attestation", "domain"],
-  kubernetes: ["issuance", "rotation", "access", "attestation", "domain"],
+  kubernetes: ["access", "domain"],
   issuance: ["approval", "registry", "domain"],
   registry: ["domain"],
   rotation: ["approval", "domain"],
@@ -26,7 +26,7 @@ const ROOMS = {
 const DIAGNOSIS = ["diagnosis/", "custody/", "access/", "ledger/", "domain/", "configuration\\.ts$"];
 
 /** Rooms of the node-authorizer, likewise. */
-const NODE_AUTHORIZER_ROOMS = { http: ["domain"], "graph-feed": ["domain"], domain: [] };
+const NODE_AUTHORIZER_ROOMS = { http: ["domain"], "graph-feed": ["domain"], revocations: [], domain: [] };
 
 const roomRules = [
   ...roomRulesOf(CA, ROOMS, ""),
@@ -48,8 +48,8 @@ function roomRulesOf(service, rooms, prefix) {
 
 /** One owner per library. */
 const OWNERS = {
-  express: [`${CA}/http`],
-  helmet: [`${CA}/http`],
+  express: [`${CA}/http`, `${NODE_AUTHORIZER}/http`],
+  helmet: [`${CA}/http`, `${NODE_AUTHORIZER}/http`],
   "better-sqlite3": [`${CA}/ledger`],
   "@peculiar/": [`${CA}/signer`, `${CA}/custody`],
   "reflect-metadata": [`${CA}/signer`, `${CA}/custody`],

@@ -46,6 +46,7 @@ import { createSigner, type Signer } from "./signer/signer.ts";
 export { ConfigurationError } from "./configuration.ts";
 export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
 export { checkPki, initializePki } from "./pki.ts";
+export { makeServiceCertificates } from "./service-certificates.ts";
 
 const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;

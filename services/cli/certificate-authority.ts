@@ -7,6 +7,25 @@ export interface CertificateAuthority {
   readonly verifyLedgerFile: (path: string) => Promise<LedgerVerification>;
   readonly initializePki: (options: PkiOptions) => Promise<PkiOutcome>;
   readonly checkPki: (directory: string, etcd: "local" | "external") => Promise<PkiExpiration>;
+  readonly makeServiceCertificates: (
+    caName: string,
+    wishes: readonly ServiceCertificateWish[],
+    lifetimeSeconds: number,
+  ) => Promise<ServiceCertificates>;
+}
+
+/** A certificate for a program. */
+export interface ServiceCertificateWish {
+  readonly commonName: string;
+  readonly purpose: "serverAuth" | "clientAuth";
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+}
+
+/** Certificates under a CA of their own, in the order of the wishes. */
+export interface ServiceCertificates {
+  readonly caPem: string;
+  readonly certificates: readonly { readonly certificatePem: string; readonly keyPem: string }[];
 }
 
 /** What the files of a control plane node depend on. */

@@ -18,6 +18,9 @@ import { addIssuerReencrypt } from "./commands/issuer-reencrypt.ts";
 import { addIssuerRequest } from "./commands/issuer-request.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
+import { addNodeAuthorizer } from "./commands/node-authorizer.ts";
+import { addNodeAuthorizerExplain, addNodeAuthorizerReach } from "./commands/node-authorizer-explain.ts";
+import { addNodeAuthorizerManifests } from "./commands/node-authorizer-manifests.ts";
 import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
 import { addPolicyShow } from "./commands/policy-show.ts";
@@ -28,6 +31,7 @@ import { addTokenHash } from "./commands/token-hash.ts";
 import { addTokenList } from "./commands/token-list.ts";
 import { addVersion } from "./commands/version.ts";
 import { type LoadDoctor, loadDoctor } from "./doctor.ts";
+import { type LoadNodeAuthorizer, loadNodeAuthorizer } from "./node-authorizer.ts";
 import { withExamples } from "./options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -35,6 +39,7 @@ export interface ProgramDependencies {
   readonly terminal: Terminal;
   readonly loadCertificateAuthority: LoadCertificateAuthority;
   readonly loadDoctor: LoadDoctor;
+  readonly loadNodeAuthorizer: LoadNodeAuthorizer;
   readonly benchmark: BenchmarkPlace;
 }
 
@@ -46,6 +51,8 @@ function createProgram(dependencies: ProgramDependencies): Command {
     .version(VERSION, "-V, --version", "print the version of this command")
     .helpOption("-h, --help", "show help")
     .helpCommand(true)
+    // A command's options come after its name: one below may have options of the same names.
+    .enablePositionalOptions()
     .showHelpAfterError(false)
     .exitOverride()
     .configureOutput({
@@ -89,6 +96,10 @@ function createProgram(dependencies: ProgramDependencies): Command {
   const audit = program.command("audit").description("who did what: requests, decisions, signatures, removals");
   addAuditSearch(audit, terminal);
   addAuditTail(audit, terminal);
+  const nodeAuthorizer = addNodeAuthorizer(program, dependencies.loadNodeAuthorizer, load);
+  addNodeAuthorizerExplain(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer);
+  addNodeAuthorizerReach(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer);
+  addNodeAuthorizerManifests(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer, load);
   addDoctor(program, terminal, dependencies.loadDoctor);
   addBench(program, benchmark);
   addVersion(program, terminal);
@@ -136,6 +147,7 @@ export async function runInProcess(): Promise<void> {
     terminal,
     loadCertificateAuthority,
     loadDoctor,
+    loadNodeAuthorizer,
     benchmark: benchmarkPlace,
   });
   // A server that could not start may have threads already, which would keep the process for ever.

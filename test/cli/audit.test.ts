@@ -172,6 +172,7 @@ function following(args: readonly string[]) {
     terminal,
     loadCertificateAuthority: async () => certificateAuthority as never,
     loadDoctor: unexpected,
+    loadNodeAuthorizer: unexpected,
     benchmark: { checkout: "/nowhere/", run: unexpected },
   });
   const until = async (text: string): Promise<void> => {

@@ -10,6 +10,7 @@ import { stringify } from "yaml";
 import type { CertificateAuthority } from "../../services/cli/certificate-authority.ts";
 import type { BenchmarkPlace } from "../../services/cli/commands/bench.ts";
 import type { Doctor } from "../../services/cli/doctor.ts";
+import { loadNodeAuthorizer } from "../../services/cli/node-authorizer.ts";
 import { run } from "../../services/cli/program.ts";
 import type { Terminal } from "../../services/cli/terminal.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
@@ -70,9 +71,11 @@ export async function gatehouse(args: readonly string[], options: RunOptions = {
       verifyLedgerFile: unexpected,
       initializePki: unexpected,
       checkPki: unexpected,
+      makeServiceCertificates: unexpected,
       ...certificateAuthority,
     }),
     loadDoctor: async () => doctor ?? unexpected(),
+    loadNodeAuthorizer,
     benchmark: benchmark ?? { checkout: "/nowhere/", run: unexpected },
   });
   return { code, ...written };

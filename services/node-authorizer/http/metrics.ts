@@ -86,5 +86,9 @@ function attachGauges(registry: Registry, { graph, feed, revocations }: MetricSo
   gauge("feed_synced", "Whether the graph holds all of the cluster's objects.", () => Number(feed().isSynced));
   gauge("feed_lag_seconds", "Time since something was last heard of the slowest watch.", () => feed().lagSeconds);
   gauge("revocations", "Entries of the revocation list.", () => revocations()?.entries);
-  gauge("revocations_age_seconds", "Time since the revocation list was last confirmed.", () => revocations()?.ageSeconds);
+  gauge(
+    "revocations_age_seconds",
+    "Time since the revocation list was last confirmed.",
+    () => revocations()?.ageSeconds,
+  );
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
+import { CREDENTIAL_ID_EXTRA } from "../../shared/user-info.ts";
 import type {
   AccessQuestion,
   AccessVerdict,
@@ -128,11 +129,34 @@ function reportDenial(
   question: AccessQuestion | AdmissionQuestion,
   reason: string,
 ): void {
-  const { group, resource, subresource, namespace, name } = question;
   const wanted = "verb" in question ? question.verb : question.operation;
-  const credential = user.extra["authentication.kubernetes.io/credential-id"];
+  const credential = user.extra[CREDENTIAL_ID_EXTRA]?.map(clipped);
+  const [group, resource, subresource, namespace, name] = [
+    question.group,
+    question.resource,
+    question.subresource,
+    question.namespace,
+    question.name,
+  ].map(clipped);
   logger.warn(
-    { audit: "denied", webhook, user: user.username, credential, wanted, group, resource, subresource, namespace, name, reason },
+    {
+      audit: "denied",
+      webhook,
+      user: user.username,
+      credential,
+      wanted,
+      group,
+      resource,
+      subresource,
+      namespace,
+      name,
+      reason,
+    },
     "denied a request",
   );
+}
+
+/** Names have at most 253 characters; what a review says may have a million. */
+function clipped(text: string): string {
+  return text.slice(0, 256);
 }
