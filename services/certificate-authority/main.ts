@@ -36,6 +36,7 @@ import { guardedSigner } from "./issuance/guarded-signer.ts";
 import { issuerAdministration } from "./issuer-administration.ts";
 import { type WatchedFiles, watchFiles } from "./issuer-files.ts";
 import { type Job, startJobs } from "./jobs.ts";
+import { openNodeAddresses } from "./kubernetes/node-addresses.ts";
 import { openLedger } from "./ledger/ledger.ts";
 import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
@@ -171,7 +172,10 @@ async function openAuthority(
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
   const approval = configuredApproval(configuration, {
     ...{ overrides, certificates, keyPolicy, observe: metrics.hookAnswered, clock, logger },
-    hooks: { authorizer: access.authorizer, certificates, logger },
+    hooks: {
+      ...{ authorizer: access.authorizer, certificates, logger },
+      openNodeAddresses: (wanted) => openNodeAddresses(wanted, { clock, logger }),
+    },
   });
   const { chain } = approval;
   const parts = { ledger, issuers, signer, access, chain, keyPolicy, metrics, logger };

@@ -14,11 +14,12 @@ export type WebhookConnection = Omit<KubeconfigServer, "skipsVerification"> & Ku
  * Reads how a webhook is called from a file in kubeconfig format, as kube-apiserver's webhooks are configured: the
  * cluster is the webhook, the user is we.
  *
+ * @param what - who is called, for messages.
  * @throws {KubeconfigError}
  */
-export function readWebhookKubeconfig(path: string): WebhookConnection {
+export function readWebhookKubeconfig(path: string, what = "the webhook"): WebhookConnection {
   const config = readKubeconfig(path);
-  const where = `the webhook's kubeconfig ${path}`;
+  const where = `${what}'s kubeconfig ${path}`;
   const current = config["current-context"] ?? "";
   const context = config.contexts?.find(({ name }) => name === current)?.context;
   if (context === undefined) throw new KubeconfigError(`${where} has no context "${current}", its current one`);
@@ -29,7 +30,7 @@ export function readWebhookKubeconfig(path: string): WebhookConnection {
   const { skipsVerification, ...server } = serverOf(cluster, { path, where });
   if (skipsVerification) {
     throw new KubeconfigError(
-      `${where}: insecure-skip-tls-verify would let anybody be the webhook; give certificate-authority`,
+      `${where}: insecure-skip-tls-verify would let anybody be ${what}; give certificate-authority`,
     );
   }
   const user = config.users?.find(({ name }) => name === context.user);

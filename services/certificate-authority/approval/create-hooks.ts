@@ -1,5 +1,6 @@
 import type { Logger } from "../../shared/logging.ts";
 import type { Authorizer } from "../domain/authorization.ts";
+import type { OpenNodeAddresses } from "../domain/node-addresses.ts";
 import type { ApprovalHook, Certificates } from "../domain/ports.ts";
 import type { ChainLink } from "./chain.ts";
 import { createEvidenceSources } from "./evidence/create-sources.ts";
@@ -18,6 +19,8 @@ export interface HookDependencies {
   readonly logger: Logger;
   /** What is on record; without it nothing is compared with other certificates. */
   readonly certificates?: Pick<Certificates, "summaryOfLatest" | "otherHoldersOf"> | undefined;
+  /** How clusters are asked about their nodes; without it they are not. */
+  readonly openNodeAddresses?: OpenNodeAddresses | undefined;
   /** A hook to put in the place of the configured one of that kind and name; undefined leaves it. */
   readonly substitute?: (kind: string, name: string) => ApprovalHook | undefined;
 }
@@ -40,7 +43,8 @@ function kindOf(hook: HookSettings) {
   return entry;
 }
 
-function createHook(hook: HookSettings, { authorizer, certificates, logger }: HookDependencies): ApprovalHook {
+function createHook(hook: HookSettings, deps: HookDependencies): ApprovalHook {
+  const { authorizer, certificates, logger, openNodeAddresses } = deps;
   if ("manual" in hook) return manualHook(hook.manual.quorum);
   if ("policy" in hook) {
     const { name = "policy", required } = hook.policy;
@@ -48,7 +52,10 @@ function createHook(hook: HookSettings, { authorizer, certificates, logger }: Ho
   }
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];
-    return kubeletServingHook(settings, { sources: createEvidenceSources(settings.sources, { logger }), certificates });
+    return kubeletServingHook(settings, {
+      sources: createEvidenceSources(settings.sources, { logger, openNodeAddresses }),
+      certificates,
+    });
   }
   if ("script" in hook) return createScriptHook(hook.script, logger.child({ hook: hook.script.name ?? "script" }));
   if ("webhook" in hook)

@@ -16,7 +16,7 @@ function file(text: string): string {
 }
 
 test("kubelet-serving: what is left out has its default, and files are relative to the configuration", () => {
-  const sources = "[inventory: { file: n.yaml }, nameSuffixes: {}, addressRanges: [{ ranges: [10.0.0.0/8] }]]";
+  const sources = "[inventory: { file: n.yaml }, nodeObject: { kubeconfigFile: k }, nameSuffixes: {}, addressRanges: [{ ranges: [10.0.0.0/8] }]]";
   const configFile = file(`${HEAD}approval: { hooks: [{ kubelet-serving: { sources: ${sources} } }] }\n`);
   expect(loadConfiguration({ configFile }).approval.hooks).toEqual([
     {
@@ -30,6 +30,7 @@ test("kubelet-serving: what is left out has its default, and files are relative 
         concurrency: 8,
         sources: [
           { inventory: { file: join(directory, "n.yaml") } },
+          { nodeObject: { kubeconfigFile: join(directory, "k"), timeoutSeconds: 5 } },
           { nameSuffixes: { bareNodeName: true, suffixes: [] } },
           { addressRanges: [{ ranges: ["10.0.0.0/8"] }] },
         ],
@@ -66,5 +67,5 @@ test("every key stands in the example, which can be used when its hash signs are
   expect(Object.keys(others).sort()).toEqual(
     ["required", "otherwise", "unique", "clusterDomain", "reserved", "timeoutSeconds", "concurrency"].sort(),
   );
-  expect(sources.flatMap((source) => Object.keys(source))).toEqual(["inventory", "nameSuffixes", "addressRanges"]);
+  expect(sources.flatMap((source) => Object.keys(source))).toEqual(["inventory", "nodeObject", "nameSuffixes", "addressRanges"]);
 });

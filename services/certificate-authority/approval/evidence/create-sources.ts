@@ -1,12 +1,16 @@
 import type { Logger } from "../../../shared/logging.ts";
+import type { NodeAddresses, OpenNodeAddresses } from "../../domain/node-addresses.ts";
 import { addressRangesSource } from "./address-ranges.ts";
 import { inventorySource } from "./inventory.ts";
 import { nameSuffixesSource } from "./name-suffixes.ts";
+import { nodeObjectSource } from "./node-object.ts";
 import type { EvidenceSourceSettings } from "./settings.ts";
 import type { EvidenceSource } from "./source.ts";
 
 export interface EvidenceDependencies {
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
+  /** Without it, no cluster is asked: sources that stand on one cannot be asked. */
+  readonly openNodeAddresses?: OpenNodeAddresses | undefined;
 }
 
 /**
@@ -28,8 +32,23 @@ export function createEvidenceSources(
   return sources;
 }
 
-function createSource(settings: EvidenceSourceSettings, { logger }: EvidenceDependencies): EvidenceSource {
+function createSource(settings: EvidenceSourceSettings, deps: EvidenceDependencies): EvidenceSource {
+  const { logger, openNodeAddresses = openNothing } = deps;
   if ("inventory" in settings) return inventorySource(settings.inventory.file, logger);
+  if ("nodeObject" in settings) return nodeObjectSource(openNodeAddresses(settings.nodeObject));
   if ("addressRanges" in settings) return addressRangesSource(settings.addressRanges);
   return nameSuffixesSource(settings.nameSuffixes);
+}
+
+/** For what runs beside no server, such as a replay. */
+function openNothing(): NodeAddresses {
+  const problem = "no cluster is asked here";
+  return {
+    addressesOf: () => Promise.reject(new Error(problem)),
+    othersWith() {
+      throw new Error(problem);
+    },
+    isGone: () => false,
+    close: () => undefined,
+  };
 }

@@ -27,6 +27,13 @@ export const evidenceSourceSchema = z.union([
     inventory: z.strictObject({ file: z.string().min(1) }),
   }),
   z.strictObject({
+    /** The addresses of the Node object, in the cluster that a kubeconfig names. */
+    nodeObject: z.strictObject({
+      kubeconfigFile: z.string().min(1),
+      timeoutSeconds: z.number().min(0.1).max(60).default(5),
+    }),
+  }),
+  z.strictObject({
     /** Less safe where it stands alone: within a range, a node may claim its neighbour's address. */
     addressRanges: z
       .array(
@@ -57,7 +64,10 @@ export function resolveEvidencePaths(
   sources: readonly EvidenceSourceSettings[],
   resolve: (path: string) => string,
 ): EvidenceSourceSettings[] {
-  return sources.map((source) =>
-    "inventory" in source ? { inventory: { file: resolve(source.inventory.file) } } : source,
-  );
+  return sources.map((source): EvidenceSourceSettings => {
+    if ("inventory" in source) return { inventory: { file: resolve(source.inventory.file) } };
+    if (!("nodeObject" in source)) return source;
+    const { kubeconfigFile, ...others } = source.nodeObject;
+    return { nodeObject: { ...others, kubeconfigFile: resolve(kubeconfigFile) } };
+  });
 }
