@@ -126,8 +126,7 @@ test("an endless body is cut off at the limit", async () => {
     await closed;
     return received().slice(0, 12);
   });
-  // Who still sends when the server hangs up may lose the answer with the connection.
-  for (const answer of await Promise.all(streams)) expect(["HTTP/1.1 413", ""]).toContain(answer);
+  expect(new Set(await Promise.all(streams))).toEqual(new Set(["HTTP/1.1 413"]));
   await expectUnimpressed();
 });
 

@@ -14,6 +14,7 @@ import { type Impersonation, impersonationOf } from "./impersonation-headers.ts"
 import type { Metrics } from "./metrics.ts";
 import { sendFailure } from "./object-answer.ts";
 import { requireTimeout } from "./query-options.ts";
+import { type ReadAwayLimits, readAway } from "./read-away.ts";
 import { type RequestInfo, requestInfoOf } from "./request-info.ts";
 
 /** What a caller shows of itself. The certificate, when there is one, has passed the TLS layer's chain check. */
@@ -65,6 +66,11 @@ export interface Edge {
   /** Requests being answered right now, watches included. */
   readonly inFlight: number;
 }
+
+/** What is read of a body after the answer was sent. */
+const REST: ReadAwayLimits = { bytes: 8 * 1024 * 1024, milliseconds: 2_000 };
+/** Of a caller who is not known: as much as Go's server reads of anybody's. */
+const STRANGERS_REST: ReadAwayLimits = { bytes: 256 * 1024, milliseconds: 500 };
 
 /** Builds the one way by which every request comes in (services/README.md, "One request, end to end"). */
 export function createEdge(deps: EdgeDependencies): Edge {
@@ -210,9 +216,12 @@ class Exchange {
     const retryAfter = status.details?.retryAfterSeconds;
     if (retryAfter !== undefined) response.setHeader("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
     if (status.code === 401) response.setHeader("www-authenticate", 'Bearer realm="gatehouse"');
-    // What is left of the body is not read, so the connection cannot carry another request.
-    if (!this.#request.complete && !this.#hasBody) response.setHeader("connection", "close");
-    sendFailure(response, this.#request.headers.accept, status.toStatus());
+    const { accept } = this.#request.headers;
+    if (this.#request.complete || this.#hasBody) return sendFailure(response, accept, status.toStatus());
+    // Nobody wants what is left of the body, so the connection cannot carry another request.
+    response.setHeader("connection", "close");
+    const limits = isAnonymous(this.#user) ? STRANGERS_REST : REST;
+    sendFailure(response, accept, status.toStatus(), readAway(this.#request, limits));
   }
 
   finished(): void {

@@ -26,10 +26,24 @@ export function renderObject(object: TypedObject, { format, pretty }: Pick<Outpu
   }
 }
 
-/** Answers with a failure in the form that the caller takes; in JSON when it takes none that we have. */
-export function sendFailure(response: ServerResponse, accept: string | undefined, status: Status): void {
+/**
+ * Answers with a failure in the form that the caller takes; in JSON when it takes none that we have.
+ *
+ * @param end - the whole answer is on its way at once, but ends only then, and the connection with it.
+ */
+export function sendFailure(
+  response: ServerResponse,
+  accept: string | undefined,
+  status: Status,
+  end?: Promise<void>,
+): void {
   const output = formatForFailure(accept);
-  sendBytes(response, status.code ?? 500, MEDIA_TYPES[output.format], renderObject({ ...status }, output));
+  const [code, type] = [status.code ?? 500, MEDIA_TYPES[output.format]];
+  const body = renderObject({ ...status }, output);
+  if (end === undefined) return sendBytes(response, code, type, body);
+  response.writeHead(code, { "content-type": type, "content-length": body.length });
+  response.write(body);
+  void end.then(() => response.end());
 }
 
 function formatForFailure(accept: string | undefined): Pick<OutputFormat, "format" | "pretty"> {
