@@ -34,9 +34,13 @@ export interface RealApiserverOptions {
   readonly directory: string;
   /** Signs the serving certificate and every client certificate that is accepted. */
   readonly authority: AuthorityFiles;
+  /** Who authorizes and restricts nodes; RBAC and NodeRestriction without it. */
+  readonly guards?: readonly string[];
+  /** Further arguments of kube-apiserver. */
+  readonly arguments?: readonly string[];
 }
 
-/** Starts etcd and kube-apiserver on loopback, RBAC being the only authorizer, and waits until it is ready. */
+/** Starts etcd and kube-apiserver on loopback, and waits until it is ready. */
 export async function startRealApiserver(options: RealApiserverOptions): Promise<RealApiserver> {
   const [clientPort, peerPort, securePort] = await freePorts(3);
   const etcdUrl = `http://127.0.0.1:${clientPort}`;
@@ -80,7 +84,8 @@ function startEtcd({ programs, directory }: RealApiserverOptions, url: string, p
   ]);
 }
 
-function apiserverArguments({ directory, authority }: RealApiserverOptions, etcdUrl: string, port: string) {
+function apiserverArguments(options: RealApiserverOptions, etcdUrl: string, port: string): readonly string[] {
+  const { directory, authority } = options;
   const serving = makeLeaf(directory, authority, {
     name: "kube-apiserver",
     subject: "/CN=kube-apiserver",
@@ -97,13 +102,13 @@ function apiserverArguments({ directory, authority }: RealApiserverOptions, etcd
     `--tls-private-key-file=${serving.keyFile}`,
     `--client-ca-file=${authority.certificateFile}`,
     `--cert-dir=${join(directory, "unused")}`,
-    "--authorization-mode=RBAC",
+    ...(options.guards ?? ["--authorization-mode=RBAC", "--enable-admission-plugins=NodeRestriction"]),
     "--enable-bootstrap-token-auth",
-    "--enable-admission-plugins=NodeRestriction",
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${accountKey}`,
     `--service-account-signing-key-file=${accountKey}`,
     "--service-cluster-ip-range=10.0.0.0/24",
+    ...(options.arguments ?? []),
   ];
 }
 
