@@ -47,6 +47,7 @@ import { createSigner, type Signer } from "./signer/signer.ts";
 export { ConfigurationError } from "./configuration.ts";
 export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
 export { checkPki, initializePki } from "./pki.ts";
+export { checkPolicy, testPolicy } from "./policy.ts";
 export { makeServiceCertificates } from "./service-certificates.ts";
 
 const clock = systemClock;

@@ -7,6 +7,8 @@ export interface CertificateAuthority {
   readonly verifyLedgerFile: (path: string) => Promise<LedgerVerification>;
   readonly initializePki: (options: PkiOptions) => Promise<PkiOutcome>;
   readonly checkPki: (directory: string, etcd: "local" | "external") => Promise<PkiExpiration>;
+  readonly testPolicy: (options: PolicyTestOptions) => Promise<readonly PolicyCaseResult[]>;
+  readonly checkPolicy: (options: Pick<PolicyTestOptions, "configFile">) => Promise<readonly PolicyHook[]>;
   readonly makeServiceCertificates: (
     caName: string,
     wishes: readonly ServiceCertificateWish[],
@@ -72,6 +74,37 @@ interface ExpiringCertificate {
 export interface PkiExpiration {
   readonly certificates: readonly ExpiringCertificate[];
   readonly authorities: readonly ExpiringCertificate[];
+}
+
+export interface PolicyTestOptions {
+  readonly configFile: string | undefined;
+  readonly casesFile: string;
+  readonly asksOutside: boolean;
+}
+
+export interface PolicyHook {
+  readonly name: string;
+  readonly kind: string;
+  readonly required: boolean;
+}
+
+/** What became of a case, and what was expected. */
+export interface PolicyCaseResult {
+  readonly name: string;
+  readonly hasPassed: boolean;
+  readonly expected: { readonly outcome: string };
+  readonly outcome: string;
+  readonly hook: string | undefined;
+  readonly reason: string;
+  readonly message: string;
+  readonly differences: readonly string[];
+  readonly trace: readonly {
+    readonly hook: string;
+    readonly kind: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly evidence: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 /** What the command line lays over the configuration file. */

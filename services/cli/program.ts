@@ -23,7 +23,9 @@ import { addNodeAuthorizerExplain, addNodeAuthorizerReach } from "./commands/nod
 import { addNodeAuthorizerManifests } from "./commands/node-authorizer-manifests.ts";
 import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
+import { addPolicyCheck } from "./commands/policy-check.ts";
 import { addPolicyShow } from "./commands/policy-show.ts";
+import { addPolicyTest } from "./commands/policy-test.ts";
 import { addServe } from "./commands/serve.ts";
 import { addTokenCreate } from "./commands/token-create.ts";
 import { addTokenDelete } from "./commands/token-delete.ts";
@@ -87,6 +89,8 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addIssuerReencrypt(issuer, terminal);
   const policy = program.command("policy").description("who decides which requests are approved");
   addPolicyShow(policy, terminal);
+  addPolicyCheck(policy, terminal, load);
+  addPolicyTest(policy, terminal, load);
   const pki = program.command("pki").description("the certificates of a control plane");
   addPkiInit(pki, terminal, load);
   addPkiCheck(pki, terminal, load);

@@ -71,6 +71,8 @@ export async function gatehouse(args: readonly string[], options: RunOptions = {
       verifyLedgerFile: unexpected,
       initializePki: unexpected,
       checkPki: unexpected,
+      testPolicy: unexpected,
+      checkPolicy: unexpected,
       makeServiceCertificates: unexpected,
       ...certificateAuthority,
     }),
