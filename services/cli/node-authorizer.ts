@@ -66,6 +66,7 @@ export interface NodeAuthorizerServerOptions {
 export interface ManifestSettings {
   readonly url: string;
   readonly mode: "veto" | "full";
+  readonly rememberedSeconds: number | undefined;
   readonly directory: string;
   readonly caPem: string;
   readonly clientCertificatePem: string;

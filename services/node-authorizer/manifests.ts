@@ -5,6 +5,8 @@ export interface ManifestSettings {
   /** `https://HOST:PORT` of the node-authorizer, as kube-apiserver reaches it. */
   readonly url: string;
   readonly mode: "veto" | "full";
+  /** How long kube-apiserver may go on with an answer; a revocation takes as long. Undefined: it asks each time. */
+  readonly rememberedSeconds: number | undefined;
   /** The folder on the control plane node that the files will lie in; kube-apiserver wants absolute paths. */
   readonly directory: string;
   /** PEM of the CA of the serving certificate. */
@@ -27,8 +29,6 @@ const AUTHORIZER_NAME = "gatehouse-node-authorizer";
 const ROLE_NAME = "gatehouse:node-authorizer";
 const NODES_GROUP = "system:nodes";
 
-/** How long kube-apiserver may go on with an answer: a revocation takes at most as long. */
-const REMEMBERED = "5s";
 const TIMEOUT_SECONDS = 3;
 
 /**
@@ -54,7 +54,10 @@ export function manifests(settings: ManifestSettings): readonly Manifest[] {
   ];
 }
 
-function authorizationConfiguration({ mode, directory }: ManifestSettings) {
+function authorizationConfiguration({ mode, directory, rememberedSeconds }: ManifestSettings) {
+  const isRemembered = rememberedSeconds !== undefined;
+  // A time of nothing would be taken for the default, five minutes.
+  const ttl = `${rememberedSeconds ?? 1}s`;
   const webhook = {
     type: "Webhook",
     name: AUTHORIZER_NAME,
@@ -64,8 +67,10 @@ function authorizationConfiguration({ mode, directory }: ManifestSettings) {
       timeout: `${TIMEOUT_SECONDS}s`,
       // Without the veto a revoked node would be let in again.
       failurePolicy: "Deny",
-      authorizedTTL: REMEMBERED,
-      unauthorizedTTL: REMEMBERED,
+      authorizedTTL: ttl,
+      unauthorizedTTL: ttl,
+      cacheAuthorizedRequests: isRemembered,
+      cacheUnauthorizedRequests: isRemembered,
       connectionInfo: { type: "KubeConfigFile", kubeConfigFile: `${directory}/authorize.kubeconfig` },
       matchConditions: [{ expression: `'${NODES_GROUP}' in request.groups` }],
     },

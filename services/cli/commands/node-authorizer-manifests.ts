@@ -19,6 +19,7 @@ interface Options {
   readonly mode: "veto" | "full";
   readonly user: string;
   readonly lifetime: number;
+  readonly remember?: number;
   readonly force: boolean;
 }
 
@@ -44,6 +45,11 @@ export function addNodeAuthorizerManifests(
       new Option("--mode <mode>", "full takes the Node authorizer's place").choices(["veto", "full"]).default("veto"),
     )
     .option("--user <name>", "who the node-authorizer is in the cluster", "gatehouse-node-authorizer")
+    .option(
+      "--remember <duration>",
+      "how long kube-apiserver goes on with an answer: fewer questions, slower revocation (default: it asks each time)",
+      parseSeconds,
+    )
     .option("--lifetime <duration>", "of the certificates", parseSeconds, YEAR_SECONDS)
     .option("--force", "replace what is there: the certificates are made anew", false)
     .action(async (options: Options) => {
@@ -64,6 +70,7 @@ export function addNodeAuthorizerManifests(
       const files = (await load()).manifests({
         url: url.origin,
         mode: options.mode,
+        rememberedSeconds: options.remember,
         directory: resolve(terminal.workingDirectory, options.directory ?? options.output),
         caPem: made.caPem,
         clientCertificatePem: client.certificatePem,
@@ -87,7 +94,7 @@ export function addNodeAuthorizerManifests(
 }
 
 const PURPOSES: Readonly<Record<string, string>> = {
-  "authorization-configuration.yaml": "kube-apiserver --authorization-config-file",
+  "authorization-configuration.yaml": "kube-apiserver --authorization-config",
   "validating-webhook-configuration.yaml": "kubectl apply -f",
   "admission-configuration.yaml": "kube-apiserver --admission-control-config-file",
   "rbac.yaml": "kubectl apply -f",

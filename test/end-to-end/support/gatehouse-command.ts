@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
-const ENTRY = join(import.meta.dirname, "..", "..", "..", "dist", "cli", "gatehouse.js");
+/** The built command. */
+export const COMMAND_ENTRY = join(import.meta.dirname, "..", "..", "..", "dist", "cli", "gatehouse.js");
 
 export interface CommandOutcome {
   readonly code: number | null;
@@ -14,7 +15,7 @@ export interface CommandOutcome {
 /** The built command as a process of its own, as people run it. */
 export function startCommand(kubeconfig: string, args: readonly string[]) {
   const { KUBECONFIG: _, ...environment } = process.env;
-  return spawn(process.execPath, [ENTRY, ...args], {
+  return spawn(process.execPath, [COMMAND_ENTRY, ...args], {
     env: { ...environment, NODE_OPTIONS: "", GATEHOUSE_KUBECONFIG: kubeconfig },
     stdio: ["ignore", "pipe", "pipe"],
   });
