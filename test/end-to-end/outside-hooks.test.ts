@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 function kubelet(gatehouse: GatehouseProcess, nodeName: string): KubeletClient {
-  const client = new KubeletClient({ ...readKubeconfig(gatehouse.bootstrapKubeconfig), nodeName });
+  const client = new KubeletClient({ ...readKubeconfig(gatehouse.bootstrapKubeconfig), nodeName, rotateCertificates: true });
   opened.push(client);
   return client;
 }
@@ -164,7 +164,7 @@ function serviceOf(tls: { cert: string; key: string }): Server {
     request.once("end", () => {
       const body = Buffer.concat(chunks);
       const { "gatehouse-timestamp": timestamp, "gatehouse-signature": signature } = request.headers;
-      const expected = createHmac("sha256", SECRET).update(`v1:${timestamp}:`).update(body).digest("hex");
+      const expected = createHmac("sha256", SECRET).update(`v1:${String(timestamp)}:`).update(body).digest("hex");
       const { nodeName } = JSON.parse(body.toString()) as { nodeName: string };
       const decision = nodeName.startsWith("good") ? "approve" : "deny";
       if (signature !== `v1=${expected}`) response.writeHead(401).end();
