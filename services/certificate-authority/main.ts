@@ -46,6 +46,7 @@ import { createSigner, type Signer } from "./signer/signer.ts";
 
 export { ConfigurationError } from "./configuration.ts";
 export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
+export { replayPolicy } from "./replay.ts";
 export { checkPki, initializePki } from "./pki.ts";
 export { checkPolicy, testPolicy } from "./policy.ts";
 export { makeServiceCertificates } from "./service-certificates.ts";

@@ -1,10 +1,12 @@
 import type { LedgerVerification } from "./api-types.ts";
+import type { ReplayOptions, ReplayReport } from "./policy-replay-report.ts";
 
 /** What the commands use of the certificate authority's main module. */
 export interface CertificateAuthority {
   /** Resolves when the server has stopped. */
   readonly serve: (options: ServeOptions) => Promise<void>;
   readonly verifyLedgerFile: (path: string) => Promise<LedgerVerification>;
+  readonly replayPolicy: (options: ReplayOptions) => Promise<ReplayReport>;
   readonly initializePki: (options: PkiOptions) => Promise<PkiOutcome>;
   readonly checkPki: (directory: string, etcd: "local" | "external") => Promise<PkiExpiration>;
   readonly testPolicy: (options: PolicyTestOptions) => Promise<readonly PolicyCaseResult[]>;

@@ -24,6 +24,7 @@ import { addNodeAuthorizerManifests } from "./commands/node-authorizer-manifests
 import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
 import { addPolicyCheck } from "./commands/policy-check.ts";
+import { addPolicyReplay } from "./commands/policy-replay.ts";
 import { addPolicyShow } from "./commands/policy-show.ts";
 import { addPolicyTest } from "./commands/policy-test.ts";
 import { addServe } from "./commands/serve.ts";
@@ -89,6 +90,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addIssuerReencrypt(issuer, terminal);
   const policy = program.command("policy").description("who decides which requests are approved");
   addPolicyShow(policy, terminal);
+  addPolicyReplay(policy, terminal, load);
   addPolicyCheck(policy, terminal, load);
   addPolicyTest(policy, terminal, load);
   const pki = program.command("pki").description("the certificates of a control plane");

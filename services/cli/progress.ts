@@ -3,7 +3,7 @@ import type { Sink } from "./terminal.ts";
 const REDRAW_MILLISECONDS = 100;
 
 export interface Progress {
-  at(bytes: number): void;
+  at(amount: number): void;
   end(): void;
 }
 
@@ -18,6 +18,23 @@ export function createProgress(sink: Sink, title: string, totalBytes: number | u
       drawn = now;
       const total = totalBytes === undefined ? "" : ` of ${megabytes(totalBytes)}`;
       sink.write(`\r${title} ... ${megabytes(bytes)}${total}\x1b[K`);
+    },
+    end() {
+      sink.write("\r\x1b[K");
+    },
+  };
+}
+
+/** The same for things that are counted. */
+export function createCount(sink: Sink, verb: string, things: string): Progress {
+  if (!sink.isTTY) return { at() {}, end() {} };
+  let drawn = Number.NEGATIVE_INFINITY;
+  return {
+    at(count) {
+      const now = performance.now();
+      if (now - drawn < REDRAW_MILLISECONDS) return;
+      drawn = now;
+      sink.write(`\r${verb} ${count} ${things}\x1b[K`);
     },
     end() {
       sink.write("\r\x1b[K");

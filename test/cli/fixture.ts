@@ -69,6 +69,7 @@ export async function gatehouse(args: readonly string[], options: RunOptions = {
     loadCertificateAuthority: async () => ({
       serve: unexpected,
       verifyLedgerFile: unexpected,
+      replayPolicy: unexpected,
       initializePki: unexpected,
       checkPki: unexpected,
       testPolicy: unexpected,
