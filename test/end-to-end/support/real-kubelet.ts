@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type ServerHttp2Session } from "node:http2";
@@ -17,11 +17,21 @@ export interface RealKubeletOptions {
   readonly bootstrapKubeconfig: string;
   readonly nodeName: string;
   readonly rotateCertificates: boolean;
+  /** With it the kubelet comes all the way up, and serves with a certificate that it asks for. */
+  readonly serving?: ServingKubelet;
+}
+
+export interface ServingKubelet {
+  /** An address of this machine, not of loopback. */
+  readonly nodeAddress: string;
+  readonly port: number;
+  /** A container runtime that answers. */
+  readonly runtimeEndpoint: string;
 }
 
 /**
  * A machine with a kubelet on it, everything of which lies in one temporary directory. Its container runtime takes
- * calls and never answers, which holds the kubelet up long enough to get a certificate.
+ * calls and never answers, which holds the kubelet up long enough to get a certificate, unless it is to serve.
  */
 export class KubeletMachine {
   readonly #options: RealKubeletOptions;
@@ -46,12 +56,22 @@ export class KubeletMachine {
     return this.#path("pki", "kubelet-client-current.pem");
   }
 
+  /** Where they keep what they serve with. */
+  get servingFile(): string {
+    return this.#path("pki", "kubelet-server-current.pem");
+  }
+
+  log(): string {
+    return this.#log;
+  }
+
   start(): void {
-    const { kubelet, bootstrapKubeconfig, nodeName } = this.#options;
+    const { kubelet, bootstrapKubeconfig, nodeName, serving } = this.#options;
     const flags = [
       ...["--config", this.#path("config.yaml"), "--hostname-override", nodeName],
       ...["--bootstrap-kubeconfig", bootstrapKubeconfig, "--kubeconfig", this.#path("kubelet.kubeconfig")],
       ...["--cert-dir", this.#path("pki"), "--root-dir", this.#path("root")],
+      ...(serving ? ["--node-ip", serving.nodeAddress] : []),
     ];
     const running = spawn(kubelet, flags, { stdio: ["ignore", "ignore", "pipe"] });
     running.stderr.setEncoding("utf8").on("data", (chunk: string) => {
@@ -65,8 +85,8 @@ export class KubeletMachine {
    *
    * @param previous - what the file held before and does not count any more.
    */
-  async certificate(previous?: string): Promise<string> {
-    const content = (): string => (existsSync(this.currentFile) ? readFileSync(this.currentFile, "utf8") : "");
+  async certificate(previous?: string, file = this.currentFile): Promise<string> {
+    const content = (): string => (existsSync(file) ? readFileSync(file, "utf8") : "");
     await this.#until("a certificate on disk", () => content() !== previous && KEY_AT_END.test(content()));
     return content();
   }
@@ -87,7 +107,14 @@ export class KubeletMachine {
     await this.stop();
     for (const session of this.#sessions) session.destroy();
     await new Promise((resolve) => this.#runtime.close(resolve));
+    this.#unmount();
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** A kubelet that comes all the way up mounts its root directory upon itself, and leaves it so. */
+  #unmount(): void {
+    const root = this.#path("root");
+    if (readFileSync("/proc/self/mounts", "utf8").includes(` ${root} `)) execFileSync("umount", [root]);
   }
 
   async #until(what: string, isSo: () => boolean): Promise<void> {
@@ -103,6 +130,7 @@ export class KubeletMachine {
 
   /** JSON is YAML. */
   #configuration(): string {
+    const { serving } = this.#options;
     return JSON.stringify({
       apiVersion: "kubelet.config.k8s.io/v1beta1",
       kind: "KubeletConfiguration",
@@ -112,11 +140,12 @@ export class KubeletMachine {
       cgroupsPerQOS: false,
       enforceNodeAllocatable: [],
       makeIPTablesUtilChains: false,
-      address: "127.0.0.1",
-      port: UNUSED_PORT,
+      address: serving?.nodeAddress ?? "127.0.0.1",
+      port: serving?.port ?? UNUSED_PORT,
+      serverTLSBootstrap: serving !== undefined,
       healthzPort: 0,
       podLogsDir: this.#path("pod-logs"),
-      containerRuntimeEndpoint: `unix://${this.#path("runtime.sock")}`,
+      containerRuntimeEndpoint: serving?.runtimeEndpoint ?? `unix://${this.#path("runtime.sock")}`,
       authentication: { anonymous: { enabled: false }, webhook: { enabled: false } },
       authorization: { mode: "AlwaysAllow" },
     });
