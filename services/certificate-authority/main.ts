@@ -137,7 +137,7 @@ async function openAuthority(
       maximumBytes: configuration.ledger.maximumMegabytes * BYTES_PER_MEGABYTE,
     },
   });
-  const custody = await openConfiguredCustody(configuration, logger);
+  const custody = await openConfiguredCustody(configuration, ledger.issuers, logger);
   const tokens = await openConfiguredTokens(configuration, logger);
   const settings = configuration;
   const issuers = await LiveIssuers.open({ settings, custody, tokens, issuers: ledger.issuers, clock, logger });

@@ -90,7 +90,7 @@ async function run(
   const file = join(configuration.dataDirectory, "gatehouse.db");
   const ledger = await openLedger({ file, clock, logger });
   closers.push(() => ledger.close());
-  const custody = await openConfiguredCustody(configuration, logger);
+  const custody = await openConfiguredCustody(configuration, ledger.issuers, logger);
   closers.push(() => custody.close());
   const tokens = await openConfiguredTokens(configuration, logger);
   closers.push(() => tokens.close());

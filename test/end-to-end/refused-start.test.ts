@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, jest, test } from "@jest/globals";
 import { buildIssuer } from "../builders/issuer.ts";
@@ -126,7 +126,15 @@ test("refuses what a data directory cannot go on with, and goes on when it is pu
     expectRefusal(start({ issuer: { import: right } }, dataDirectory), /remove issuer\.import, or start with an empty/);
 
     renameSync(join(dataDirectory, "keys"), join(aside, "keys"));
-    expectRefusal(start({}, dataDirectory), /is missing; restore the keys directory from a backup/);
+    expectRefusal(
+      start({}, dataDirectory),
+      /or is missing; restore the keys directory from a backup\. Nothing was changed/,
+    );
+    expect(existsSync(join(dataDirectory, "keys"))).toBe(false);
+    // A directory that was made to mount or restore keys into is left empty.
+    mkdirSync(join(dataDirectory, "keys"));
+    expectRefusal(start({}, dataDirectory), /holds none of their keys/);
+    expect(readdirSync(join(dataDirectory, "keys"))).toEqual([]);
     rmSync(join(dataDirectory, "keys"), { recursive: true });
     renameSync(join(aside, "keys"), join(dataDirectory, "keys"));
 

@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { writeFileDurably } from "../../shared/durable-file.ts";
@@ -44,6 +45,8 @@ export interface CustodyOptions {
   readonly directory: string;
   readonly encryption: EncryptionSource;
   readonly logger: Logger;
+  /** Something was sealed there before: where nothing is, nothing is made either. */
+  readonly isInUse?: boolean;
 }
 
 /** An issuer that passed every check and can sign now, here or in a token. */
@@ -125,7 +128,8 @@ export interface Custody {
  *
  * @throws {CustodyError}
  */
-export async function openCustody({ directory, encryption, logger }: CustodyOptions): Promise<Custody> {
+export async function openCustody({ directory, encryption, logger, isInUse }: CustodyOptions): Promise<Custody> {
+  if (isInUse === true) await requireSealedFiles(directory);
   await preparePrivateDirectory(directory);
   const source = new EncryptionSourceReader(directory, encryption, logger);
   const ring = await source.read(await SealedFiles.names(directory));
@@ -139,6 +143,17 @@ export async function openCustody({ directory, encryption, logger }: CustodyOpti
     ring.close();
     throw error;
   }
+}
+
+/** Before anything could be made that stands in the way of what is to be restored. */
+async function requireSealedFiles(directory: string): Promise<void> {
+  const names = existsSync(directory) ? await SealedFiles.names(directory) : [];
+  if (names.length > 0) return;
+  throw new CustodyError(
+    "IssuerNotFound",
+    `issuers are on record, but ${directory} holds none of their keys, or is missing; restore the keys directory from a ` +
+      "backup. Nothing was changed",
+  );
 }
 
 interface CustodyParts {

@@ -216,12 +216,14 @@ class Exchange {
     const retryAfter = status.details?.retryAfterSeconds;
     if (retryAfter !== undefined) response.setHeader("retry-after", String(Math.max(1, Math.ceil(retryAfter))));
     if (status.code === 401) response.setHeader("www-authenticate", 'Bearer realm="gatehouse"');
-    const { accept } = this.#request.headers;
-    if (this.#request.complete || this.#hasBody) return sendFailure(response, accept, status.toStatus());
-    // Nobody wants what is left of the body, so the connection cannot carry another request.
-    response.setHeader("connection", "close");
-    const limits = isAnonymous(this.#user) ? STRANGERS_REST : REST;
-    sendFailure(response, accept, status.toStatus(), readAway(this.#request, limits));
+    sendFailure(response, this.#request.headers.accept, status.toStatus(), this.#endOfUnread());
+  }
+
+  /** Undefined when the body was read; of one that nobody wants the connection is not to carry another request. */
+  #endOfUnread(): Promise<void> | undefined {
+    if (this.#request.complete || this.#hasBody) return undefined;
+    this.#response.setHeader("connection", "close");
+    return readAway(this.#request, isAnonymous(this.#user) ? STRANGERS_REST : REST);
   }
 
   finished(): void {

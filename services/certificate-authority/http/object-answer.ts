@@ -40,7 +40,10 @@ export function sendFailure(
   const output = formatForFailure(accept);
   const [code, type] = [status.code ?? 500, MEDIA_TYPES[output.format]];
   const body = renderObject({ ...status }, output);
-  if (end === undefined) return sendBytes(response, code, type, body);
+  if (end === undefined) {
+    sendBytes(response, code, type, body);
+    return;
+  }
   response.writeHead(code, { "content-type": type, "content-length": body.length });
   response.write(body);
   void end.then(() => response.end());

@@ -1,5 +1,15 @@
 import { createHash, createPublicKey } from "node:crypto";
-import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "@jest/globals";
 import { openCustody } from "../../../services/certificate-authority/custody/custody.ts";
@@ -36,6 +46,19 @@ test("a stored key comes back, from a file that only its owner may read", async 
     `issuer-${id}.crt`,
     `issuer-${id}.sealed`,
   ]);
+});
+
+test("where something was sealed before, nothing is made as long as it is not back", async () => {
+  const directory = join(home, "keys");
+  const reopen = () => openCustody({ directory, encryption: {}, logger: recordingLogger().logger, isInUse: true });
+  const refusal = { code: "IssuerNotFound", message: expect.stringContaining(`${directory} holds none of their keys`) };
+  await expect(reopen()).rejects.toMatchObject(refusal);
+  expect(existsSync(directory)).toBe(false);
+  mkdirSync(directory);
+  await expect(reopen()).rejects.toMatchObject(refusal);
+  expect(readdirSync(directory)).toEqual([]);
+  await openCustody({ directory, encryption: {}, logger: recordingLogger().logger });
+  await expect(reopen()).resolves.toBeDefined();
 });
 
 test("no stored file holds the key in the clear", async () => {
