@@ -12,7 +12,8 @@ class CostExceeded extends Error {
  */
 export class CostMeter {
   #steps = 0;
-  #exceeded: string | undefined;
+  /** Thrown again and again: loops go on after it, and a new one would have its stack written each time. */
+  #exceeded: CostExceeded | undefined;
   #budget: CelBudget | undefined;
   #weights = new WeakMap<object, number>();
 
@@ -26,12 +27,12 @@ export class CostMeter {
 
   /** The limit that was reached, in words. */
   get exceeded(): string | undefined {
-    return this.#exceeded;
+    return this.#exceeded?.message;
   }
 
   /** @throws when the evaluation has used up its steps, or any limit was reached before. */
   spend(steps: number): void {
-    if (this.#exceeded !== undefined) throw new CostExceeded(this.#exceeded);
+    if (this.#exceeded !== undefined) throw this.#exceeded;
     this.#steps += steps;
     if (this.#steps > CEL_LIMITS.steps) this.refuse(`it takes more than ${CEL_LIMITS.steps} steps`);
     if (this.#budget?.take(steps) === false)
@@ -40,8 +41,8 @@ export class CostMeter {
 
   /** @throws always, now and at every later step of this evaluation. */
   refuse(limit: string): never {
-    this.#exceeded ??= limit;
-    throw new CostExceeded(this.#exceeded);
+    this.#exceeded ??= new CostExceeded(limit);
+    throw this.#exceeded;
   }
 
   /**
