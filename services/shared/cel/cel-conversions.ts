@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { type Environment, evaluate } from "@marcbachmann/cel-js";
 import { libraryName } from "./cel-functions.ts";
+import { int64 } from "./cel-values.ts";
 
 const SYNC = { async: false } as const;
 const TIMESTAMP = "google.protobuf.Timestamp";
 const DURATION = "google.protobuf.Duration";
-const INT64_END = 2n ** 63n;
 
 const DECIMAL = /^[+-]?\d{1,19}$/;
 const RFC_3339 =
@@ -52,11 +52,6 @@ function registerString(environment: Environment, string: string): void {
     .registerFunction(`${string}(double): string`, stringOfDouble, SYNC)
     .registerFunction(`${string}(bytes): string`, stringOfBytes, SYNC)
     .registerFunction(`${string}(${TIMESTAMP}): string`, stringOfTimestamp, SYNC);
-}
-
-function int64(value: bigint): bigint {
-  if (value < -INT64_END || value >= INT64_END) throw new Error("the whole number does not fit into 64 bits");
-  return value;
 }
 
 function intOfDouble(value: number): bigint {

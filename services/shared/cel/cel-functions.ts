@@ -3,7 +3,8 @@
  * language, its string extension, the list and set functions of Kubernetes, and addresses.
  * What the library knows besides is refused, so that a new version of it adds nothing unseen.
  *
- * Sources: cel-spec doc/langdef.md; kubernetes staging/src/k8s.io/apiserver/pkg/cel/library (lists.go, ip.go, cidr.go).
+ * Sources: cel-spec doc/langdef.md; kubernetes staging/src/k8s.io/apiserver/pkg/cel/library (lists.go, regex.go,
+ * ip.go, cidr.go); cel-go ext (strings.go, sets.go, lists.go).
  */
 export const FUNCTIONS: ReadonlyMap<string, readonly number[]> = new Map(
   Object.entries({
@@ -36,12 +37,15 @@ export const METHODS: ReadonlyMap<string, readonly number[]> = new Map(
     contains: [1, 2],
     containsCIDR: [1],
     containsIP: [1],
+    distinct: [0],
     endsWith: [1],
     equivalent: [2],
     exists: [2],
     exists_one: [2],
     family: [0],
     filter: [2],
+    find: [1],
+    findAll: [1, 2],
     getDate: [0, 1],
     getDayOfMonth: [0, 1],
     getDayOfWeek: [0, 1],
@@ -58,6 +62,7 @@ export const METHODS: ReadonlyMap<string, readonly number[]> = new Map(
     ip: [0],
     isLinkLocalUnicast: [0],
     isLoopback: [0],
+    isSorted: [0],
     isUnspecified: [0],
     join: [0, 1],
     lastIndexOf: [1, 2],
@@ -65,21 +70,30 @@ export const METHODS: ReadonlyMap<string, readonly number[]> = new Map(
     map: [2, 3],
     masked: [0],
     matches: [1],
+    max: [0],
+    min: [0],
     none: [0],
     of: [1],
     or: [1],
     orValue: [1],
     prefixLength: [0],
     replace: [2, 3],
+    reverse: [0],
     size: [0],
+    slice: [2],
+    sort: [0],
     split: [1, 2],
     startsWith: [1],
     substring: [1, 2],
+    sum: [0],
     trim: [0],
     upperAscii: [0],
     value: [0],
   }),
 );
+
+/** Methods whose first argument is a pattern; the second of the function `matches()` is one, too. */
+export const PATTERN_METHODS: ReadonlySet<string> = new Set(["matches", "find", "findAll"]);
 
 /**
  * Functions of the library that ours take the place of, because the library's are unbounded, depend on the time zone of

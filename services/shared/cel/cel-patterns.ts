@@ -1,16 +1,18 @@
 import { RE2JS } from "re2js";
 import { CEL_LIMITS, STEP_CHARACTERS } from "./cel-limits.ts";
 
-/** One pattern of `matches()`, in RE2's syntax and with RE2's promise: time linear in the length of the text. */
+/** One pattern of `matches()`, `find()` or `findAll()`, in RE2's syntax and with RE2's promise: time linear in the length of the text. */
 export interface CelPattern {
   /** Whether any part of the text matches. */
   test(text: string): boolean;
+  /** The parts that match, from left to right; finding each may mean looking at all that is left. */
+  parts(text: string): Iterable<string>;
   /** Steps that a text of so many UTF-16 code units costs. */
   steps(characters: number): number;
 }
 
 /**
- * Compiles the pattern of `matches()`. CEL's patterns are RE2's: no back-references and no look-around, and so no
+ * Compiles a pattern. CEL's patterns are RE2's: no back-references and no look-around, and so no
  * pattern that backtracks. JavaScript's own `RegExp` is never given one.
  *
  * @throws {Error} in RE2's words when the pattern is malformed, too long or compiles to too many states.
@@ -27,6 +29,12 @@ export function compilePattern(pattern: string): CelPattern {
   }
   return {
     test: (text) => compiled.test(text),
+    parts: (text) => partsOf(compiled, text),
     steps: (characters) => Math.ceil(((characters + STEP_CHARACTERS) * (8 + states)) / 8),
   };
+}
+
+function* partsOf(compiled: RE2JS, text: string): Generator<string> {
+  const matcher = compiled.matcher(text);
+  while (matcher.find()) yield matcher.group() ?? "";
 }

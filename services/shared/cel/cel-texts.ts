@@ -14,14 +14,16 @@ export interface TextContext {
 }
 
 /**
- * Texts: `matches()` by RE2; `lowerAscii()` and `upperAscii()` leave everything outside ASCII alone; `join()` and
+ * Texts: `matches()`, `find()` and `findAll()` by RE2; `lowerAscii()` and `upperAscii()` leave everything outside ASCII alone; `join()` and
  * `replace()` refuse a result over the limit before they make it.
  *
  * Source: cel-go ext/strings.go (what each answers); positions are in UTF-16 code units.
  */
 export function registerTexts(environment: Environment, context: TextContext): void {
   const { meter } = context;
-  const matches = (text: string, pattern: string): boolean => matchText(context, text, pattern);
+  const matches = (text: string, pattern: string): boolean => paidPattern(context, text, pattern).test(text);
+  const find = (text: string, pattern: string): string => findAll(context, text, pattern, 1n)[0] ?? "";
+  const all = (text: string, pattern: string, limit = -1n): readonly string[] => findAll(context, text, pattern, limit);
   environment
     .registerFunction(`string.${libraryName("matches")}(string): bool`, matches, SYNC)
     .registerFunction(`${libraryName("matches")}(string, string): bool`, matches, SYNC)
@@ -29,7 +31,10 @@ export function registerTexts(environment: Environment, context: TextContext): v
     .registerFunction(`string.${libraryName("upperAscii")}(): string`, upperAscii, SYNC)
     .registerFunction(`string.${libraryName("split")}(string): list<string>`, split, SYNC)
     .registerFunction(`string.${libraryName("split")}(string, int): list<string>`, split, SYNC)
-    .registerFunction("string.charAt(int): string", charAt, SYNC);
+    .registerFunction("string.charAt(int): string", charAt, SYNC)
+    .registerFunction("string.find(string): string", find, SYNC)
+    .registerFunction("string.findAll(string): list<string>", all, SYNC)
+    .registerFunction("string.findAll(string, int): list<string>", all, SYNC);
   const join = (items: readonly unknown[], separator = ""): string => joinBounded(meter, items, separator);
   const replace = (text: string, from: string, to: string, limit = -1n): string =>
     joinBounded(meter, limit < 0n ? text.split(from) : split(text, from, limit + 1n), to);
@@ -40,12 +45,26 @@ export function registerTexts(environment: Environment, context: TextContext): v
     .registerFunction("string.replace(string, string, int): string", replace, SYNC);
 }
 
-function matchText({ meter, patterns }: TextContext, text: string, pattern: string): boolean {
+/** What a pattern may cost on a text is paid before it is looked at. */
+function paidPattern({ meter, patterns }: TextContext, text: string, pattern: string): CelPattern {
   const compiled = patterns.get(pattern);
   // Every pattern is a literal, and every literal was compiled when the expression was read.
-  if (compiled === undefined) throw new Error("the pattern of matches() was not compiled");
+  if (compiled === undefined) throw new Error("the pattern was not compiled");
   meter.spend(compiled.steps(text.length));
-  return compiled.test(text);
+  return compiled;
+}
+
+/** Finding each part may mean looking at all of the text again, and is paid for as such. */
+function findAll(context: TextContext, text: string, pattern: string, limit: bigint): readonly string[] {
+  const parts: string[] = [];
+  if (limit === 0n) return parts;
+  const compiled = paidPattern(context, text, pattern);
+  for (const part of compiled.parts(text)) {
+    parts.push(part);
+    if (BigInt(parts.length) === limit) break;
+    context.meter.spend(compiled.steps(text.length));
+  }
+  return parts;
 }
 
 function lowerAscii(text: string): string {

@@ -1,5 +1,5 @@
 import type { CelConstants } from "./cel-environment.ts";
-import { FUNCTIONS, libraryName, METHODS } from "./cel-functions.ts";
+import { FUNCTIONS, libraryName, METHODS, PATTERN_METHODS } from "./cel-functions.ts";
 import type { CostMeter } from "./cel-meter.ts";
 import { type CelPattern, compilePattern } from "./cel-patterns.ts";
 
@@ -60,7 +60,7 @@ const MAKES_VALUES: ReadonlySet<string> = new Set(["list", "map", "+", "comprehe
 
 /**
  * Prepares a parsed expression: refuses functions and numbers it must not use, has calls go to our functions where they
- * replace the library's, compiles the patterns of `matches()`, notes what is read, and makes every node count its steps.
+ * replace the library's, compiles patterns, notes what is read, and makes every node count its steps.
  *
  * @throws {RefusedSyntax} with the position of what is refused.
  */
@@ -110,7 +110,7 @@ function prepareCall(node: CelNode, preparation: Preparation): void {
   if (!arities.includes(args.length)) {
     throw new RefusedSyntax(`${name}() takes ${arities.join(" or ")} arguments, not ${args.length}`, node.start);
   }
-  if (name === "matches") preparePattern(node, args.at(-1), preparation);
+  if (PATTERN_METHODS.has(name)) preparePattern(node, receiver === undefined ? args[1] : args[0], preparation);
   parts[0] = libraryName(name);
 }
 
@@ -118,7 +118,7 @@ function preparePattern(call: CelNode, pattern: CelNode | undefined, { patterns,
   // A pattern taken from what is judged would let the judged choose it; and a literal is checked before it is needed.
   const text = pattern?.op === "id" ? constants[String(pattern.args)] : pattern?.op === "value" && pattern.args;
   if (pattern === undefined || typeof text !== "string") {
-    throw new RefusedSyntax("the pattern of matches() must be written out as a text", pattern?.start ?? call.start);
+    throw new RefusedSyntax("a pattern must be written out as a text", pattern?.start ?? call.start);
   }
   try {
     patterns.set(text, compilePattern(text));

@@ -51,7 +51,8 @@ function toCelObject(value: object, depth: number): unknown {
   return made;
 }
 
-function int64(value: bigint): bigint {
+/** @throws {Error} when the value is beyond the language's whole numbers. */
+export function int64(value: bigint): bigint {
   if (value < -INT64_END || value >= INT64_END) throw new Error("a whole number does not fit into 64 bits");
   return value;
 }
