@@ -13,6 +13,7 @@ import { findProgram } from "./programs.ts";
 import { LEGEND, measurementTable, verdictTable } from "./report.ts";
 import { measureAudit } from "./rows/audit.ts";
 import { measureCrypto } from "./rows/crypto.ts";
+import { measureHooks } from "./rows/hooks.ts";
 import { measureHttp } from "./rows/http.ts";
 import { measureIncumbent } from "./rows/incumbent.ts";
 import { measureIssue } from "./rows/issue.ts";
@@ -30,6 +31,7 @@ const MEASURE: Readonly<Record<Part, (bench: Bench) => Promise<PartResult>>> = {
   audit: measureAudit,
   storm: measureStorm,
   incumbent: measureIncumbent,
+  hooks: measureHooks,
 };
 
 /**

@@ -173,4 +173,13 @@ export const GOALS: readonly Goal[] = [
     wide: 0,
     isRobust: true,
   },
+  {
+    id: "H1",
+    title: "slowest command of an administrator while a script decides on 10,000 requests",
+    unit: "ms",
+    direction: "atMost",
+    required: 1000,
+    stretch: 250,
+    wide: 1000,
+  },
 ];

@@ -17,6 +17,8 @@ export interface GatehouseSettings {
   readonly approvesJoins?: boolean;
   /** What is put on the audit record; nothing when absent. */
   readonly audit?: { readonly level: "Metadata"; readonly mode: "batch" | "blocking" };
+  /** The approval chain; the usual one when absent. */
+  readonly hooks?: readonly object[];
   /** More arguments for Node itself. */
   readonly nodeArguments?: readonly string[];
 }
@@ -60,7 +62,7 @@ export async function startGatehouse(settings: GatehouseSettings): Promise<Gateh
 
 /** The rate limits stand out of the way: one address plays a whole cluster here. */
 function configurationText(
-  { commitDelayMilliseconds = 0, approvesJoins = true, audit }: GatehouseSettings,
+  { commitDelayMilliseconds = 0, approvesJoins = true, audit, hooks }: GatehouseSettings,
   dataDirectory: string,
   bootstrapPort: number,
 ): string {
@@ -69,6 +71,7 @@ function configurationText(
     kind: "GatehouseConfiguration",
     server: { bootstrapListen: `127.0.0.1:${bootstrapPort}` },
     rbac: { files: approvesJoins ? [AUTO_APPROVAL] : [] },
+    ...(hooks && { approval: { hooks } }),
     ...(audit && { audit: auditSettings(audit, dataDirectory) }),
     limits: { requestsPerSecondPerIdentity: 100_000, requestsPerSecondPerAddress: 100_000 },
     ledger: { commitDelayMilliseconds },
