@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { NO_ALTERNATIVE_NAMES } from "../../services/certificate-authority/domain/csr-facts.ts";
 import { requestOfDocument } from "../../services/certificate-authority/domain/request-of-document.ts";
 import type { ReviewDocument } from "../../services/certificate-authority/domain/review-document.ts";
 import { reviewDocument } from "../../services/certificate-authority/domain/review-document.ts";
@@ -10,6 +11,9 @@ const text = fc.oneof(
   fc.constant("system:masters"),
 );
 const texts = fc.array(text, { maxLength: 5 });
+/** Often what a kubelet writes, so that not everything is refused at once. */
+const often = <T>(usual: T, others: fc.Arbitrary<T>): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: others });
 const labels = fc.dictionary(text, text, { maxKeys: 4 });
 const instant = fc
   .date({ min: new Date("1990-01-01T00:00:00Z"), max: new Date("2100-01-01T00:00:00Z"), noInvalidDate: true })
@@ -50,17 +54,35 @@ export const arbitraryDocument: fc.Arbitrary<ReviewDocument> = fc
   .record({
     now: instant,
     request: fc.record({
-      ...{ name: text, uid: text, createdAt: instant, signerName, usages: texts, labels, annotations: labels },
-      expirationSeconds: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+      ...{
+        name: text,
+        uid: text,
+        createdAt: instant,
+        signerName,
+        usages: often<readonly string[]>(["digital signature", "client auth"], texts),
+        labels,
+        annotations: labels,
+      },
+      expirationSeconds: often(3600, fc.integer({ min: 0, max: 2 ** 31 - 1 })),
     }),
     requester: fc.record({
-      ...{ username: fc.oneof(text, commonName), uid: text, groups: texts },
+      ...{
+        username: fc.oneof(text, commonName),
+        uid: text,
+        groups: often<readonly string[]>(["system:bootstrappers"], texts),
+      },
       extra: fc.dictionary(fc.oneof(text, fc.constant("gatehouse.dev/bound-node-name")), texts, { maxKeys: 3 }),
     }),
     subject: fc.record({
-      ...{ country: texts, organization: texts, organizationalUnit: texts, locality: texts, province: texts },
+      ...{
+        country: texts,
+        organization: often<readonly string[]>(["system:nodes"], texts),
+        organizationalUnit: texts,
+        locality: texts,
+        province: texts,
+      },
       ...{ streetAddress: texts, postalCode: texts, commonName, serialNumber: text },
     }),
-    ...{ sans, key, previous },
+    ...{ sans: often(NO_ALTERNATIVE_NAMES, sans), key, previous: often<ReviewDocument["previous"]>([], previous) },
   })
   .map((parts) => ({ ...reviewDocument(requestOfDocument(document(parts)), []), previous: parts.previous }));
