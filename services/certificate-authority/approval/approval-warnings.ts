@@ -7,6 +7,7 @@ export function approvalWarnings({ hooks }: ApprovalSettings): readonly string[]
     const { name = "kubelet-serving", unique, sources } = hook["kubelet-serving"];
     const setting = `approval.hooks[${index}] (${name})`;
     const ranges = sources.some((source) => "addressRanges" in source);
+    const dns = sources.some((source) => "dns" in source);
     return [
       ...(unique
         ? []
@@ -14,6 +15,11 @@ export function approvalWarnings({ hooks }: ApprovalSettings): readonly string[]
       ...(ranges
         ? [
             `${setting}: addressRanges lets a node claim any address of its ranges that nobody else has a certificate for`,
+          ]
+        : []),
+      ...(dns
+        ? [
+            `${setting}: dns believes answers that nobody signed: whoever can forge or write them takes a node's addresses`,
           ]
         : []),
     ];

@@ -18,6 +18,11 @@ test.each([
     hooks: [{ "kubelet-serving": { name: "serving", sources: [NAMES, RANGES] } }],
     says: [/^approval\.hooks\[0\] \(serving\): addressRanges/],
   },
+  {
+    name: "addresses by DNS",
+    hooks: [{ "kubelet-serving": { sources: [{ dns: { ranges: ["10.0.0.0/8"] } }] } }],
+    says: [/^approval\.hooks\[0\] \(kubelet-serving\): dns believes/],
+  },
 ])("$name: what is less safe is said", ({ hooks, says }) => {
   const warnings = approvalWarnings(approvalSchema.parse({ hooks }));
   expect(warnings).toEqual(says.map((pattern) => expect.stringMatching(pattern)));

@@ -16,7 +16,8 @@ function file(text: string): string {
 }
 
 test("kubelet-serving: what is left out has its default, and files are relative to the configuration", () => {
-  const sources = "[inventory: { file: n.yaml }, nodeObject: { kubeconfigFile: k }, nameSuffixes: {}, addressRanges: [{ ranges: [10.0.0.0/8] }]]";
+  const sources =
+    "[inventory: { file: n.yaml }, nodeObject: { kubeconfigFile: k }, nameSuffixes: {}, addressRanges: [{ ranges: [10.0.0.0/8] }]]";
   const configFile = file(`${HEAD}approval: { hooks: [{ kubelet-serving: { sources: ${sources} } }] }\n`);
   expect(loadConfiguration({ configFile }).approval.hooks).toEqual([
     {
@@ -45,6 +46,8 @@ test.each([
   { name: "a range that is none", serving: "{ sources: [{ addressRanges: [{ ranges: [10.0.0.0] }] }] }" },
   { name: "suffixes that show nothing", serving: "{ sources: [{ nameSuffixes: { bareNodeName: false } }] }" },
   { name: "a suffix with a dot before it", serving: "{ sources: [{ nameSuffixes: { suffixes: [.example.com] } }] }" },
+  { name: "DNS without ranges", serving: "{ sources: [{ dns: { suffixes: [example.com] } }] }" },
+  { name: "a name server by name", serving: "{ sources: [{ dns: { ranges: [10.0.0.0/8], servers: [ns] } }] }" },
   { name: "something reserved that is none", serving: '{ sources: [{ nameSuffixes: {} }], reserved: ["*"] }' },
 ])("kubelet-serving with $name is refused", ({ serving }) => {
   const configFile = file(`${HEAD}approval: { hooks: [{ kubelet-serving: ${serving} }] }\n`);
@@ -67,5 +70,11 @@ test("every key stands in the example, which can be used when its hash signs are
   expect(Object.keys(others).sort()).toEqual(
     ["required", "otherwise", "unique", "clusterDomain", "reserved", "timeoutSeconds", "concurrency"].sort(),
   );
-  expect(sources.flatMap((source) => Object.keys(source))).toEqual(["inventory", "nodeObject", "nameSuffixes", "addressRanges"]);
+  expect(sources.flatMap((source) => Object.keys(source))).toEqual([
+    "inventory",
+    "nodeObject",
+    "nameSuffixes",
+    "dns",
+    "addressRanges",
+  ]);
 });

@@ -1,6 +1,7 @@
 import type { Logger } from "../../../shared/logging.ts";
 import type { NodeAddresses, OpenNodeAddresses } from "../../domain/node-addresses.ts";
 import { addressRangesSource } from "./address-ranges.ts";
+import { dnsSource } from "./dns.ts";
 import { inventorySource } from "./inventory.ts";
 import { nameSuffixesSource } from "./name-suffixes.ts";
 import { nodeObjectSource } from "./node-object.ts";
@@ -36,6 +37,7 @@ function createSource(settings: EvidenceSourceSettings, deps: EvidenceDependenci
   const { logger, openNodeAddresses = openNothing } = deps;
   if ("inventory" in settings) return inventorySource(settings.inventory.file, logger);
   if ("nodeObject" in settings) return nodeObjectSource(openNodeAddresses(settings.nodeObject));
+  if ("dns" in settings) return dnsSource(settings.dns);
   if ("addressRanges" in settings) return addressRangesSource(settings.addressRanges);
   return nameSuffixesSource(settings.nameSuffixes);
 }

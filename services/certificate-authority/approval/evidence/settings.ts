@@ -5,6 +5,13 @@ import { isIpRange } from "../../domain/ip-range.ts";
 const MAXIMUM_ENTRIES = 1000;
 const DOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
+/** As `dns.setServers` takes it: the port stands behind an IPv4 address, or one in brackets. */
+function isNameServer(text: string): boolean {
+  const [, address = "", port = "53"] =
+    /^(?:\[([^\]]+)\]|([^:]+)|(.*))(?::(\d{1,5}))?$/.exec(text)?.filter(Boolean) ?? [];
+  return parseIpAddress(address) !== undefined && Number(port) <= 65_535;
+}
+
 /** A DNS domain in lower case, without dots around it. */
 export const dnsDomain = z.string().regex(DOMAIN, "must be a DNS domain in lower case, for example example.com");
 
@@ -19,6 +26,12 @@ export const reservedName = z
     (text) => DOMAIN.test(text) || isIpRange(text) || parseIpAddress(text) !== undefined,
     "must be a DNS domain in lower case, an address or a range of addresses",
   );
+
+/** How a node is called. */
+const nodeNames = {
+  bareNodeName: z.boolean().default(true),
+  suffixes: z.array(dnsDomain).max(MAXIMUM_ENTRIES).default([]),
+};
 
 /** One key: the kind of source. */
 export const evidenceSourceSchema = z.union([
@@ -49,9 +62,21 @@ export const evidenceSourceSchema = z.union([
   z.strictObject({
     /** The node's name, alone and in domains. */
     nameSuffixes: z
+      .strictObject(nodeNames)
+      .refine(({ bareNodeName, suffixes }) => bareNodeName || suffixes.length > 0, "shows nothing: give suffixes"),
+  }),
+  z.strictObject({
+    /** Less safe: whoever can write or forge DNS answers, forward and reverse, can take a node's addresses. */
+    dns: z
       .strictObject({
-        bareNodeName: z.boolean().default(true),
-        suffixes: z.array(dnsDomain).max(MAXIMUM_ENTRIES).default([]),
+        ...nodeNames,
+        ranges: z.array(range).min(1).max(MAXIMUM_ENTRIES),
+        servers: z
+          .array(z.string().refine(isNameServer, "must be an address, or address:port"))
+          .min(1)
+          .max(10)
+          .optional(),
+        timeoutSeconds: z.number().min(0.1).max(30).default(2),
       })
       .refine(({ bareNodeName, suffixes }) => bareNodeName || suffixes.length > 0, "shows nothing: give suffixes"),
   }),
