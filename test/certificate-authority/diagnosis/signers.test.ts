@@ -10,15 +10,17 @@ const MESH = "example.com/mesh";
 const USAGES = { allowed: ["server auth"] };
 
 /** A data directory whose ledger has these issuers besides the default one. */
-async function withIssuers(...issuers: readonly (IssuerArguments & { name: string; above?: string })[]) {
+async function withIssuers(
+  ...issuers: readonly (IssuerArguments & { name: string; above?: string; keyAlgorithm?: string })[]
+) {
   const { dataDirectory } = await makeInstallation({
     fill: async (ledger) => {
-      for (const { name, above = "", ...args } of issuers) {
+      for (const { name, above = "", keyAlgorithm = "ecdsa-p256", ...args } of issuers) {
         const { certificatePem, certificateDer } = buildIssuer("ecdsa-p256", { commonName: name, ...args });
         const { fingerprint256, validFromDate, validToDate } = new X509Certificate(certificatePem);
         const id = fingerprint256.replaceAll(":", "").toLowerCase();
         const dates = { notBefore: validFromDate, notAfter: validToDate };
-        const place = { id, name, commonName: name, ancestorsPem: above };
+        const place = { id, name, commonName: name, ancestorsPem: above, keyAlgorithm };
         await ledger.issuers.record(
           issuerRecord({ ...place, ...dates, certificatePem, certificateDer, slot: "active" }),
         );
@@ -85,6 +87,15 @@ test("what every start warns of is told with the signers it is about", async () 
   expect(await examine("signers.choices", { settings })).toMatchObject([
     { outcome: "warning", finding: expect.stringMatching(/^the signer example\.com\/mesh certifies clients with/) },
   ]);
+});
+
+test("an issuer of ML-DSA that is not chosen is what a start would stop at", async () => {
+  const dataDirectory = await withIssuers({ name: "mesh", keyAlgorithm: "ml-dsa-65" });
+  expect(await examine("signers.choices", { dataDirectory, settings: settingsFor("mesh") })).toMatchObject([
+    { outcome: "error", subject: "issuer mesh", wayOut: "put ML-DSA-65 into keyPolicy.mlDsa, or give it another key" },
+  ]);
+  // One that the configuration does not name any more signs nothing.
+  expect(await examine("signers.choices", { dataDirectory })).toMatchObject([{ outcome: "ok" }]);
 });
 
 const SPIFFE = settingsFor("mesh", { spiffe: { trustDomain: "example.org", paths: ["/*"] } });

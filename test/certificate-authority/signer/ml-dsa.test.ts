@@ -1,4 +1,4 @@
-import { createPublicKey, verify, X509Certificate } from "node:crypto";
+import { createPublicKey, randomInt, verify, X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
@@ -132,6 +132,16 @@ describeMlDsa("a request with a key of ML-DSA", () => {
   ])("is refused with $name", ({ change, says }) => {
     const decoding = decode(forged(buildCsr({ key: "ml-dsa-44" }), change));
     expect(decoding).toMatchObject({ kind: "invalid", message: expect.stringContaining(says) });
+  });
+
+  test("is refused with any bit of it flipped", () => {
+    const { der } = buildCsr({ key: "ml-dsa-44", dnsNames: ["a.example.com"] });
+    for (let count = 0; count < 300; count += 1) {
+      const at = randomInt(der.length);
+      const damaged = Buffer.from(der);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << randomInt(8));
+      expect([at, decode(base64Of(damaged))?.kind]).toEqual([at, "invalid"]);
+    }
   });
 
   test("is certified for what it cannot do, as other keys are, and the log is told", () => {

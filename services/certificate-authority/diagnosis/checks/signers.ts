@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Configuration } from "../../configuration.ts";
 import { DEFAULT_ISSUER, type IssuerRecord } from "../../domain/issuer.ts";
+import { mlDsaSetOf } from "../../domain/ml-dsa.ts";
 import { ancestorsOf, trustAnchors } from "../../domain/trust.ts";
 import type { Check, CheckContext, Finding, RunningServer } from "../contract.ts";
 import { daysBetween, error, inDays, messageOf, ok, skipped, warning, withConfiguration } from "../findings.ts";
@@ -80,13 +81,28 @@ export const signerChoices: Check = {
   id: "signers.choices",
   title: "issuers and signers that are configured in a way that is less safe, or that clients may not understand",
   run: (context) =>
-    withConfiguration(context, "signers", () => {
-      const { issuerWarnings } = context;
-      if (issuerWarnings.length === 0) return [ok("issuers and signers", "nothing stands out")];
+    withConfiguration(context, "signers", async (configuration) => {
       const wayOut = "change it, unless it is meant so; every start says it as well";
-      return issuerWarnings.map((text) => warning("issuers and signers", text, wayOut));
+      const found = [
+        ...unchosenIssuers((await recordsOf(context)) ?? [], configuration),
+        ...context.issuerWarnings.map((text) => warning("issuers and signers", text, wayOut)),
+      ];
+      return found.length > 0 ? found : [ok("issuers and signers", "nothing stands out")];
     }),
 };
+
+/** A start refuses them. */
+function unchosenIssuers(records: readonly IssuerRecord[], { keyPolicy, issuers }: Configuration): readonly Finding[] {
+  const names = [DEFAULT_ISSUER, ...issuers.map(({ name }) => name)];
+  return records.flatMap(({ name, slot, keyAlgorithm }) => {
+    const set = mlDsaSetOf(keyAlgorithm);
+    const isRefused = set !== undefined && slot === "active" && names.includes(name) && !keyPolicy.mlDsa.includes(set);
+    const finding = `has an ${set} key, which has to be chosen: a start is refused`;
+    return isRefused
+      ? [error(`issuer ${name}`, finding, `put ${set} into keyPolicy.mlDsa, or give it another key`)]
+      : [];
+  });
+}
 
 export const spiffeBundles: Check = {
   id: "signers.spiffe-bundles",
