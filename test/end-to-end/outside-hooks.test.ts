@@ -25,7 +25,11 @@ afterEach(() => {
 });
 
 function kubelet(gatehouse: GatehouseProcess, nodeName: string): KubeletClient {
-  const client = new KubeletClient({ ...readKubeconfig(gatehouse.bootstrapKubeconfig), nodeName, rotateCertificates: true });
+  const client = new KubeletClient({
+    ...readKubeconfig(gatehouse.bootstrapKubeconfig),
+    nodeName,
+    rotateCertificates: true,
+  });
   opened.push(client);
   return client;
 }
@@ -127,6 +131,36 @@ describe("with a script", () => {
   });
 });
 
+/** Stays, and decides on everything alike. */
+const always = (decision: string): string => `#!${process.execPath}
+import { createInterface } from "node:readline";
+createInterface({ input: process.stdin }).on("line", (line) => {
+  console.log(JSON.stringify({ decision: "${decision}", uid: JSON.parse(line).request.uid }));
+});
+`;
+
+test("a program that stays is replaced when its file changes", async () => {
+  const command = [program("changing.mjs", always("deny"))];
+  const hooks = [{ script: { command, mode: "server" } }];
+  const gatehouse = await startGatehouse({ configuration: configurationWith({ approval: { hooks } }) });
+  try {
+    const administrator = administratorOf(gatehouse);
+    const denied = await kubelet(gatehouse, "worker-1").submit();
+    expect(await decision(administrator, denied.name, "denied")).toMatchObject({ reason: "ScriptDenied" });
+    program("changing.mjs", always("approve"));
+    await eventually("the new program decides", async () => {
+      const { name } = await kubelet(gatehouse, "worker-2").submit();
+      const [condition] = await eventually(
+        "a decision",
+        async () => (await administrator.request(name)).status.conditions,
+      );
+      return condition?.type === "Approved" ? true : undefined;
+    });
+  } finally {
+    await gatehouse.remove();
+  }
+});
+
 test.each(["SIGTERM", "SIGKILL"] as const)("no program survives the server's %s", async (signal) => {
   const pidFile = join(directory, `pid-${signal}`);
   const command = [
@@ -164,7 +198,10 @@ function serviceOf(tls: { cert: string; key: string }): Server {
     request.once("end", () => {
       const body = Buffer.concat(chunks);
       const { "gatehouse-timestamp": timestamp, "gatehouse-signature": signature } = request.headers;
-      const expected = createHmac("sha256", SECRET).update(`v1:${String(timestamp)}:`).update(body).digest("hex");
+      const expected = createHmac("sha256", SECRET)
+        .update(`v1:${String(timestamp)}:`)
+        .update(body)
+        .digest("hex");
       const { nodeName } = JSON.parse(body.toString()) as { nodeName: string };
       const decision = nodeName.startsWith("good") ? "approve" : "deny";
       if (signature !== `v1=${expected}`) response.writeHead(401).end();
@@ -176,7 +213,7 @@ function serviceOf(tls: { cert: string; key: string }): Server {
 test("a webhook decides; while it is away requests wait, and nothing is approved", async () => {
   const tls = await buildTlsIdentity();
   writeFileSync(join(directory, "ca.crt"), tls.caPem);
-  writeFileSync(join(directory, "secret"), SECRET);
+  writeFileSync(join(directory, "secret"), SECRET, { mode: 0o600 });
   const pair = { cert: tls.serving.certificatePem, key: tls.serving.privateKeyPem };
   let service = serviceOf(pair).listen(0, "127.0.0.1");
   await once(service, "listening");

@@ -3,6 +3,7 @@ import type { Verdict } from "../../domain/decision.ts";
 import type { ApprovalHook } from "../../domain/ports.ts";
 import { type Limits, limited } from "../limited.ts";
 import { type Asked, type OutsideAnswer, parseOutsideJson, toVerdict, verdictOf } from "./outside-answer.ts";
+import { followedFilesOf } from "./script/program-files.ts";
 import { resolveProgram } from "./script/resolve-program.ts";
 import { createRunner, type Runner } from "./script/runner.ts";
 import type { RunEnd } from "./script/runner-messages.ts";
@@ -89,8 +90,8 @@ export function createScriptHook(
   logger: Pick<Logger, "debug" | "warn">,
 ): ApprovalHook {
   const program = resolveProgram(settings, { environment: process.env, logger });
-  return limited(scriptHook({ runner: createRunner(program), mode: settings.mode, logger }), {
-    timeoutSeconds,
-    concurrency,
-  });
+  const hook = scriptHook({ runner: createRunner(program), mode: settings.mode, logger });
+  const followed = followedFilesOf(settings.command);
+  // Programs that stay are the old ones until the hook is made anew.
+  return { ...limited(hook, { timeoutSeconds, concurrency }), files: () => followed };
 }

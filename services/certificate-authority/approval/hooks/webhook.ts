@@ -91,7 +91,10 @@ function clientsFor({ timeoutSeconds, concurrency, answerLimitBytes, allowPlainH
       // Who is being asked on the old connections may finish.
       if (before !== undefined) setTimeout(() => before.close(), timeoutSeconds * 1000).unref();
       const { caPem, certificatePem, privateKeyPem } = credentials;
-      const limits = { timeoutMilliseconds: timeoutSeconds * 1000 + GRACE_MILLISECONDS, maximumBytes: answerLimitBytes };
+      const limits = {
+        timeoutMilliseconds: timeoutSeconds * 1000 + GRACE_MILLISECONDS,
+        maximumBytes: answerLimitBytes,
+      };
       client = httpsClient({
         caPem,
         certificatePem,

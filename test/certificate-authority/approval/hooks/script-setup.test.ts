@@ -2,9 +2,14 @@ import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
+import { z } from "zod";
 import { identityOf } from "../../../../services/certificate-authority/approval/hooks/script/program-identity.ts";
 import { createRunner } from "../../../../services/certificate-authority/approval/hooks/script/runner.ts";
+import { createScriptHook } from "../../../../services/certificate-authority/approval/hooks/script.ts";
+import { scriptShape } from "../../../../services/certificate-authority/approval/hooks/script-settings.ts";
+import { outsideHookShape } from "../../../../services/certificate-authority/approval/settings.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
+import { recordingLogger } from "../../../fakes/recording-logger.ts";
 import { contentOf, gone, hookFor, programWith, shell } from "./script-fixture.ts";
 
 const isRoot = process.geteuid?.() === 0;
@@ -62,6 +67,16 @@ test("a working directory that is none is refused at start", () => {
   expect(() => hookFor([shell("exit 0")], { settings })).toThrow(
     "script.workingDirectory: /no/such/directory is not a directory",
   );
+});
+
+test("the hook is made anew when a script among its files changes, not for interpreters", () => {
+  const [script, list] = [shell("exit 116"), programWith("worker-1\n")];
+  const schema = z.strictObject({ ...outsideHookShape, ...scriptShape });
+  const hook = createScriptHook(
+    schema.parse({ command: [process.execPath, script, list, "plain"] }),
+    recordingLogger().logger,
+  );
+  expect(hook.files?.()).toEqual([script, list]);
 });
 
 test("users and groups are looked up by name or number", () => {

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { renameSync, writeFileSync } from "node:fs";
+import { chmodSync, renameSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
@@ -19,15 +19,19 @@ const FILES = {
 /** One try, so that a failure is told at once. */
 const ONCE = { ...FILES, retries: 0 };
 
+function writeSecret(file: string, text: string): void {
+  writeFileSync(file, text, { mode: 0o600 });
+}
+
 let tls: TlsIdentity;
 let serving: { cert: string; key: string };
 beforeAll(async () => {
   tls = await buildTlsIdentity();
   serving = { cert: tls.serving.certificatePem, key: tls.serving.privateKeyPem };
   writeFileSync(FILES.certificateAuthorityFile, tls.caPem);
-  writeFileSync(FILES.hmac.secretFile, `${SECRET}\n`);
+  writeSecret(FILES.hmac.secretFile, `${SECRET}\n`);
   writeFileSync(place("client.crt"), tls.client.certificatePem);
-  writeFileSync(place("client.key"), tls.client.privateKeyPem);
+  writeSecret(place("client.key"), tls.client.privateKeyPem);
 });
 
 test.each([
@@ -149,7 +153,7 @@ test("messages are signed with the time and the body, with the secret as the fil
   let now = 0;
   const { url, asked } = await serviceWith(always({ decision: "noOpinion" }), serving);
   const secretFile = place("changing");
-  writeFileSync(secretFile, SECRET);
+  writeSecret(secretFile, SECRET);
   const { ask, lines } = webhookFor({ settings: { ...FILES, hmac: { secretFile }, url }, monotonicNow: () => now });
   const signedWith = async (secret: string): Promise<void> => {
     await ask();
@@ -159,11 +163,11 @@ test("messages are signed with the time and the body, with the secret as the fil
     expect(request?.headers["gatehouse-signature"]).toBe(hmac(secret, `v1:${timestamp}:${body}`));
   };
   await signedWith(SECRET);
-  writeFileSync(`${secretFile}.new`, "another secret that is long");
+  writeSecret(`${secretFile}.new`, "another secret that is long");
   renameSync(`${secretFile}.new`, secretFile);
   now = 1000;
   await signedWith("another secret that is long");
-  writeFileSync(secretFile, "short");
+  writeSecret(secretFile, "short");
   now = 2000;
   await signedWith("another secret that is long");
   now = 3000;
@@ -198,7 +202,7 @@ test("where answers have to be signed, those that are not, or for another messag
 
 test("headers come from the settings, files and the environment", async () => {
   const { url, asked } = await serviceWith(always({ decision: "noOpinion" }), serving);
-  writeFileSync(place("token"), "Bearer sesame\n");
+  writeSecret(place("token"), "Bearer sesame\n");
   const headers = { "X-Team": "infra", Authorization: { file: place("token") }, "X-Key": { environment: "KEY" } };
   await webhookFor({ settings: { ...FILES, headers, url }, environment: { KEY: "k" } }).ask();
   expect(asked[0]?.request.headers).toMatchObject({ "x-team": "infra", authorization: "Bearer sesame", "x-key": "k" });
@@ -292,7 +296,21 @@ test.each([
     says: "the key is not the certificate's",
   },
 ])("without $name it is refused at start", ({ settings, says }) => {
-  writeFileSync(place("other.key"), tls.serving.privateKeyPem);
+  writeSecret(place("other.key"), tls.serving.privateKeyPem);
   const given = typeof settings === "function" ? settings() : settings;
   expect(() => webhookFor({ settings: { ...FILES, ...given, url: "https://127.0.0.1/" } })).toThrow(says);
+});
+
+test.each(["secret", "key", "header"])("a %s that everybody may read stops the start until it is closed", (kind) => {
+  const open = place(`open-${kind}`);
+  writeFileSync(open, kind === "key" ? tls.client.privateKeyPem : SECRET, { mode: 0o644 });
+  const settings = {
+    secret: { hmac: { secretFile: open } },
+    key: { clientCertificateFile: place("client.crt"), clientKeyFile: open },
+    header: { headers: { Authorization: { file: open } } },
+  }[kind];
+  const make = () => webhookFor({ settings: { ...FILES, ...settings, url: "https://127.0.0.1/" } });
+  expect(make).toThrow(`chmod 600 ${open}`);
+  chmodSync(open, 0o600);
+  expect(make).not.toThrow();
 });

@@ -56,6 +56,16 @@ export function filesOf(command: readonly string[]): readonly string[] {
   return command.filter((word, index) => index === 0 || (isAbsolute(word) && isFile(word)));
 }
 
+const MAXIMUM_FOLLOWED_BYTES = 256 * 1024;
+
+/** Those of them that are followed: scripts and lists, no interpreters and other large programs. */
+export function followedFilesOf(command: readonly string[]): readonly string[] {
+  return filesOf(command).filter((file) => {
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    return size <= MAXIMUM_FOLLOWED_BYTES;
+  });
+}
+
 function interpreterProblem(start: string): string | undefined {
   const [line = ""] = start.split("\n", 1);
   if (!line.startsWith("#!")) return "is neither a program nor a script: its first line does not begin with #!";

@@ -46,19 +46,19 @@ function checkWriters(
   { command, allowWritableProgram }: ScriptSettings,
   trusted: readonly number[],
   logger: Pick<Logger, "warn">,
-) {
-  for (const file of filesOf(command)) {
+): void {
+  const problems = filesOf(command).flatMap((file) => {
     const writer = writableBy(file, trusted);
-    if (writer === undefined) continue;
-    if (!allowWritableProgram)
-      throw new HookSetupError(
-        `script.command: others decide what ${file} does: ${writer}; take that right away, or set script.allowWritableProgram`,
-      );
+    return writer === undefined ? [] : [`others decide what ${file} does: ${writer}`];
+  });
+  const [first] = problems;
+  if (allowWritableProgram)
     logger.warn(
-      { file, writer },
-      "script.allowWritableProgram is set: whoever can change this file decides on certificates",
+      { problems },
+      "script.allowWritableProgram is set: whoever can change the program decides on certificates",
     );
-  }
+  else if (first !== undefined)
+    throw new HookSetupError(`script.command: ${first}; take that right away, or set script.allowWritableProgram`);
 }
 
 function environmentOf(

@@ -25,6 +25,7 @@ export interface CredentialsOptions {
 const LOOK_AGAIN_MILLISECONDS = 1000;
 const MAXIMUM_BYTES = 1024 * 1024;
 const MINIMUM_SECRET_BYTES = 16;
+const READABLE_BY_ALL = 0o004;
 
 /**
  * Reads the files of a webhook, and again when they change. Files that cannot be used any more are reported once, and
@@ -76,11 +77,11 @@ function readCredentials(
 ): WebhookCredentials {
   const caPem = textOf("certificateAuthorityFile", certificateAuthorityFile);
   const certificatePem = textOf("clientCertificateFile", clientCertificateFile);
-  const privateKeyPem = textOf("clientKeyFile", clientKeyFile);
+  const privateKeyPem = secretTextOf("clientKeyFile", clientKeyFile);
   checkTls(caPem, certificatePem, privateKeyPem);
   const { secretFile, secretEnvironment } = hmac ?? {};
   const secret =
-    textOf("hmac.secretFile", secretFile) ?? variable("hmac.secretEnvironment", secretEnvironment, environment);
+    secretTextOf("hmac.secretFile", secretFile) ?? variable("hmac.secretEnvironment", secretEnvironment, environment);
   return {
     ...{ caPem, certificatePem, privateKeyPem },
     hmacSecret: secret === undefined ? undefined : secretOf(secret),
@@ -118,7 +119,7 @@ function secretOf(text: string): Buffer {
 function headerOf(name: string, value: HeaderSetting, environment: CredentialsOptions["environment"]): string {
   if (typeof value === "string") return value;
   const setting = `headers.${name}`;
-  const text = "file" in value ? textOf(setting, value.file) : variable(setting, value.environment, environment);
+  const text = "file" in value ? secretTextOf(setting, value.file) : variable(setting, value.environment, environment);
   const trimmed = text?.trim() ?? "";
   if (!/^[\x20-\x7e]+$/.test(trimmed))
     throw new HookSetupError(`webhook.${setting}: the value is empty or not one line of printable ASCII`);
@@ -134,6 +135,17 @@ function variable(
   const value = environment[name];
   if (value === undefined) throw new HookSetupError(`webhook.${setting}: the environment has no variable ${name}`);
   return value;
+}
+
+/** @throws {HookSetupError} when everybody may read the file, and it is ours to protect. */
+function secretTextOf(setting: string, file: string | undefined): string | undefined {
+  const text = textOf(setting, file);
+  const found = file === undefined ? undefined : statSync(file);
+  if (found !== undefined && (found.mode & READABLE_BY_ALL) !== 0 && found.uid === process.geteuid?.())
+    throw new HookSetupError(
+      `webhook.${setting}: ${file} holds a secret that everybody may read; try: chmod 600 ${file}`,
+    );
+  return text;
 }
 
 function textOf(setting: string, file: string | undefined): string | undefined {
