@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { createCleaner } from "../../../services/certificate-authority/issuance/cleaner.ts";
 import {
   archivedRequestsSql,
   fromArchivedRequestRow,
@@ -9,6 +10,7 @@ import {
 import { verifyLedgerFile } from "../../../services/certificate-authority/ledger/verify-ledger-file.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 import { storedCsr } from "../../builders/stored-csr.ts";
+import { recordingLogger } from "../../fakes/recording-logger.ts";
 import { SettableClock } from "../../fakes/settable-clock.ts";
 
 const NOON = new Date("2026-03-01T12:00:00Z");
@@ -121,4 +123,15 @@ test("verification notices an archived request that was taken out", async () => 
   connection.close();
   const { problems } = await opened.ledger.maintenance.verify();
   expect(problems).toEqual(["audit: entry 1 records request.deleted of a, which is not stored"]);
+});
+
+test("what the cleaner deletes is archived too", async () => {
+  const { requests } = opened.ledger;
+  await requests.create(storedCsr("a", { metadata: { creationTimestamp: "2026-03-01T11:00:00Z" } }));
+  clock.advance(25 * 3600);
+  const inspector = { inspectPem: () => ({ kind: "ok", certificates: [] }) as const };
+  const { logger } = recordingLogger();
+  const result = await createCleaner({ requests, inspector, clock, logger }).run();
+  expect(result).toMatchObject({ deleted: 1, reasons: { pendingTooLong: 1 } });
+  expect(rows()).toMatchObject([{ name: "a" }]);
 });
