@@ -97,10 +97,16 @@ test("another machine that takes a running node's name waits for a person", asyn
 
 test("a changed file is in force without a restart, and a broken one is not", async () => {
   policyFile(directory, "policy.yaml", { rules: [{ library: "node-name", with: { pattern: "^laptop$" } }] });
-  await eventually(gatehouse.log, (log) => /a new approval chain is in force/.test(log));
+  await eventually(
+    () => gatehouse.log(),
+    (log) => /a new approval chain is in force/.test(log),
+  );
   await kubelet("laptop").bootstrap();
   policyFile(directory, "policy.yaml", { rules: [{ name: "typo", deny: "nodename == ''" }] });
-  const log = await eventually(gatehouse.log, (text) => /the chain in force stays/.test(text));
+  const log = await eventually(
+    () => gatehouse.log(),
+    (text) => /the chain in force stays/.test(text),
+  );
   expect(log).toMatch(/rules\[0\] \(typo\) deny: .*Unknown variable: nodename \(at character 1\)/);
   expect(await decided(await submit("worker-3"))).toMatchObject({ outcome: "denied", hook: "policy" });
 });
