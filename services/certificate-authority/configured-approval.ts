@@ -2,19 +2,30 @@ import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import { type BuiltChain, type ChainLink, createChain, type HookObserver } from "./approval/chain.ts";
 import { createHooks, type HookDependencies } from "./approval/create-hooks.ts";
+import { createGuards } from "./approval/guards/create-guards.ts";
+import { createNodeNames } from "./approval/guards/first-join.ts";
+import { createPendingRequests, type KnownPendingRequests } from "./approval/guards/pending-requests.ts";
 import { createLiveChain } from "./approval/live-chain.ts";
 import type { ApprovalSettings, HookSettings } from "./approval/settings.ts";
 import type { Configuration, ConfigurationOverrides } from "./configuration.ts";
 import { type ConfigurationFollower, followConfiguration } from "./configuration-follower.ts";
 import type { ApprovalAdministration, HookDescription } from "./domain/approval-status.ts";
-import type { ApprovalChain, Certificates, HookLoad, KeyPolicy, ReviewHistory } from "./domain/ports.ts";
+import type {
+  ApprovalChain,
+  Certificates,
+  HookLoad,
+  KeyPolicy,
+  NodeNames,
+  PendingRequests,
+  ReviewHistory,
+} from "./domain/ports.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
 /** What the chain stands on. */
 export interface ApprovalParts {
   readonly overrides: ConfigurationOverrides;
   readonly hooks: HookDependencies;
-  readonly certificates: Pick<Certificates, "find">;
+  readonly certificates: Pick<Certificates, "find" | "ofNode">;
   readonly keyPolicy: KeyPolicy;
   readonly observe: HookObserver;
   readonly clock: Clock;
@@ -24,6 +35,8 @@ export interface ApprovalParts {
 /** Who decides, as configured, while the configuration changes. */
 export interface ConfiguredApproval {
   readonly chain: ApprovalChain;
+  readonly nodeNames: NodeNames;
+  readonly pending: PendingRequests;
   readonly administration: ApprovalAdministration;
   readonly follower: ConfigurationFollower;
   /** How busy the hooks are that ask somebody outside. */
@@ -37,7 +50,8 @@ export interface ConfiguredApproval {
 export function configuredApproval(configuration: Configuration, parts: ApprovalParts): ConfiguredApproval {
   const { clock, logger } = parts;
   const listeners: (() => void)[] = [];
-  const build = (approval: ApprovalSettings) => buildChain(configuration, approval, parts);
+  const pending = createPendingRequests();
+  const build = (approval: ApprovalSettings) => buildChain(configuration, approval, parts, pending);
   const live = createLiveChain(build(configuration.approval));
   let inForce = { approval: configuration.approval, since: clock.now() };
 
@@ -53,10 +67,13 @@ export function configuredApproval(configuration: Configuration, parts: Approval
   const follower = followConfiguration({ overrides, configuration, hookFiles, adopt, clock, logger });
   return {
     chain: live,
+    nodeNames: createNodeNames(parts.certificates, () => inForce.approval.guards.firstJoin),
+    pending,
     follower,
     administration: {
       status: () => ({
         since: inForce.since,
+        guards: inForce.approval.guards,
         hooks: describe(inForce.approval, live.current.loads()),
         file: follower.status,
       }),
@@ -67,12 +84,19 @@ export function configuredApproval(configuration: Configuration, parts: Approval
   };
 }
 
-function buildChain(configuration: Configuration, approval: ApprovalSettings, parts: ApprovalParts): BuiltChain {
+function buildChain(
+  configuration: Configuration,
+  approval: ApprovalSettings,
+  parts: ApprovalParts,
+  pending: KnownPendingRequests,
+): BuiltChain {
   const { keyPolicy, observe, certificates } = parts;
+  const { links: guards, limits } = createGuards(approval.guards, { certificates, pending });
   const hooks = buildHooks(approval.hooks, parts);
   try {
     const history = reviewHistory(certificates);
-    return createChain({ keyPolicy, configuredSigners: configuredSigners(configuration), hooks, history, observe });
+    const signers = configuredSigners(configuration);
+    return createChain({ keyPolicy, configuredSigners: signers, guards, limits, hooks, history, observe });
   } catch (error) {
     free(hooks, parts.logger);
     throw error;

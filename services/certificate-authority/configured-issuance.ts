@@ -3,7 +3,7 @@ import { systemClock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { Access } from "./access/access.ts";
 import type { Configuration } from "./configuration.ts";
-import type { ApprovalChain, KeyPolicy } from "./domain/ports.ts";
+import type { ApprovalChain, KeyPolicy, NodeNames, PendingRequests } from "./domain/ports.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
@@ -21,6 +21,8 @@ export interface IssuanceParts {
   readonly signer: Signer;
   readonly access: Access;
   readonly chain: ApprovalChain;
+  readonly nodeNames: NodeNames;
+  readonly pending: PendingRequests;
   readonly keyPolicy: KeyPolicy;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -29,7 +31,7 @@ export interface IssuanceParts {
 /** Builds the use cases from what is configured and open. */
 export function configuredIssuance(
   configuration: Configuration,
-  { ledger, issuers, signer, access, chain, keyPolicy, metrics, logger }: IssuanceParts,
+  { ledger, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger }: IssuanceParts,
 ): Issuance {
   const signerProfiles = configuredSigners(configuration);
   return createIssuance({
@@ -43,6 +45,8 @@ export function configuredIssuance(
     configuredSigners: signerProfiles,
     chain,
     keyPolicy,
+    nodeNames,
+    pending,
     authorizer: access.authorizer,
     clock: systemClock,
     logger,

@@ -179,8 +179,8 @@ async function openAuthority(
       openNodeAddresses: (wanted) => openNodeAddresses(wanted, { clock, logger }),
     },
   });
-  const { chain } = approval;
-  const parts = { ledger, issuers, signer, access, chain, keyPolicy, metrics, logger };
+  const { chain, nodeNames, pending } = approval;
+  const parts = { ledger, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger };
   const issuance = configuredIssuance(configuration, parts);
   const identity = ownIdentity({
     issuers,
@@ -299,7 +299,10 @@ function scheduledJobs(
   logger: Logger,
 ): readonly Job[] {
   const { ledger, access, keyLists } = authority;
-  const cleaner = createCleaner({ requests: ledger.requests, inspector: authority.signer.inspector, clock, logger });
+  const { issuance } = authority;
+  const onDeleted = (name: string): void => issuance.forget(name);
+  const { inspector } = authority.signer;
+  const cleaner = createCleaner({ requests: ledger.requests, inspector, onDeleted, clock, logger });
   return [
     {
       name: "clean-requests",

@@ -207,6 +207,7 @@ export interface DescribedHook {
 
 export interface ApprovalChain {
   readonly since: string;
+  readonly guards: Readonly<Record<string, boolean | number | string>>;
   readonly hooks: readonly DescribedHook[];
   readonly configurationFile?: {
     readonly path: string;

@@ -8,6 +8,7 @@ beforeAll(async () => {
   server = await startAdminServer();
   server.approval.answer = {
     since: SINCE,
+    guards: { supersede: true, pendingPerNode: 100, firstJoin: "hold" },
     hooks: [
       {
         ...{ name: "inventory", kind: "script", required: true, signers: ["kubernetes.io/*"] },
@@ -36,6 +37,7 @@ test("policy show: the chain, and what keeps the file from being in force", asyn
       "inventory   script   yes        kubernetes.io/*   system:node:*, group joiners   8        120",
       "manual      manual   no         all               anybody                        -        -",
       "",
+      "Guards: supersede true, pendingPerNode 100, firstJoin hold",
       "In force since 2026-01-01T10:00:00Z",
       "/etc/gatehouse.yaml is not in force since 2026-01-01T10:00:00Z: approval.hooks[0]: unknown hook",
       "/etc/gatehouse.yaml: these need a restart: server.listen, log",

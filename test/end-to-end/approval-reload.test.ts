@@ -49,7 +49,8 @@ async function eventually<T>(read: () => Promise<T>, isThere: (value: T) => bool
 }
 
 async function submit(nodeName: string): Promise<string> {
-  const kubelet = new KubeletClient({ ...readKubeconfig(gatehouse.bootstrapKubeconfig), nodeName });
+  const bootstrap = readKubeconfig(gatehouse.bootstrapKubeconfig);
+  const kubelet = new KubeletClient({ ...bootstrap, nodeName, rotateCertificates: false });
   kubelets.push(kubelet);
   return (await kubelet.submit(generateKey("ecdsa-p256").privateKey)).name;
 }

@@ -13,7 +13,7 @@ import type {
 } from "../domain/ports.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
 import { type ReviewDocument, reviewDocument } from "../domain/review-document.ts";
-import { arbitrate } from "./arbitration.ts";
+import { arbitrate, isIncomplete } from "./arbitration.ts";
 import { bootstrapTokenHook } from "./hooks/bootstrap-token.ts";
 import { keyPolicyHook } from "./hooks/key-policy.ts";
 import { type HookSelector, selects } from "./selector.ts";
@@ -35,6 +35,8 @@ export interface ChainOptions {
   readonly configuredSigners?: ConfiguredSigners;
   /** Guards besides those that are always there; asked after them and before the hooks. */
   readonly guards?: readonly ChainLink[];
+  /** Asked about requests that are to wait: they deny, or skip. */
+  readonly limits?: readonly ApprovalHook[];
   /** In the order they are asked. */
   readonly hooks: readonly ChainLink[];
   readonly history: ReviewHistory;
@@ -59,7 +61,8 @@ export type HookObserver = (hook: string, kind: TraceEntry["kind"], seconds: num
 /**
  * Makes the chain of hooks. Whatever is configured, guards come first: for bootstrap tokens that are bound to a node, and
  * for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it. A hook that
- * throws leaves a `failed` entry, and the others are asked all the same: one of them may deny.
+ * throws leaves a `failed` entry, and the others are asked all the same: one of them may deny. Guards that skip a request,
+ * which is nearly always, leave no entry.
  *
  * @throws {Error} when two hooks share a name, or one takes a guard's.
  */
@@ -67,6 +70,7 @@ export function createChain({
   keyPolicy,
   configuredSigners = NO_CONFIGURED_SIGNERS,
   guards = [],
+  limits = [],
   hooks,
   history,
   observe,
@@ -74,7 +78,8 @@ export function createChain({
 }: ChainOptions): BuiltChain {
   const fixed = [bootstrapTokenHook(), keyPolicyHook(keyPolicy, configuredSigners)];
   const links: readonly ChainLink[] = [...fixed.map((hook) => ({ hook, required: false })), ...guards, ...hooks];
-  const names = links.map(({ hook }) => hook.name);
+  const firstHook = fixed.length + guards.length;
+  const names = [...links.map(({ hook }) => hook.name), ...limits.map(({ name }) => name)];
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw new Error(`the approval chain has hook ${JSON.stringify(repeated)} twice`);
 
@@ -88,18 +93,29 @@ export function createChain({
     review(request: ReviewRequest): Decision | Promise<Decision> {
       const input = reviewInput(request, history);
       const trace: TraceEntry[] = [];
-      const askFrom = (index: number): Decision | Promise<Decision> => {
-        const link = links[index];
-        if (link === undefined) return arbitrate(trace);
-        if (request.interest?.isLost) throw new StatusError("Conflict", "the request was settled otherwise");
+      const askOne = (link: ChainLink, isGuard: boolean): boolean | Promise<boolean> => {
         const startedAt = monotonicNow();
         return goOn(ask(link, input), (answer) => {
           const milliseconds = monotonicNow() - startedAt;
+          const isSkipped = answer.kind === "skipped";
+          if (!isSkipped) observe?.(link.hook.name, answer.kind, milliseconds / 1000);
           const durationMicroseconds = Math.round(milliseconds * 1000);
-          if (answer.kind !== "skipped") observe?.(link.hook.name, answer.kind, milliseconds / 1000);
-          trace.push({ hook: link.hook.name, required: link.required, ...answer, durationMicroseconds });
-          return answer.kind === "denied" ? arbitrate(trace) : askFrom(index + 1);
+          const entry = { hook: link.hook.name, required: link.required, ...answer, durationMicroseconds };
+          if (!isGuard || !isSkipped) trace.push(entry);
+          return answer.kind === "denied";
         });
+      };
+      const askFrom = (index: number): Decision | Promise<Decision> => {
+        const link = links[index];
+        if (link === undefined) return concludeWith(0);
+        if (request.interest?.isLost) throw new StatusError("Conflict", "the request was settled otherwise");
+        return goOn(askOne(link, index < firstHook), (isDenied) => (isDenied ? arbitrate(trace) : askFrom(index + 1)));
+      };
+      const concludeWith = (index: number): Decision | Promise<Decision> => {
+        const decision = arbitrate(trace);
+        const limit = limits[index];
+        if (limit === undefined || decision.outcome !== "pending" || isIncomplete(decision)) return decision;
+        return goOn(askOne({ hook: limit, required: false }, true), () => concludeWith(index + 1));
       };
       return askFrom(0);
     },

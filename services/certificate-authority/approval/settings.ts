@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { resolveEvidencePaths } from "./evidence/settings.ts";
+import { guardsSchema } from "./guards/settings.ts";
 import { kubeletServingShape } from "./hooks/kubelet-serving-settings.ts";
 import { checkPolicySource, policyShape, resolvePolicyPaths } from "./hooks/policy-settings.ts";
 import { resolveScriptPaths, scriptShape } from "./hooks/script-settings.ts";
@@ -58,6 +59,8 @@ export const approvalSchema = z
       .min(1)
       .max(100)
       .default([{ manual: { required: false, quorum: 1 } }, { "kubelet-client": { required: false } }]),
+    /** What keeps requests from getting too many, and a node's name from changing hands. */
+    guards: guardsSchema,
   })
   .prefault({});
 

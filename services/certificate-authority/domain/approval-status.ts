@@ -26,6 +26,8 @@ export interface ConfigurationFileStatus {
 export interface ApprovalStatus {
   /** When this chain came into force. */
   readonly since: Date;
+  /** Settings of the guards, by name. */
+  readonly guards: Readonly<Record<string, boolean | number | string>>;
   readonly hooks: readonly HookDescription[];
   /** Undefined when the server runs without one. */
   readonly file: ConfigurationFileStatus | undefined;

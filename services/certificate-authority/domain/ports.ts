@@ -152,6 +152,10 @@ export interface NameHolder extends Pick<CertificateSummary, "serial" | "signerN
   readonly nodeName: string | undefined;
 }
 
+/** A certificate of a node, as guards see it. */
+export interface NodeCertificate
+  extends Pick<CertificateSummary, "serial" | "spkiSha256" | "requester" | "notAfter" | "issuedAt" | "state"> {}
+
 /** Every certificate that was signed. */
 export interface Certificates {
   /** Newest first by default, soonest to expire first when `expiresBefore` is set. */
@@ -168,6 +172,11 @@ export interface Certificates {
    * any node at all when `nodeName` is undefined. Synchronous for the same reason.
    */
   otherNodeOfKey(spkiSha256: string, nodeName: string | undefined): string | undefined;
+  /**
+   * The certificates of a node for a signer, the newest first, at most a thousand. Synchronous: every join asks, most of
+   * them about a name that is new.
+   */
+  ofNode(nodeName: string, signerName: string): readonly NodeCertificate[];
   /** The newest certificate of a node for a signer: what a renewal replaces. */
   latestOf(nodeName: string, signerName: string): Promise<CertificateRecord | undefined>;
   /** The same without its encoding. Synchronous: it stands on the path of renewals that are approved at once. */
@@ -347,6 +356,30 @@ export interface KeyPolicy {
    * @throws {StatusError} Conflict while it is reserved for another node: to be tried again.
    */
   reserve(facts: CsrFacts): () => void;
+}
+
+/** Whose client certificate is being made. */
+export interface NodeNames {
+  /**
+   * Keeps a node's name from being certified for two keys at the same time, when it is not the node who asks.
+   *
+   * @param isAutomatic - nobody but hooks approved: the name must still be free.
+   * @returns what ends the reservation: to be called once, when the certificate is on record or will not be made.
+   * @throws {StatusError} Conflict when the name was taken since the review: to be reviewed again.
+   */
+  reserve(csr: CertificateSigningRequest, facts: CsrFacts, isAutomatic: boolean, now: Date): () => void;
+}
+
+/** The requests that wait, for guards that compare them. Told by whoever works on requests. */
+export interface PendingRequests {
+  /** To be called for every stored request that waits; nothing happens when it is known. */
+  keep(csr: CertificateSigningRequest, facts: CsrFacts): void;
+  /** It was decided, or is gone. */
+  remove(uid: string): void;
+  /** The same of a request whose object is gone. */
+  removeNamed(name: string): void;
+  /** Tells the names of requests that a newer one takes the place of: they are to be reviewed again. */
+  onSuperseded(listener: (name: string) => void): void;
 }
 
 /** Which issuer signs for whom. */

@@ -12,6 +12,8 @@ const BATCH = 64;
 export interface CleanerDependencies {
   readonly requests: CertificateRequests;
   readonly inspector: CertificateInspector;
+  /** Told the names of what was deleted. */
+  readonly onDeleted?: (name: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -34,7 +36,7 @@ interface Outlived {
 }
 
 /** Deletes requests that have outlived their use. What they were, and their certificates, stay in the ledger. */
-export function createCleaner({ requests, inspector, clock, logger }: CleanerDependencies): Cleaner {
+export function createCleaner({ requests, inspector, onDeleted, clock, logger }: CleanerDependencies): Cleaner {
   function notAfterOf(certificateBase64: string): Date | undefined {
     const inspection = inspector.inspectPem(certificateBase64);
     return inspection.kind === "ok" ? inspection.certificates[0]?.notAfter : undefined;
@@ -45,7 +47,9 @@ export function createCleaner({ requests, inspector, clock, logger }: CleanerDep
     const { name, uid, resourceVersion } = csr.metadata;
     try {
       const options = { name, preconditions: { uid, resourceVersion }, options: { dryRun: false } };
-      return (await withdraw({ requests, clock }, options)).removed ? reason : undefined;
+      if (!(await withdraw({ requests, clock }, options)).removed) return undefined;
+      onDeleted?.(name);
+      return reason;
     } catch (error) {
       if (isStatusError(error, "NotFound") || isStatusError(error, "Conflict")) return undefined;
       throw error;

@@ -61,14 +61,17 @@ export async function conclude(deps: WorkDependencies, { csr, facts, decision }:
 /** The key is judged again: lists and the record may have changed, and a person may have approved what nobody reviewed. */
 async function issueForKey(deps: WorkDependencies, approval: Approval): Promise<WorkResult> {
   const { csr, facts, decision } = approval;
-  const release = deps.keyPolicy.reserve(facts);
+  const releaseKey = deps.keyPolicy.reserve(facts);
+  let releaseName: (() => void) | undefined;
   try {
+    releaseName = deps.nodeNames?.reserve(csr, facts, decision !== undefined, deps.clock.now());
     const violation = deps.keyPolicy.violation(facts);
     if (violation === undefined) return await issueWhenReady(deps, approval);
     await fail(deps, csr, keyRefusal(violation), decision);
     return "done";
   } finally {
-    release();
+    releaseName?.();
+    releaseKey();
   }
 }
 

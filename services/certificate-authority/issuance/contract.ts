@@ -16,7 +16,9 @@ import type {
   CsrDecoder,
   Decisions,
   KeyPolicy,
+  NodeNames,
   OutcomeRecords,
+  PendingRequests,
   RemovalPreconditions,
   SigningIssuers,
 } from "../domain/ports.ts";
@@ -99,6 +101,9 @@ export interface Issuance {
   /** Finishes the work that was accepted, retries nothing any more; what is left is found again at the next start. */
   stop(): Promise<void>;
 
+  /** Somebody else has deleted the request. */
+  forget(name: string): void;
+
   /** How many requests wait for work or are being worked on. */
   readonly depth: number;
 }
@@ -150,6 +155,10 @@ export interface IssuanceDependencies {
   readonly signer: CertificateSigner;
   readonly chain: ApprovalChain;
   readonly keyPolicy: KeyPolicy;
+  /** Keeps nodes' names from changing hands while certificates are made; names change freely when absent. */
+  readonly nodeNames?: NodeNames;
+  /** Told which requests wait. */
+  readonly pending?: PendingRequests;
   /** Signers of other names than Kubernetes', and what they certify. */
   readonly configuredSigners: ConfiguredSigners;
   readonly authorizer: Authorizer;

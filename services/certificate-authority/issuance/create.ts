@@ -1,5 +1,5 @@
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
-import type { SigningIssuers } from "../domain/ports.ts";
+import type { PendingRequests, SigningIssuers } from "../domain/ports.ts";
 import type { Creation } from "./creation.ts";
 import type { FactsCache } from "./facts-cache.ts";
 import { type Asked, type FreshRequest, questionOf, type Reviewer } from "./review.ts";
@@ -11,6 +11,7 @@ interface Workers {
   readonly reviewer: Reviewer;
   readonly cache: FactsCache;
   readonly queue: WorkQueue<FreshRequest>;
+  readonly pending: PendingRequests | undefined;
 }
 
 /** How far a request came before it was stored. */
@@ -27,7 +28,7 @@ type FirstWork =
  * @throws {StatusError} what the store refuses the request with.
  */
 export async function createAndWork(
-  { issuers, reviewer, cache, queue }: Workers,
+  { issuers, reviewer, cache, queue, pending }: Workers,
   submission: Submission,
   creation: Creation,
 ): Promise<CertificateSigningRequest> {
@@ -36,6 +37,7 @@ export async function createAndWork(
   if (work.kind === "worked" && work.result === "done") return stored;
   const { name, uid } = stored.metadata;
   cache.keep(uid, submission.facts);
+  pending?.keep(stored, submission.facts);
   if (work.kind === "asked") queue.ask(name, questionOf(stored, work.asked));
   else if (work.kind === "remote") queue.add(name, { csr: stored, ...work.fresh });
   else if (work.kind === "failed") queue.worked(name, "failed", work.error);

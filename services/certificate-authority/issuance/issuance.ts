@@ -41,17 +41,24 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
   function enqueue(csr: CertificateSigningRequest): void {
     if (!lifecycle.isRunning) return;
     if (isUndecided(csr) || awaitsSignature(csr)) queue.add(csr.metadata.name, { csr });
-    else queue.forget(csr.metadata.name);
+    else forget(csr.metadata.name);
   }
 
   function amended({ csr, effect, decision }: Amended): CertificateSigningRequest {
     if (decision) observe.decided(decision.outcome, "person", csr.spec.signerName);
-    if (effect === "removed") queue.forget(csr.metadata.name);
+    if (effect === "removed") forget(csr.metadata.name);
     if (effect === "stored") enqueue(csr);
     return csr;
   }
 
-  const workers = { issuers: deps.issuers, reviewer, cache, queue };
+  deps.pending?.onSuperseded((name) => queue.add(name));
+
+  function forget(name: string): void {
+    queue.forget(name);
+    deps.pending?.removeNamed(name);
+  }
+
+  const workers = { issuers: deps.issuers, reviewer, cache, queue, pending: deps.pending };
   return {
     async create(requester, draft, options) {
       if (queue.waiting >= settings.queueLimit) throw tooBusy();
@@ -76,12 +83,13 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
       const withdrawal = { name, preconditions, options, removedBy: requester.username };
       const removal = await withdraw({ requests, clock: deps.clock }, withdrawal);
       if (options.dryRun || !removal.removed) return removal;
-      queue.forget(name);
+      forget(name);
       cache.forget(removal.object.metadata.uid);
       logger.info({ request: name, user: requester.username }, "deleted a request");
       return removal;
     },
 
+    forget,
     start: lifecycle.start,
     revisit: lifecycle.revisit,
     stop: lifecycle.stop,

@@ -64,10 +64,14 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
 
   async function work(name: string, fresh: FreshRequest | undefined): Promise<WorkResult | Question<FreshRequest>> {
     const csr = fresh?.csr ?? (await deps.requests.get(name));
-    if (csr === undefined) return "done";
+    if (csr === undefined) {
+      deps.pending?.removeNamed(name);
+      return "done";
+    }
     if (isUndecided(csr)) {
       const kept = cache.of(csr);
       const facts = kept instanceof Promise ? await kept : kept;
+      deps.pending?.keep(csr, facts);
       if (fresh?.decision !== undefined) return follow(csr, facts, fresh.decision);
       const asked = review(csr, facts);
       return asked.decision instanceof Promise ? questionOf(csr, asked) : follow(csr, facts, asked.decision);
@@ -159,6 +163,7 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
   function settle({ metadata }: CertificateSigningRequest): void {
     remembered.delete(metadata.uid);
     cache.forget(metadata.uid);
+    deps.pending?.remove(metadata.uid);
   }
 
   return { work, review, follow };

@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
+import type { CertificateRecord } from "../domain/certificate.ts";
 import type {
   AuditTrail,
   BootstrapTokens,
@@ -25,6 +26,7 @@ import { createKeyNodes } from "./key-nodes.ts";
 import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
 import { migrate } from "./migrations/migrate.ts";
+import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
 import { storedObjects } from "./stored-objects.ts";
@@ -136,10 +138,15 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
   const compaction = startCompaction(maintenance, { windowSeconds, clock, logger });
   const cache = createObjectCache(limits.maximumCachedBytes);
   const keyNodes = createKeyNodes(reader);
+  const nodeCertificates = createNodeCertificates(reader);
+  const recorded = ({ spkiSha256, nodeName }: Pick<CertificateRecord, "spkiSha256" | "nodeName">): void => {
+    keyNodes.recorded(spkiSha256);
+    if (nodeName !== undefined) nodeCertificates.recorded(nodeName);
+  };
   const records = { reader, writer, clock };
   return {
-    requests: storedRequests({ ...records, log, hub, cache, keyNodes }),
-    certificates: storedCertificates(records, keyNodes),
+    requests: storedRequests({ ...records, log, hub, cache, recorded }),
+    certificates: storedCertificates(records, { keyNodes, nodeCertificates, recorded }),
     decisions: storedDecisions(records),
     issuers: storedIssuers(records),
     tokens: storedBootstrapTokens(records),

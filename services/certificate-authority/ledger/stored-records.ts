@@ -1,4 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
+import type { CertificateRecord } from "../domain/certificate.ts";
 import type { AuditTrail, Certificates, Decisions, Issuers, NameHolder } from "../domain/ports.ts";
 import { auditPayload } from "./audit-chain.ts";
 import type { BatchWriter } from "./batch-writer.ts";
@@ -7,6 +8,7 @@ import { expiryCounter } from "./count-certificates.ts";
 import { auditFinder } from "./find-audit-entries.ts";
 import { certificateFinder } from "./find-certificates.ts";
 import type { KeyNodes } from "./key-nodes.ts";
+import type { NodeCertificates } from "./node-certificates.ts";
 import { certificateNamesReader, type NameHolderRow } from "./tables/certificate-names-table.ts";
 import { toCertificateRecord, toCertificateRow, toCertificateSummary } from "./tables/certificate-row.ts";
 import { certificatesReader } from "./tables/certificates-table.ts";
@@ -19,13 +21,21 @@ export interface StoredRecordsDependencies {
   readonly clock: Clock;
 }
 
+/** What is kept in memory of certificates. */
+export interface CertificateMemory {
+  readonly keyNodes: KeyNodes;
+  readonly nodeCertificates: NodeCertificates;
+  /** To be told of every certificate that was committed. */
+  readonly recorded: (certificate: CertificateRecord) => void;
+}
+
 /** Stands for a record in the queue's bound; none is much larger. */
 export const RECORD_BYTES = 2_048;
 
 /** The certificates of the ledger. */
 export function storedCertificates(
   { reader, writer, clock }: StoredRecordsDependencies,
-  keyNodes: KeyNodes,
+  { keyNodes, nodeCertificates, recorded }: CertificateMemory,
 ): Certificates {
   const table = certificatesReader(reader);
   const names = certificateNamesReader(reader);
@@ -38,6 +48,7 @@ export function storedCertificates(
     },
     isRevoked: (fingerprint) => table.isRevoked(fingerprint),
     otherNodeOfKey: (spkiSha256, nodeName) => keyNodes.otherNodeOf(spkiSha256, nodeName),
+    ofNode: (nodeName, signerName) => nodeCertificates.of(nodeName, signerName),
     async latestOf(nodeName, signerName) {
       const row = table.latest(nodeName, signerName);
       return row && toCertificateRecord(row);
@@ -49,7 +60,7 @@ export function storedCertificates(
     otherHoldersOf: (name, nodeName, now) => names.otherHolders(name, nodeName, now.getTime()).map(toNameHolder),
     async record(certificate) {
       const operation = { kind: "recordCertificate", certificate: toCertificateRow(certificate) } as const;
-      await writer.submit(operation, RECORD_BYTES, () => keyNodes.recorded(certificate.spkiSha256));
+      await writer.submit(operation, RECORD_BYTES, () => recorded(certificate));
     },
     countByExpiry: expiryCounter(reader),
   };

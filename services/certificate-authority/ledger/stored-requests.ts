@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { ApiObject } from "../domain/api-object.ts";
+import type { CertificateRecord } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { CertificateRequests, Change, OutcomeRecords } from "../domain/ports.ts";
 import { OURSELVES } from "./audited-writes.ts";
@@ -7,7 +8,6 @@ import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { ChangeLog } from "./change-log.ts";
 import type { Connection } from "./connection.ts";
-import type { KeyNodes } from "./key-nodes.ts";
 import { type ObjectCache, revisionOf } from "./object-cache.ts";
 import { fromStoredJson, stateOf, toStoredJson, withRevision } from "./stored-object.ts";
 import { toCertificateRow } from "./tables/certificate-row.ts";
@@ -20,7 +20,8 @@ export interface StoredRequestsDependencies {
   readonly log: ChangeLog;
   readonly hub: ChangeHub;
   readonly cache: ObjectCache;
-  readonly keyNodes: KeyNodes;
+  /** To be told of every certificate that was committed. */
+  readonly recorded: (certificate: CertificateRecord) => void;
   readonly clock: Clock;
 }
 
@@ -32,7 +33,7 @@ const RECORDS_BYTES = 2_048;
  * written stays the same value until it changes, so that encoders may cache by identity.
  */
 export function storedRequests(dependencies: StoredRequestsDependencies): CertificateRequests {
-  const { reader, writer, log, hub, cache, keyNodes, clock } = dependencies;
+  const { reader, writer, log, hub, cache, recorded, clock } = dependencies;
   const table = requestsReader(reader);
 
   function load(name: string): CertificateSigningRequest | undefined {
@@ -92,7 +93,7 @@ export function storedRequests(dependencies: StoredRequestsDependencies): Certif
       return writer.submit(operation, bytes, ({ revision }) => {
         const created = cache.put(withRevision(csr, String(revision)), object.length);
         hub.append({ type: "ADDED", revision, object: created, previous: undefined }, object.length);
-        if (records.certificate) keyNodes.recorded(records.certificate.spkiSha256);
+        if (records.certificate) recorded(records.certificate);
         if (next === undefined || following === undefined) return created;
         const current = cache.put(withRevision(next, String(revision + 1)), following.object.length);
         hub.append(
@@ -109,7 +110,7 @@ export function storedRequests(dependencies: StoredRequestsDependencies): Certif
       const identity = { name, uid, resourceVersion, state: stateOf(csr), atMilliseconds: clock.now().getTime() };
       const operation = { kind: "updateRequest", ...identity, object, ...toRows(records) } as const;
       return writer.submit(operation, object.length + RECORDS_BYTES, ({ revision, previousRevision }) => {
-        if (records.certificate) keyNodes.recorded(records.certificate.spkiSha256);
+        if (records.certificate) recorded(records.certificate);
         const previous = previousOf(name, previousRevision, revision);
         const stored = cache.put(withRevision(csr, String(revision)), object.length);
         hub.append({ type: "MODIFIED", revision, object: stored, previous }, object.length);

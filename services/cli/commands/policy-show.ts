@@ -30,10 +30,11 @@ export function addPolicyShow(parent: Command, terminal: Terminal): void {
   withExamples(withConnection(withFormat(command)), ["gatehouse policy show", "gatehouse policy show -o json"]);
 }
 
-function describe({ since, hooks, configurationFile }: ApprovalChain): string {
+function describe({ since, guards, hooks, configurationFile }: ApprovalChain): string {
   const header = ["HOOK", "KIND", "REQUIRED", "SIGNERS", "REQUESTERS", "ASKING", "WAITING"];
   const table = formatTable([header, ...hooks.map(rowOf)]);
-  const lines = [`In force since ${since}`];
+  const settings = Object.entries(guards).map(([name, value]) => `${name} ${value}`);
+  const lines = [`Guards: ${settings.join(", ")}`, `In force since ${since}`];
   if (configurationFile !== undefined) {
     const { path, problem, needsRestart } = configurationFile;
     if (problem !== undefined) lines.push(`${path} is not in force since ${problem.since}: ${problem.message}`);

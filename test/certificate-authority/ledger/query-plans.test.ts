@@ -11,6 +11,7 @@ import { changesSql } from "../../../services/certificate-authority/ledger/table
 import { decisionsSql } from "../../../services/certificate-authority/ledger/tables/decisions-table.ts";
 import { issuersSql } from "../../../services/certificate-authority/ledger/tables/issuers-table.ts";
 import { metaSql } from "../../../services/certificate-authority/ledger/tables/meta-table.ts";
+import { nodeCertificatesSql } from "../../../services/certificate-authority/ledger/tables/node-certificates-table.ts";
 import { objectsSql } from "../../../services/certificate-authority/ledger/tables/objects-table.ts";
 import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
 import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
@@ -30,6 +31,7 @@ const TABLES = {
     decisionsSql,
     issuersSql,
     metaSql,
+    nodeCertificatesSql,
     objectsSql,
     requestsSql,
   },

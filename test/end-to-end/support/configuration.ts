@@ -8,7 +8,10 @@ export function configurationWith(settings: object): string {
   return JSON.stringify({ apiVersion: "gatehouse.dev/v1", kind: "GatehouseConfiguration", ...settings });
 }
 
-/** As `configurationWith`, joins being approved automatically. */
-export function autoApproving(settings: object = {}): string {
-  return configurationWith({ rbac: { files: [AUTO_APPROVE_FILE] }, ...settings });
+/** As `configurationWith`, joins being approved automatically, also those that take the name of a node that there is. */
+export function autoApproving(
+  settings: { readonly approval?: object } & Readonly<Record<string, unknown>> = {},
+): string {
+  const approval = { guards: { firstJoin: "allow" }, ...settings.approval };
+  return configurationWith({ rbac: { files: [AUTO_APPROVE_FILE] }, ...settings, approval });
 }

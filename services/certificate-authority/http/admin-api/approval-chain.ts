@@ -15,11 +15,12 @@ export function approvalChainHandler(approval: Pick<ApprovalAdministration, "sta
   };
 }
 
-function describe({ since, hooks, file }: ApprovalStatus): ApprovalChainResource {
+function describe({ since, guards, hooks, file }: ApprovalStatus): ApprovalChainResource {
   return {
     apiVersion: API_VERSION,
     kind: "ApprovalChain",
     since: toKubernetesTime(since),
+    guards: { ...guards },
     hooks: hooks.map(describeHook),
     ...(file && { configurationFile: describeFile(file) }),
   };

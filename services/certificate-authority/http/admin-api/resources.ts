@@ -104,6 +104,9 @@ export const approvalOutcome = resource("ApprovalOutcome", {
 
 export const approvalChain = resource("ApprovalChain", {
   since: time.describe("When it came into force."),
+  guards: z
+    .record(z.string(), z.union([z.boolean(), z.number(), z.string()]))
+    .describe("The settings of approval.guards."),
   hooks: z
     .array(
       z.object({

@@ -8,6 +8,7 @@ test("the chain in force is shown with its hooks in order", async () => {
   const { app, approval } = adminApi();
   approval.answer = {
     since: SINCE,
+    guards: { firstJoin: "hold" },
     hooks: [
       {
         ...{ name: "inventory", kind: "script", required: true, signers: ["kubernetes.io/*"] },
@@ -28,6 +29,7 @@ test("the chain in force is shown with its hooks in order", async () => {
       apiVersion: "gatehouse.dev/v1",
       kind: "ApprovalChain",
       since: "2026-01-01T10:00:00Z",
+      guards: { firstJoin: "hold" },
       hooks: [
         {
           ...{ name: "inventory", kind: "script", required: true, signers: ["kubernetes.io/*"] },
@@ -43,7 +45,7 @@ test("the chain in force is shown with its hooks in order", async () => {
 test("why the file is not in force is shown", async () => {
   const { app, approval } = adminApi();
   const problem = { message: "approval.hooks[0]: unknown", since: SINCE };
-  approval.answer = { since: SINCE, hooks: [], file: { path: "/g.yaml", problem, needsRestart: ["server.listen"] } };
+  approval.answer = { since: SINCE, guards: {}, hooks: [], file: { path: "/g.yaml", problem, needsRestart: ["server.listen"] } };
   const { body } = await request(app).get("/v1/approval");
   expect(body).toMatchObject({
     configurationFile: {

@@ -1,0 +1,33 @@
+import type { ApprovalHook, Certificates } from "../../domain/ports.ts";
+import type { ChainLink } from "../chain.ts";
+import { certificateRateGuard } from "./certificate-rate.ts";
+import { firstJoinGuard } from "./first-join.ts";
+import { pendingLimits } from "./pending-limits.ts";
+import type { KnownPendingRequests } from "./pending-requests.ts";
+import type { GuardSettings } from "./settings.ts";
+import { supersedeGuard } from "./supersede.ts";
+
+export interface GuardDependencies {
+  readonly certificates: Pick<Certificates, "ofNode">;
+  readonly pending: KnownPendingRequests;
+}
+
+export interface Guards {
+  /** Asked before the hooks. */
+  readonly links: readonly ChainLink[];
+  /** Asked about new requests that would wait. */
+  readonly limits: readonly ApprovalHook[];
+}
+
+/** Makes the guards as they are configured. Those that hold requests back are required, and skip what they let pass. */
+export function createGuards(settings: GuardSettings, { certificates, pending }: GuardDependencies): Guards {
+  const { supersede, firstJoin, certificatesPerNodePerHour } = settings;
+  return {
+    links: [
+      ...(supersede ? [{ hook: supersedeGuard(pending), required: false }] : []),
+      ...(firstJoin === "allow" ? [] : [{ hook: firstJoinGuard(certificates, firstJoin), required: true }]),
+      { hook: certificateRateGuard(certificates, certificatesPerNodePerHour), required: true },
+    ],
+    limits: [pendingLimits(pending, settings)],
+  };
+}

@@ -1,0 +1,83 @@
+import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
+import { StatusError } from "../../../shared/status-error.ts";
+import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
+import type { CsrFacts } from "../../domain/csr-facts.ts";
+import type { ApprovalHook, Certificates, NodeCertificate, NodeNames } from "../../domain/ports.ts";
+import { requestedNodeName } from "../../domain/requested-node.ts";
+import type { GuardSettings } from "./settings.ts";
+import { NOTHING_TO_GUARD } from "./skipped.ts";
+
+const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
+
+/** The node whose client certificate somebody else than that node asks for. */
+function joiningNode({ spec }: CertificateSigningRequest, facts: CsrFacts): string | undefined {
+  if (spec.signerName !== KUBELET_CLIENT_SIGNER || spec.username === facts.subject.commonName) return undefined;
+  return requestedNodeName(facts);
+}
+
+/** The certificate of another key that the node's name has longest; undefined when it is free. */
+function holderOf(
+  certificates: Pick<Certificates, "ofNode">,
+  nodeName: string,
+  { spkiSha256 }: CsrFacts,
+  now: Date,
+): NodeCertificate | undefined {
+  const others = certificates
+    .ofNode(nodeName, KUBELET_CLIENT_SIGNER)
+    .filter((each) => each.state === "issued" && each.notAfter >= now && each.spkiSha256 !== spkiSha256);
+  return others.toSorted((one, other) => other.notAfter.getTime() - one.notAfter.getTime())[0];
+}
+
+/**
+ * Lets the name of a node that has a valid client certificate of another key change hands only when a person approves
+ * (`hold`), or not at all (`deny`): whoever holds a bootstrap token could otherwise become any node that there is. The
+ * name is free again when the certificate has expired or was revoked.
+ */
+export function firstJoinGuard(
+  certificates: Pick<Certificates, "ofNode">,
+  mode: Exclude<GuardSettings["firstJoin"], "allow">,
+): ApprovalHook {
+  return {
+    name: "first-join",
+    review({ csr, facts, now }) {
+      const node = joiningNode(csr, facts);
+      const holder = node === undefined ? undefined : holderOf(certificates, node, facts, now);
+      if (holder === undefined) return NOTHING_TO_GUARD;
+      const until = toKubernetesTime(holder.notAfter);
+      const evidence = { serial: holder.serial, requester: holder.requester ?? "", until };
+      const taken = `node ${node} has a certificate of another key, serial ${holder.serial}, until ${until}`;
+      if (mode === "deny") return { kind: "denied", reason: "NodeNameTaken", message: taken, evidence };
+      const message = `${taken}; a person has to approve, or revoke that one`;
+      return { kind: "noOpinion", reason: "NodeNameTaken", message, evidence };
+    },
+  };
+}
+
+/**
+ * What the guard finds free may be taken before the certificate is on record: names are kept from the last look to then.
+ *
+ * @param mode - what is configured now.
+ */
+export function createNodeNames(
+  certificates: Pick<Certificates, "ofNode">,
+  mode: () => GuardSettings["firstJoin"],
+): NodeNames {
+  const taken = new Map<string, { readonly spkiSha256: string; holders: number }>();
+  return {
+    reserve(csr, facts, isAutomatic, now) {
+      const node = mode() === "allow" ? undefined : joiningNode(csr, facts);
+      if (node === undefined) return () => undefined;
+      const reservation = taken.get(node) ?? { spkiSha256: facts.spkiSha256, holders: 0 };
+      const isTaken = reservation.spkiSha256 !== facts.spkiSha256;
+      if (isTaken || (isAutomatic && holderOf(certificates, node, facts, now) !== undefined)) {
+        throw new StatusError("Conflict", "the node's name was just taken for another key");
+      }
+      reservation.holders += 1;
+      taken.set(node, reservation);
+      return () => {
+        reservation.holders -= 1;
+        if (reservation.holders === 0) taken.delete(node);
+      };
+    },
+  };
+}
