@@ -20,6 +20,9 @@ function judge({ csr, facts }: ReviewInput): Verdict {
   if (boundTo === undefined) return NOT_BOUND;
   const evidence = { boundTo, commonName: facts.subject.commonName, signerName: csr.spec.signerName };
   const message = boundNodeViolation(csr.spec, facts);
-  if (message !== undefined) return { kind: "denied", reason: "BoundToAnotherNode", message, evidence };
+  if (message !== undefined) {
+    const hint = `ask for the client certificate of node ${boundTo.join(", ")}, or with a token that is not bound to it`;
+    return { kind: "denied", reason: "BoundToAnotherNode", message, evidence: { ...evidence, hint } };
+  }
   return { kind: "noOpinion", reason: "NodeMatches", message: "the bootstrap token is for this node", evidence };
 }

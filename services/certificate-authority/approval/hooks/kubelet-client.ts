@@ -67,7 +67,9 @@ function approved(rule: KubeletClientRule, evidence: Verdict["evidence"]): Verdi
 
 function notAllowed(rules: readonly KubeletClientRule[], evidence: Verdict["evidence"]): Verdict {
   const message = `the requester may not create ${rules.join(" or ")}`;
-  return { kind: "noOpinion", reason: "NotAllowed", message, evidence };
+  const resources = rules.map((rule) => `${CSR_RESOURCE}/${rule}`).join(" or ");
+  const hint = `let the requester create ${resources} in API group ${CSR_GROUP}, as config/rbac has it for bootstrap tokens`;
+  return { kind: "noOpinion", reason: "NotAllowed", message, evidence: { ...evidence, hint } };
 }
 
 function requesterOf({ username = "", uid = "", groups = [], extra = {} }: CsrSpec): UserInfo {
