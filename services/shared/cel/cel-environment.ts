@@ -96,6 +96,6 @@ const KNOWN_TYPES: ReadonlySet<unknown> = new Set<CelType>([
 export function typeNamed(libraryName: string): CelType {
   const [known = libraryName] = Object.entries(LIBRARY_TYPES).find(([, name]) => name === libraryName) ?? [];
   if (KNOWN_TYPES.has(known)) return known as CelType;
-  if (known.startsWith("list<")) return "list<dyn>";
+  if (known === "list" || known.startsWith("list<")) return "list<dyn>";
   return known.startsWith("map<string,") ? "map<string, dyn>" : "dyn";
 }

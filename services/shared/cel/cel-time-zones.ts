@@ -47,15 +47,27 @@ export function registerTimeZones(environment: Environment): void {
   }
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>();
+interface Zone {
+  readonly format: Intl.DateTimeFormat;
+  /** What was asked last, in milliseconds: hour and day of one instant are asked one after the other. */
+  instant: number;
+  local: Date;
+}
+
+const zones = new Map<string, Zone>();
 
 /** A date whose parts in UTC are those of the instant in the zone. @throws {Error} when there is no such zone. */
-function localDate(instant: Date, zone: string): Date {
-  const parts = Object.fromEntries(
-    formatOf(zone)
-      .formatToParts(instant)
-      .map(({ type, value }) => [type, Number(value)]),
-  );
+function localDate(instant: Date, name: string): Date {
+  const zone = zoneOf(name);
+  if (zone.instant !== instant.getTime()) {
+    zone.local = convert(instant, zone.format);
+    zone.instant = instant.getTime();
+  }
+  return zone.local;
+}
+
+function convert(instant: Date, format: Intl.DateTimeFormat): Date {
+  const parts = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, Number(value)]));
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
   const local = new Date(0);
   local.setUTCFullYear(year, month - 1, day);
@@ -63,13 +75,13 @@ function localDate(instant: Date, zone: string): Date {
   return local;
 }
 
-function formatOf(zone: string): Intl.DateTimeFormat {
-  const known = formats.get(zone);
+function zoneOf(name: string): Zone {
+  const known = zones.get(name);
   if (known !== undefined) return known;
-  if (formats.size >= MAXIMUM_ZONES) formats.clear();
-  const format = makeFormat(zone);
-  formats.set(zone, format);
-  return format;
+  if (zones.size >= MAXIMUM_ZONES) zones.clear();
+  const zone = { format: makeFormat(name), instant: Number.NaN, local: new Date(0) };
+  zones.set(name, zone);
+  return zone;
 }
 
 function makeFormat(timeZone: string): Intl.DateTimeFormat {

@@ -70,6 +70,7 @@ test.each([
   ["now - now", "duration"],
   ["texts", "list<string>"],
   ["[1]", "list<dyn>"],
+  ["[any]", "list<dyn>"],
   ["{'a': 'b'}", "map<string, string>"],
   ["{'a': 1}", "map<string, dyn>"],
   ["{1: 1}", "dyn"],

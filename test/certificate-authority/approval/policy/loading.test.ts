@@ -42,7 +42,7 @@ test("every expression that cannot be used is named by file, rule, part and char
     expect.stringMatching(
       /wrong\.yaml: rules\[2\] \(three\) messageExpression: .*it answers int, and must answer string/,
     ),
-    expect.stringMatching(/wrong\.yaml: rules\[3\] \(four\) deny: .*the pattern of matches\(\)/),
+    expect.stringMatching(/wrong\.yaml: rules\[3\] \(four\) deny: .*must be written out/),
   ]);
 });
 
