@@ -386,6 +386,19 @@ describe("nothing else lives there", () => {
     await supertest(app).delete("/api/v1/namespaces/default/secrets/bootstrap-token-abcdef").expect(404);
   });
 
+  test("a watch of another namespace is told nothing, one of all is told everything", async () => {
+    const { app, clock } = setUp();
+    const watch = `watch=true&resourceVersion=${clock.now().getTime()}&timeoutSeconds=1`;
+    const watches = ["/api/v1/namespaces/default/secrets", "/api/v1/secrets", SECRETS].map(async (path) => {
+      const { text } = await supertest(app).get(`${path}?${watch}`).expect(200);
+      return text ?? "";
+    });
+    const answers = Promise.all(watches);
+    await supertest(app).post(SECRETS).send(secret()).expect(201);
+    const told = (await answers).map((text) => text.split("\n").filter((line) => line !== "").length);
+    expect(told).toEqual([0, 1, 1]);
+  });
+
   test.each([
     ["delete", SECRETS, "GET, POST"],
     ["post", `${SECRETS}/bootstrap-token-abcdef`, "DELETE, GET, PATCH, PUT"],
