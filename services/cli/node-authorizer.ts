@@ -53,7 +53,7 @@ export interface NodeAuthorizerServerOptions {
   readonly kubeconfig: string | undefined;
   readonly objects: string | undefined;
   readonly tls: { readonly certificateFile: string; readonly keyFile: string } | undefined;
-  readonly madeServing: { readonly certificatePem: string; readonly keyPem: string } | undefined;
+  readonly makeServing: () => Promise<{ readonly certificatePem: string; readonly keyPem: string }>;
   readonly clientCaFile: string | undefined;
   readonly allowedClients: readonly string[];
   readonly revocations: string | undefined;

@@ -7,7 +7,7 @@ import { parseFeatureGates } from "./domain/feature-gates.ts";
 import { createNodeAuthorizer, type NodeAuthorizer } from "./domain/node-authorizer.ts";
 import { NO_OPINION } from "./domain/verdicts.ts";
 import { createVeto } from "./domain/veto.ts";
-import { type ApiServer, connectApiServer } from "./graph-feed/api-server.ts";
+import type { ApiServer } from "./graph-feed/cluster-api.ts";
 import { clusterFeed } from "./graph-feed/cluster-feed.ts";
 import { type GraphFeed, NO_FEED } from "./graph-feed/feed.ts";
 import { objectsFeed } from "./graph-feed/objects-feed.ts";
@@ -15,7 +15,13 @@ import { createApp } from "./http/app.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { createHttpsServer, listen, secureContextOptions, shutDown } from "./http/server.ts";
 import { createWebhooks, type Decisions } from "./http/webhooks.ts";
-import { checkOptions, type NodeAuthorizerServerOptions, nameLessSafeChoices, tlsOf } from "./options.ts";
+import {
+  checkOptions,
+  type NodeAuthorizerServerOptions,
+  nameLessSafeChoices,
+  type ServingPair,
+  tlsOf,
+} from "./options.ts";
 import { revocationFeed } from "./revocations/revocation-feed.ts";
 import { revocationFile } from "./revocations/revocation-file.ts";
 import { NO_REVOCATIONS, NOTHING_REVOKED, type RevocationSource } from "./revocations/revocation-list.ts";
@@ -39,12 +45,13 @@ export async function serveNodeAuthorizer(options: NodeAuthorizerServerOptions):
   const logger = createLogger({ level: options.logLevel, format: process.stderr.isTTY ? "text" : "json" });
   nameLessSafeChoices(options, logger);
   const authorizer = createNodeAuthorizer({ featureGates: parseFeatureGates(options.featureGates) });
-  const api = options.kubeconfig === undefined ? undefined : connectApiServer(options.kubeconfig);
+  const api = options.kubeconfig === undefined ? undefined : await connect(options.kubeconfig);
   const feed = feedOf(options, authorizer, api, logger);
-  const revocations = revocationsOf(options, logger);
+  const revocations = await revocationsOf(options, logger);
   await revocations.start();
   await feed.start();
-  const server = openServer(options, { authorizer, api, feed, revocations, logger });
+  const made = options.tls === undefined ? await options.makeServing() : undefined;
+  const server = openServer(options, { authorizer, api, feed, revocations, made, logger });
   const bound = await listen(server.https, options.listen);
   const reloading = setInterval(server.reloadTls, TLS_CHECK_MILLISECONDS).unref();
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MILLISECONDS }, async ({ err, signal }) => {
@@ -58,6 +65,12 @@ export async function serveNodeAuthorizer(options: NodeAuthorizerServerOptions):
   process.stdout.write(`gatehouse ready ${urlOf(bound)}\n`);
 }
 
+/** The Kubernetes client takes long to load, and not everybody needs it. */
+async function connect(kubeconfig: string): Promise<ApiServer> {
+  const { connectApiServer } = await import("./graph-feed/api-server.ts");
+  return connectApiServer(kubeconfig);
+}
+
 function feedOf(
   { objects, kubeconfig }: NodeAuthorizerServerOptions,
   graph: NodeAuthorizer,
@@ -69,14 +82,14 @@ function feedOf(
   return clusterFeed({ api, graph, clock, logger });
 }
 
-function revocationsOf(
+async function revocationsOf(
   { revocations, authority, stateDirectory }: NodeAuthorizerServerOptions,
   logger: Logger,
-): RevocationSource {
+): Promise<RevocationSource> {
   if (revocations !== undefined) return revocationFile(revocations, clock, logger);
   if (authority === undefined) return NO_REVOCATIONS;
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-  const server = connectApiServer(authority);
+  const server = await connect(authority);
   return revocationFeed({ get: (path, query) => server.get(path, query), stateDirectory, clock, logger });
 }
 
@@ -85,11 +98,12 @@ interface ServerParts {
   readonly api: ApiServer | undefined;
   readonly feed: GraphFeed;
   readonly revocations: RevocationSource;
+  readonly made: ServingPair | undefined;
   readonly logger: Logger;
 }
 
 function openServer(options: NodeAuthorizerServerOptions, parts: ServerParts) {
-  const { authorizer, feed, revocations, logger } = parts;
+  const { authorizer, feed, revocations, made, logger } = parts;
   const decisions = decisionsOf(options, parts);
   const hasRevocations = options.revocations !== undefined || options.authority !== undefined;
   const ageOf = (at: Date | undefined) => at && (clock.now().getTime() - at.getTime()) / 1000;
@@ -112,11 +126,11 @@ function openServer(options: NodeAuthorizerServerOptions, parts: ServerParts) {
     ...(hasRevocations && { revocations: listed() }),
   });
   const app = createApp({ authorizer, state, unreadiness: decisions.unreadiness, metrics, logger });
-  let tls = tlsOf(options);
+  let tls = tlsOf(options, made);
   const https = createHttpsServer({ tls, webhooks: createWebhooks({ decisions, metrics, logger }), app });
   const reloadTls = (): void => {
     try {
-      const next = tlsOf(options);
+      const next = tlsOf(options, made);
       if (JSON.stringify(next) === JSON.stringify(tls)) return;
       https.setSecureContext(secureContextOptions(next));
       tls = next;
@@ -146,9 +160,7 @@ function decisionsOf({ mode, requireCredentialId }: NodeAuthorizerServerOptions,
     admit: hasGraph ? authorizer.admit : () => ({ kind: "allowed" }),
     async isAudienceAllowed({ username, uid, groups, extra }, attributes) {
       if (api === undefined) return false;
-      const resourceAttributes = { ...attributes };
-      const known = Object.fromEntries(Object.entries(extra).map(([key, values]) => [key, [...values]]));
-      return api.isAllowed({ user: username, uid, groups: [...groups], extra: known, resourceAttributes });
+      return api.isAllowed({ user: username, uid, groups, extra, resourceAttributes: { ...attributes } });
     },
   };
 }

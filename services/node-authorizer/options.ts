@@ -2,6 +2,11 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "../shared/logging.ts";
 import type { TlsOptions } from "./http/server.ts";
 
+export interface ServingPair {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
 /** What the command line says. Paths are as given. */
 export interface NodeAuthorizerServerOptions {
   /** `HOST:PORT`; port 0 picks a free one. */
@@ -14,8 +19,8 @@ export interface NodeAuthorizerServerOptions {
   readonly objects?: string | undefined;
   /** Files with the serving certificate and its key. */
   readonly tls?: { readonly certificateFile: string; readonly keyFile: string } | undefined;
-  /** PEM of a certificate and key made for this run, where no files are named. */
-  readonly madeServing?: { readonly certificatePem: string; readonly keyPem: string } | undefined;
+  /** Makes a certificate and key for this run, PEM, where no files are named. */
+  readonly makeServing: () => Promise<ServingPair>;
   readonly clientCaFile?: string | undefined;
   readonly allowedClients: readonly string[];
   /** A file of revocations. */
@@ -75,15 +80,21 @@ export function nameLessSafeChoices(options: NodeAuthorizerServerOptions, logger
   }
 }
 
-/** @throws {NodeAuthorizerOptionsError} naming the flag whose file cannot be read. */
-export function tlsOf({ tls, madeServing, clientCaFile, allowedClients }: NodeAuthorizerServerOptions): TlsOptions {
+/**
+ * @param made - the certificate that was made for this run, where no files are named.
+ * @throws {NodeAuthorizerOptionsError} naming the flag whose file cannot be read.
+ */
+export function tlsOf(
+  { tls, clientCaFile, allowedClients }: NodeAuthorizerServerOptions,
+  made: ServingPair | undefined,
+): TlsOptions {
   const clientCaPem = clientCaFile === undefined ? undefined : readFlagFile("--client-ca", clientCaFile);
-  if (tls !== undefined) {
-    const certificatePem = readFlagFile("--tls-certificate", tls.certificateFile);
-    return { certificatePem, keyPem: readFlagFile("--tls-key", tls.keyFile), clientCaPem, allowedClients };
+  if (tls === undefined) {
+    if (made === undefined) throw new NodeAuthorizerOptionsError("--tls-certificate and --tls-key are needed");
+    return { ...made, clientCaPem, allowedClients };
   }
-  if (madeServing === undefined) throw new NodeAuthorizerOptionsError("--tls-certificate and --tls-key are needed");
-  return { ...madeServing, clientCaPem, allowedClients };
+  const certificatePem = readFlagFile("--tls-certificate", tls.certificateFile);
+  return { certificatePem, keyPem: readFlagFile("--tls-key", tls.keyFile), clientCaPem, allowedClients };
 }
 
 function readFlagFile(flag: string, path: string): string {

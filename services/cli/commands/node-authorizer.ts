@@ -79,7 +79,7 @@ export function addNodeAuthorizer(
       const { kubeconfig, objects, mode, featureGates, listen, authority, revocations } = options;
       await serveNodeAuthorizer({
         ...{ kubeconfig, objects, mode, featureGates, listen, authority, revocations, tls },
-        madeServing: tls === undefined ? await madeServing(loadAuthority, options.listen) : undefined,
+        makeServing: () => makeServing(loadAuthority, options.listen),
         clientCaFile: options.clientCa,
         allowedClients: options.allowedClient ?? [],
         stateDirectory: options.stateDir,
@@ -96,7 +96,7 @@ export function addNodeAuthorizer(
   ]);
 }
 
-async function madeServing(loadAuthority: LoadCertificateAuthority, listen: string) {
+async function makeServing(loadAuthority: LoadCertificateAuthority, listen: string) {
   const { makeServiceCertificates } = await loadAuthority();
   const host = listen.slice(0, listen.lastIndexOf(":")).replace(/^\[|\]$/g, "");
   const names = ["localhost", "127.0.0.1", "::1", host];

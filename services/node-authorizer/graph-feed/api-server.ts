@@ -1,43 +1,9 @@
 import { request } from "node:https";
 import { AuthorizationV1Api, KubeConfig, type V1SubjectAccessReview, Watch } from "@kubernetes/client-node";
-
-/** An answer of the API server that is no success. */
-export class ApiServerError extends Error {
-  override readonly name = "ApiServerError";
-  readonly statusCode: number;
-
-  constructor(statusCode: number, message: string, options: ErrorOptions = {}) {
-    super(message, options);
-    this.statusCode = statusCode;
-  }
-}
+import { type ApiServer, ApiServerError, type WatchEvent } from "./cluster-api.ts";
 
 const REQUEST_LIMIT_MILLISECONDS = 30_000;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
-
-/** Event of a watch, as it came. */
-export interface WatchEvent {
-  readonly type: string;
-  readonly object: Readonly<Record<string, unknown>>;
-}
-
-/** A kube-apiserver, as its kubeconfig says at each request: credentials that were renewed are used at once. */
-export interface ApiServer {
-  /** @throws {ApiServerError} for an answer that is no success; Error when there is none. */
-  get(path: string, query: Readonly<Record<string, string>>): Promise<unknown>;
-  /**
-   * Resolves when the stream has ended; rejects when it broke off or never began.
-   * @param onEvent - called in order; when it throws, the stream is given up with that error.
-   */
-  watch(
-    path: string,
-    query: Readonly<Record<string, string>>,
-    onEvent: (event: WatchEvent) => void,
-    signal: AbortSignal,
-  ): Promise<void>;
-  /** @throws when there is no answer. */
-  isAllowed(spec: V1SubjectAccessReview["spec"]): Promise<boolean>;
-}
 
 /** @param kubeconfigFile - a kubeconfig; undefined is the pod's own service account. */
 export function connectApiServer(kubeconfigFile: string | undefined): ApiServer {
@@ -51,17 +17,21 @@ export function connectApiServer(kubeconfigFile: string | undefined): ApiServer 
   return {
     get: (path, query) => getJson(load(), path, query),
     watch: (path, query, onEvent, signal) => follow(load(), path, query, onEvent, signal),
-    async isAllowed(spec) {
+    async isAllowed({ groups, extra, ...rest }) {
       const api = load().makeApiClient(AuthorizationV1Api);
       const body: V1SubjectAccessReview = {
         apiVersion: "authorization.k8s.io/v1",
         kind: "SubjectAccessReview",
-        spec,
+        spec: { ...rest, groups: [...groups], extra: mapOfLists(extra) },
       };
       const { status } = await api.createSubjectAccessReview({ body });
       return status?.allowed === true && status.denied !== true;
     },
   };
+}
+
+function mapOfLists(map: Readonly<Record<string, readonly string[]>>): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(map).map(([key, values]) => [key, [...values]]));
 }
 
 async function getJson(config: KubeConfig, path: string, query: Readonly<Record<string, string>>): Promise<unknown> {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { ClusterEvent, WatchedKind, WatchedObjects } from "../domain/cluster-objects.ts";
-import { type ApiServer, ApiServerError, type WatchEvent } from "./api-server.ts";
+import { type ApiServer, ApiServerError, type WatchEvent } from "./cluster-api.ts";
 import type { FedGraph, KindStatus } from "./feed.ts";
 import { trimmed } from "./trim.ts";
 

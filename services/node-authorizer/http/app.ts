@@ -88,8 +88,10 @@ export function createApp(deps: AppDependencies): Express {
     sendError(request, response, new StatusError("NotFound", "the server could not find the requested resource"));
   });
   app.use((error: unknown, request: Request, response: Response, _next: unknown) => {
-    if (!(error instanceof StatusError)) deps.logger.error({ err: error }, "could not answer");
-    sendError(request, response, error);
+    // Express itself refuses paths that are not valid percent-encoding.
+    const known = error instanceof URIError ? new StatusError("BadRequest", "the path is not valid") : error;
+    if (!(known instanceof StatusError)) deps.logger.error({ err: error }, "could not answer");
+    sendError(request, response, known);
   });
   return app;
 }
