@@ -47,7 +47,7 @@ test("after any events, the graph answers as the naive one does", () => {
       const { authorizer, naive } = built(events);
       expect(granted(authorizer)).toEqual([...naive.grants()].sort());
     }),
-    { numRuns: 1_000 },
+    { numRuns: 200 },
   );
 });
 
@@ -62,7 +62,7 @@ test("and after each of them", () => {
         expect(granted(authorizer)).toEqual([...naive.grants()].sort());
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 15 },
   );
 });
 
@@ -81,7 +81,7 @@ test("the log of changes, played from the beginning, ends at what is granted", (
       expect(isComplete).toBe(true);
       expect([...played].sort()).toEqual(granted(authorizer));
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
@@ -95,7 +95,7 @@ test("when everything has been deleted, nothing is left", () => {
       expect(Object.values(vertices).every((count) => count === 0)).toBe(true);
       expect(granted(authorizer)).toEqual([]);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
@@ -114,6 +114,6 @@ test("a list that takes the place of what is known leads to the same as starting
       expect(granted(authorizer)).toEqual(granted(fresh));
       expect(authorizer.sizes().edges).toBe(fresh.sizes().edges);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });

@@ -22,24 +22,19 @@ export interface ChangesSince {
 /** The last changes of the graph, in a ring of fixed size. */
 export class ChangeLog {
   readonly #size: number;
-  readonly #revisions: Float64Array;
-  readonly #kinds: Uint8Array;
-  readonly #isGrant: Uint8Array;
-  readonly #nodes: string[];
-  readonly #namespaces: string[];
-  readonly #names: string[];
+  /** They grow up to the size. */
+  readonly #revisions: number[] = [];
+  readonly #kinds: number[] = [];
+  readonly #isGrant: boolean[] = [];
+  readonly #nodes: string[] = [];
+  readonly #namespaces: string[] = [];
+  readonly #names: string[] = [];
   #written = 0;
   #oldestRevision = 0;
 
   /** @param size - how many changes are remembered; 0 for none. */
   constructor(size: number) {
     this.#size = size;
-    this.#revisions = new Float64Array(size);
-    this.#kinds = new Uint8Array(size);
-    this.#isGrant = new Uint8Array(size);
-    this.#nodes = new Array<string>(size).fill("");
-    this.#namespaces = new Array<string>(size).fill("");
-    this.#names = new Array<string>(size).fill("");
   }
 
   record(revision: number, isGrant: boolean, node: string, kind: number, namespace: string, name: string): void {
@@ -51,7 +46,7 @@ export class ChangeLog {
     // What is overwritten is forgotten: its revision is no longer known as a whole.
     if (this.#written >= this.#size) this.#oldestRevision = this.#revisions[place] ?? 0;
     this.#revisions[place] = revision;
-    this.#isGrant[place] = isGrant ? 1 : 0;
+    this.#isGrant[place] = isGrant;
     this.#kinds[place] = kind;
     this.#nodes[place] = node;
     this.#namespaces[place] = namespace;
@@ -72,7 +67,7 @@ export class ChangeLog {
   #at(place: number): Change {
     return {
       revision: this.#revisions[place] ?? 0,
-      change: this.#isGrant[place] === 1 ? "granted" : "withdrawn",
+      change: this.#isGrant[place] === true ? "granted" : "withdrawn",
       node: this.#nodes[place] ?? "",
       object: {
         kind: kindName(this.#kinds[place] ?? 0),

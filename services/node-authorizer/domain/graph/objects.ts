@@ -38,6 +38,13 @@ export class Objects {
     return this.#names.find(kind, namespace, name);
   }
 
+  /** Whether there is a way from the object of that name to the node. */
+  hasWay(kind: number, namespace: string, name: string, node: number): boolean {
+    const id = this.#names.findEvenRemoved(kind, namespace, name);
+    // What has been removed is reached from nowhere.
+    return id !== NONE && this.isReachedFrom(id, node);
+  }
+
   /** The object of that name; made, without edges, when there is none. */
   intern(kind: number, namespace: string, name: string): number {
     const known = this.#names.find(kind, namespace, name);

@@ -40,8 +40,7 @@ export class ReferenceGraph {
       return pod !== NONE && this.pods.nodeOf(pod) === node;
     }
     if (kind === VOLUME) return namespace === "" && this.#isVolumeReached(this.volumes.find(name), node);
-    const id = this.objects.find(kind, namespace, name);
-    return id !== NONE && this.objects.isReachedFrom(id, node);
+    return this.objects.hasWay(kind, namespace, name, node);
   }
 
   /**
