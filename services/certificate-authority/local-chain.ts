@@ -1,6 +1,8 @@
+import { systemClock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import { createChain } from "./approval/chain.ts";
 import { createHooks } from "./approval/create-hooks.ts";
+import { asksAnybody } from "./approval/evidence/settings.ts";
 import { openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
 import type { HookSettings } from "./approval/settings.ts";
@@ -13,6 +15,7 @@ import type { KeyViolation } from "./domain/key-policy.ts";
 import type { ApprovalHook, KeyPolicy, ReviewHistory } from "./domain/ports.ts";
 import { requestOfDocument } from "./domain/request-of-document.ts";
 import type { ReviewDocument } from "./domain/review-document.ts";
+import { openNodeAddresses } from "./kubernetes/node-addresses.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
 /** What a hook is taken to have said; `failed` is one that could not evaluate. */
@@ -72,11 +75,12 @@ export function openLocalChain(
   { asksOutside = false, logger }: LocalChainOptions,
 ): LocalChain {
   const questions = new Questions();
-  const isStated = (kind: string): boolean => !EVALUATED_KINDS.has(kind) && !(asksOutside && OUTSIDE_KINDS.has(kind));
-  const links = createHooks(configuration.approval.hooks, {
-    authorizer: NOBODY_TO_ASK,
-    logger,
-    substitute: (kind, name) => (isStated(kind) ? statedHook(name, questions) : undefined),
+  const { hooks } = configuration.approval;
+  const statedNames = new Set(hooks.filter((hook) => isStated(hook, asksOutside)).map(nameOf));
+  const links = createHooks(hooks, {
+    ...{ authorizer: NOBODY_TO_ASK, logger },
+    openNodeAddresses: (settings) => openNodeAddresses(settings, { clock: systemClock, logger }),
+    substitute: (_kind, name) => (statedNames.has(name) ? statedHook(name, questions) : undefined),
   });
   const chain = createChain({
     keyPolicy: localKeyPolicy(configuration, questions, logger),
@@ -86,8 +90,7 @@ export function openLocalChain(
   });
   return {
     hooks: links.map(({ hook, required }, index) => {
-      const kind = kindOf(configuration.approval.hooks[index]);
-      return { name: hook.name, kind, required, isStated: isStated(kind) };
+      return { name: hook.name, kind: kindOf(hooks[index]), required, isStated: statedNames.has(hook.name) };
     }),
     review(question) {
       const { facts, ...request } = requestOfDocument(question.document);
@@ -168,6 +171,18 @@ const NOBODY_TO_ASK: Authorizer = {
     throw new Error("access cannot be reviewed without a server");
   },
 };
+
+/** Whether a hook is not asked here: it would need a server, or somebody outside who is not to be asked. */
+function isStated(hook: HookSettings, asksOutside: boolean): boolean {
+  const kind = kindOf(hook);
+  if (OUTSIDE_KINDS.has(kind)) return !asksOutside;
+  if (!EVALUATED_KINDS.has(kind)) return true;
+  return !asksOutside && "kubelet-serving" in hook && asksAnybody(hook["kubelet-serving"].sources);
+}
+
+function nameOf(hook: HookSettings): string {
+  return Object.values(hook)[0]?.name ?? kindOf(hook);
+}
 
 /** Documents come with the questions. */
 const NO_HISTORY: ReviewHistory = { previousCertificates: async () => [] };

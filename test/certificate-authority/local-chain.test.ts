@@ -67,6 +67,27 @@ test("guards judge by the document, the one for keys as far as it can unless its
   });
 });
 
+test("serving certificates are judged anew by what is written down, and stated where a cluster or DNS would be asked", async () => {
+  const asking = document({
+    request: { signerName: "kubernetes.io/kubelet-serving", usages: ["digital signature", "server auth"] },
+    requester: { username: "system:node:worker-1", groups: ["system:nodes"] },
+    sans: { dnsNames: ["worker-1"], emailAddresses: [], ipAddresses: [], uris: [] },
+  });
+  const chainOf = (...sources: readonly object[]) =>
+    open({ approval: { hooks: [{ "kubelet-serving": { name: "serving", sources } }] } });
+  const byName = chainOf({ nameSuffixes: {} });
+  expect(byName.hooks).toMatchObject([{ name: "serving", isStated: false }]);
+  expect(await byName.review({ document: asking })).toMatchObject({ outcome: "approved", reason: "NamesShown" });
+  for (const outside of [{ nodeObject: { kubeconfigFile: "none" } }, { dns: { ranges: ["10.0.0.0/8"] } }]) {
+    const chain = chainOf({ nameSuffixes: {} }, outside);
+    expect(chain.hooks).toMatchObject([{ name: "serving", isStated: true }]);
+    const then = verdicts({ serving: { kind: "denied", message: "as then" } });
+    expect(await chain.review({ document: asking, verdicts: then })).toMatchObject({ outcome: "denied" });
+    await chain.close();
+  }
+  await byName.close();
+});
+
 test("questions that are asked side by side are not mixed up, even about one CSR", async () => {
   const chain = open();
   const shared = facts();

@@ -3,6 +3,8 @@ import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import Database from "better-sqlite3";
+import { generateKey } from "../builders/keys.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
@@ -13,6 +15,10 @@ import { KubeletClient } from "./support/kubelet-client.ts";
 jest.setTimeout(120_000);
 
 const WAIT_LIMIT_MILLISECONDS = 30_000;
+const SERVING = "kubernetes.io/kubelet-serving";
+const CLIENT = "kubernetes.io/kube-apiserver-client-kubelet";
+/** In the range of the nodes edge-*, and among the names of Gatehouse's own certificate. */
+const OWN_ADDRESS = "198.51.100.1";
 
 interface Names {
   readonly dnsNames: readonly string[];
@@ -24,6 +30,7 @@ const inventory = join(directory, "nodes.yaml");
 const opened: { close(): void }[] = [];
 let gatehouse: GatehouseProcess;
 let administrator: Administrator;
+let configuration: string;
 
 function listed(nodes: object): void {
   writeFileSync(`${inventory}.new`, JSON.stringify({ nodes }));
@@ -32,16 +39,33 @@ function listed(nodes: object): void {
 
 async function start(settings: object): Promise<void> {
   listed({ "worker-1": { addresses: ["192.0.2.1"] }, "worker-2": { addresses: ["192.0.2.2"] } });
-  const sources = [{ inventory: { file: inventory } }, { nameSuffixes: { suffixes: ["example.com"] } }];
+  const sources = [
+    { inventory: { file: inventory } },
+    { nameSuffixes: { suffixes: ["example.com"] } },
+    { addressRanges: [{ ranges: ["198.51.100.0/24"], nodes: ["edge-*"] }] },
+  ];
   const serving = { sources, ...settings };
   const approval = { hooks: [{ manual: {} }, { "kubelet-client": {} }, { "kubelet-serving": serving }] };
-  gatehouse = await startGatehouse({ configuration: autoApproving({ approval }) });
+  configuration = autoApproving({ approval, server: { names: [OWN_ADDRESS] } });
+  gatehouse = await startGatehouse({ configuration });
   administrator = new Administrator(gatehouse.adminKubeconfig);
 }
 
 async function stop(): Promise<void> {
   administrator.close();
   await gatehouse.remove();
+}
+
+/** Changes what is on record while the server is stopped. */
+async function restartWith(change: (database: Database.Database) => unknown): Promise<void> {
+  administrator.close();
+  await gatehouse.stop();
+  const { dataDirectory } = gatehouse;
+  const database = new Database(join(dataDirectory, "gatehouse.db"));
+  change(database);
+  database.close();
+  gatehouse = await startGatehouse({ dataDirectory, configuration });
+  administrator = new Administrator(gatehouse.adminKubeconfig);
 }
 
 /** A node that has its client certificate. */
@@ -63,6 +87,11 @@ async function decisionOn(name: string) {
     if (last !== undefined) return last;
   }
   throw new Error(`request ${name} was not looked at`);
+}
+
+function evidenceIn(decision: object, hook: string): unknown {
+  const { trace } = decision as { trace: readonly { hook: string; evidence: unknown }[] };
+  return trace.find((entry) => entry.hook === hook)?.evidence;
 }
 
 afterEach(() => {
@@ -111,11 +140,79 @@ describe("what is not shown waits for a person", () => {
     await node.waitFor(submitted);
   });
 
-  test("an address that is written down while the server runs is approved from then on", async () => {
-    listed({ "worker-3": { addresses: ["192.0.2.3"] } });
-    while (!gatehouse.log().includes("read the inventory again")) await pause(50);
+  test("a request that waits is approved when its names are written down", async () => {
     const node = await joined("worker-3");
-    await node.waitFor(await node.submitServing({ dnsNames: ["worker-3"], ipAddresses: ["192.0.2.3"] }));
+    const submitted = await node.submitServing({ dnsNames: ["worker-3"], ipAddresses: ["192.0.2.3"] });
+    expect(await decisionOn(submitted.name)).toMatchObject({ outcome: "pending" });
+    listed({ "worker-3": { addresses: ["192.0.2.3"] } });
+    await node.waitFor(submitted);
+    expect(gatehouse.log()).toContain("read the inventory again");
+  });
+
+  test("an address that another node's certificate has is held back, and the record says whose it is", async () => {
+    const first = await joined("edge-1");
+    await first.waitFor(await first.submitServing({ dnsNames: ["edge-1"], ipAddresses: ["198.51.100.7"] }));
+    const second = await joined("edge-2");
+    const submitted = await second.submitServing({ dnsNames: ["edge-2"], ipAddresses: ["198.51.100.7"] });
+    expect(JSON.stringify(await decisionOn(submitted.name))).toMatch(
+      /"outcome":"pending".*is held by node \\"edge-1\\"/,
+    );
+    const again = await first.submitServing({ dnsNames: ["edge-1"], ipAddresses: ["198.51.100.7"] });
+    await first.waitFor(again);
+  });
+
+  test("Gatehouse's own address is no node's, though it lies in a range of theirs", async () => {
+    const node = await joined("edge-3");
+    const submitted = await node.submitServing({ dnsNames: ["edge-3"], ipAddresses: [OWN_ADDRESS] });
+    const decision = JSON.stringify(await decisionOn(submitted.name));
+    expect(decision).toMatch(/"outcome":"pending".*is held by .*gatehouse\.dev\/serving/);
+  });
+
+  test("renewals are compared with the certificate before, and lists tell whether the key is the same", async () => {
+    const client = await joined("edge-4");
+    const names = { dnsNames: ["edge-4"], ipAddresses: ["198.51.100.8"] };
+    await client.waitFor(await client.submitServing(names));
+    const renewed = await client.submitServing({ ...names, ipAddresses: ["198.51.100.9"] });
+    await client.waitFor(renewed);
+    const [newest, oldest] = await administrator.certificates({ node: "edge-4", signer: SERVING });
+    expect([newest?.keyReused, oldest?.keyReused, newest?.predecessor]).toEqual([
+      false,
+      undefined,
+      oldest?.fingerprint,
+    ]);
+    expect(evidenceIn(await decisionOn(renewed.name), "kubelet-serving")).toMatchObject({
+      renews: {
+        ...{ fingerprint: oldest?.fingerprint, serial: oldest?.serial, keyReused: false },
+        ...{ sansAdded: ["198.51.100.9"], sansRemoved: ["198.51.100.8"] },
+      },
+    });
+
+    const { privateKey } = generateKey("ecdsa-p256");
+    for (const keyReused of [false, true]) {
+      const submitted = await client.submit(privateKey);
+      await client.waitFor(submitted);
+      const [latest, former] = await administrator.certificates({ node: "edge-4", signer: CLIENT });
+      expect(latest?.keyReused).toBe(keyReused);
+      expect(evidenceIn(await decisionOn(submitted.name), "kubelet-client")).toMatchObject({
+        allowedBy: "selfnodeclient",
+        renews: { fingerprint: former?.fingerprint, keyReused, sansAdded: [], sansRemoved: [] },
+      });
+    }
+  });
+
+  test("a node whose certificate is revoked renews nothing", async () => {
+    const node = await joined("edge-5");
+    const [certificate] = await administrator.certificates({ node: "edge-5" });
+    await restartWith((database) =>
+      database.prepare("UPDATE certificates SET state = 'revoked' WHERE serial = unhex(?)").run(certificate?.serial),
+    );
+    const revoked = node.at(gatehouse.url);
+    opened.push(revoked);
+    const refused = { status: expect.objectContaining({ code: 401 }) };
+    await expect(revoked.submit()).rejects.toMatchObject(refused);
+    const names = { dnsNames: ["edge-5"], ipAddresses: ["198.51.100.10"] };
+    await expect(revoked.submitServing(names)).rejects.toMatchObject(refused);
+    expect(await administrator.certificates({ node: "edge-5" })).toHaveLength(1);
   });
 });
 

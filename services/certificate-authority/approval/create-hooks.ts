@@ -19,6 +19,8 @@ export interface HookDependencies {
   readonly logger: Logger;
   /** What is on record; without it nothing is compared with other certificates. */
   readonly certificates?: Pick<Certificates, "summaryOfLatest" | "otherHoldersOf"> | undefined;
+  /** Called when what hooks know has changed: requests that wait may be decided otherwise now. */
+  readonly onNewEvidence?: (() => void) | undefined;
   /** How clusters are asked about their nodes; without it they are not. */
   readonly openNodeAddresses?: OpenNodeAddresses | undefined;
   /** A hook to put in the place of the configured one of that kind and name; undefined leaves it. */
@@ -44,7 +46,7 @@ function kindOf(hook: HookSettings) {
 }
 
 function createHook(hook: HookSettings, deps: HookDependencies): ApprovalHook {
-  const { authorizer, certificates, logger, openNodeAddresses } = deps;
+  const { authorizer, certificates, logger } = deps;
   if ("manual" in hook) return manualHook(hook.manual.quorum);
   if ("policy" in hook) {
     const { name = "policy", required } = hook.policy;
@@ -53,7 +55,7 @@ function createHook(hook: HookSettings, deps: HookDependencies): ApprovalHook {
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];
     return kubeletServingHook(settings, {
-      sources: createEvidenceSources(settings.sources, { logger, openNodeAddresses }),
+      sources: createEvidenceSources(settings.sources, deps),
       certificates,
     });
   }

@@ -1,10 +1,12 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { createChain } from "../../../services/certificate-authority/approval/chain.ts";
 import type {
   ClaimedName,
   EvidenceSource,
   Showing,
 } from "../../../services/certificate-authority/approval/evidence/source.ts";
+import { kubeletClientHook } from "../../../services/certificate-authority/approval/hooks/kubelet-client.ts";
 import {
   type KubeletServingOptions,
   kubeletServingHook,
@@ -15,7 +17,8 @@ import { facts } from "../../builders/facts.ts";
 import { certificateRecord } from "../../builders/records.ts";
 import { CLIENT_KUBELET, type RequestArguments, request, SERVING_KUBELET } from "../../builders/request.ts";
 import { buildSans } from "../../builders/subject.ts";
-import { reviewInput } from "../../fakes/review-history.ts";
+import { createFakeKeyPolicy } from "../../fakes/key-policy.ts";
+import { NO_HISTORY, reviewInput } from "../../fakes/review-history.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
 const NODE = "system:node:worker-1";
@@ -285,6 +288,17 @@ test("a renewal is compared with the certificate before", async () => {
     ...{ fingerprint: former.fingerprint, serial: former.serial, keyReused: true },
     ...{ sansAdded: ["10.0.0.9"], sansRemoved: ["old"] },
   });
+});
+
+test("beside it, joins are still answered at once", () => {
+  const authorizer = { authorize: () => ({ allowed: true, reason: "binding" }) };
+  const hooks = [
+    { hook: kubeletServingHook(OPTIONS, { sources: [KNOWN] }), required: false },
+    { hook: kubeletClientHook(authorizer), required: false },
+  ];
+  const chain = createChain({ history: NO_HISTORY, keyPolicy: createFakeKeyPolicy(), hooks });
+  const decision = chain.review({ csr: request(), facts: facts(), now: NOW });
+  expect(decision).toMatchObject({ outcome: "approved", hook: "kubelet-client" });
 });
 
 test("closing the hook closes its sources", async () => {

@@ -15,6 +15,7 @@ export interface CertificateOnRecord {
   readonly nodeName?: string;
   readonly commonName: string;
   readonly predecessor?: string;
+  readonly keyReused?: boolean;
   readonly request?: { readonly name: string; readonly uid: string; readonly requester: string };
 }
 

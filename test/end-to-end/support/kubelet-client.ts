@@ -94,6 +94,11 @@ export class KubeletClient {
     return new KubeletClient({ ...this.#options, rotateCertificates: true, credentials });
   }
 
+  /** The same node, the server being at another address. */
+  at(url: string): KubeletClient {
+    return new KubeletClient({ ...this.#options, url });
+  }
+
   close(): void {
     this.#https.close();
   }

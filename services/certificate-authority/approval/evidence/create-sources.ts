@@ -10,6 +10,8 @@ import type { EvidenceSource } from "./source.ts";
 
 export interface EvidenceDependencies {
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
+  /** Called when a source knows something new: what waits may be decided otherwise now. */
+  readonly onNewEvidence?: (() => void) | undefined;
   /** Without it, no cluster is asked: sources that stand on one cannot be asked. */
   readonly openNodeAddresses?: OpenNodeAddresses | undefined;
 }
@@ -34,8 +36,8 @@ export function createEvidenceSources(
 }
 
 function createSource(settings: EvidenceSourceSettings, deps: EvidenceDependencies): EvidenceSource {
-  const { logger, openNodeAddresses = openNothing } = deps;
-  if ("inventory" in settings) return inventorySource(settings.inventory.file, logger);
+  const { logger, onNewEvidence, openNodeAddresses = openNothing } = deps;
+  if ("inventory" in settings) return inventorySource(settings.inventory.file, logger, onNewEvidence);
   if ("nodeObject" in settings) return nodeObjectSource(openNodeAddresses(settings.nodeObject));
   if ("dns" in settings) return dnsSource(settings.dns);
   if ("addressRanges" in settings) return addressRangesSource(settings.addressRanges);

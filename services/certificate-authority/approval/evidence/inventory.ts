@@ -21,9 +21,14 @@ export interface InventorySource extends EvidenceSource {
  * once, and what was read before stays in force.
  *
  * @param file - YAML, or CSV when its name ends in `.csv`.
+ * @param onChange - called when something else is in force.
  * @throws {Error} naming the file, when it cannot be used at the start.
  */
-export function inventorySource(file: string, logger: Pick<Logger, "info" | "error">): InventorySource {
+export function inventorySource(
+  file: string,
+  logger: Pick<Logger, "info" | "error">,
+  onChange: () => void = () => undefined,
+): InventorySource {
   const format = file.toLowerCase().endsWith(".csv") ? "csv" : "yaml";
   const title = basename(file);
   let [version, inventory] = readAtStart();
@@ -46,6 +51,7 @@ export function inventorySource(file: string, logger: Pick<Logger, "info" | "err
       version = found;
       problem = undefined;
       logger.info({ file, nodes: inventory.size }, "read the inventory again");
+      onChange();
     } catch (error) {
       const { message } = error as Error;
       if (message === problem) return;

@@ -84,6 +84,11 @@ export const evidenceSourceSchema = z.union([
 
 export type EvidenceSourceSettings = z.infer<typeof evidenceSourceSchema>;
 
+/** Whether one of the sources asks another server, so that it answers for now and not for the past. */
+export function asksAnybody(sources: readonly EvidenceSourceSettings[]): boolean {
+  return sources.some((source) => "nodeObject" in source || "dns" in source);
+}
+
 /** The settings with every path made absolute by `resolve`. */
 export function resolveEvidencePaths(
   sources: readonly EvidenceSourceSettings[],

@@ -70,9 +70,12 @@ function open(name: string, text: string) {
   const file = join(directory, name);
   writeFileSync(file, text);
   const recording = recordingLogger();
-  const source = inventorySource(file, recording.logger);
+  let changes = 0;
+  const source = inventorySource(file, recording.logger, () => {
+    changes += 1;
+  });
   opened.push(source);
-  return { file, source, lines: recording.lines };
+  return { file, source, lines: recording.lines, changes: () => changes };
 }
 
 test("what is listed for the node is shown, names and addresses exactly", () => {
@@ -91,7 +94,7 @@ test("what is listed for the node is shown, names and addresses exactly", () => 
 });
 
 test("a changed file is read again; one that cannot be used leaves what was read before, and is reported once", () => {
-  const { file, source, lines } = open("nodes.yaml", "nodes: { a: { addresses: [10.0.0.1] } }");
+  const { file, source, lines, changes } = open("nodes.yaml", "nodes: { a: { addresses: [10.0.0.1] } }");
   const has = (name: string) => source.show("a", { kind: "ip", name });
   const replace = (text: string) => {
     writeFileSync(`${file}.new`, text);
@@ -103,6 +106,7 @@ test("a changed file is read again; one that cannot be used leaves what was read
   replace("nodes: { a: { addresses: [nonsense] } }");
   source.reload();
   expect(has("10.0.0.2")).toMatchObject({ isShown: true });
+  expect(changes()).toBe(1);
   expect(lines.filter(({ level }) => level === "error")).toMatchObject([
     { problem: expect.stringContaining("nonsense"), file },
   ]);
