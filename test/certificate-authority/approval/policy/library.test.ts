@@ -1,9 +1,12 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { FACT_TYPES } from "../../../../services/certificate-authority/approval/hooks/policy/facts.ts";
+import { readPolicyFile } from "../../../../services/certificate-authority/approval/hooks/policy/policy-files.ts";
 import type { PreviousCertificate } from "../../../../services/certificate-authority/domain/review-document.ts";
-import { ask, policyOf } from "../../../builders/policy.ts";
+import { ask, openPolicy, policyOf } from "../../../builders/policy.ts";
 import { type DocumentArguments, document } from "../../../builders/review-document.ts";
+import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 
 const LIBRARY = join(import.meta.dirname, "../../../../config/policies");
 
@@ -266,7 +269,31 @@ describe.each(FILES)("library: $file $with", ({ file, with: values = {}, cases }
 });
 
 test("every file of the library is tested", () => {
-  const files = readdirSync(LIBRARY).map((name) => name.replace(/\.yaml$/, ""));
+  const files = readdirSync(LIBRARY)
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => name.replace(/\.yaml$/, ""));
   const tested = new Set(FILES.map(({ file }) => file));
   expect(files.filter((name) => !name.startsWith("example") && !tested.has(name))).toEqual([]);
+});
+
+const DOCUMENTATION = readFileSync(join(LIBRARY, "README.md"), "utf8");
+
+test("every file of the library is documented with its parameters", () => {
+  for (const { file } of FILES) {
+    const [, parameters = ""] =
+      new RegExp(`\\| \\[${file}\\]\\(${file}\\.yaml\\) \\| ([^|]*) \\|`).exec(DOCUMENTATION) ?? [];
+    const declared = Object.keys(readPolicyFile(join(LIBRARY, `${file}.yaml`)).parameters ?? {});
+    expect([file, parameters.replaceAll("`", "").split(", ")]).toEqual([file, declared]);
+  }
+});
+
+test("every fact is documented, and what the documentation writes can be used", () => {
+  for (const fact of Object.keys(FACT_TYPES)) expect(DOCUMENTATION).toContain(`| \`${fact}\` |`);
+  const missing = ["has(request.labels.site)", "request.labels[?'site'].orValue('') == 'a'"];
+  const rules = missing.map((require, index) => ({ name: `missing-${index}`, require, otherwise: "hold" }));
+  expect(ask(policyOf(rules))).toMatchObject({ kind: "noOpinion", reason: "PolicyHolds" });
+  const [, policy = ""] = /# policy\.yaml\n(.*?)```/s.exec(DOCUMENTATION) ?? [];
+  const file = join(temporaryDirectory(), "policy.yaml");
+  writeFileSync(file, policy);
+  expect(ask(openPolicy({ file }))).toMatchObject({ kind: "skipped", evidence: { rules: ["node-name", "rack"] } });
 });
