@@ -1,7 +1,9 @@
 import { arbitrate } from "./approval/arbitration.ts";
+import type { GuardSettings } from "./approval/guards/settings.ts";
 import { isAfterChain, PROFILE_HOOK } from "./domain/after-chain.ts";
 import type { ConfiguredSigners } from "./domain/configured-signer.ts";
 import type { Decision, TraceEntry } from "./domain/decision.ts";
+import { GUARDS } from "./domain/guards.ts";
 import { judgeSigning } from "./domain/intent.ts";
 import { recogniseKubeletClient } from "./domain/kubelet-client.ts";
 import type { RecordedReview, Settlement } from "./domain/recorded-request.ts";
@@ -28,8 +30,12 @@ export interface ReplayDecision {
   readonly unknown: readonly string[];
 }
 
-/** These stand on what else was asked for at the time; what they said then is what they say. */
-const GUARDS: ReadonlySet<string> = new Set(["supersede", "first-join", "certificate-rate", "pending-limits"]);
+/** What a recorded request is decided by. */
+export interface ReplayJudges {
+  readonly chain: LocalChain;
+  readonly signers: ConfiguredSigners;
+  readonly guards: Pick<GuardSettings, "supersede" | "firstJoin">;
+}
 
 /** Reasons of entries that hold no verdict. */
 const NOT_SELECTED = "NotSelected";
@@ -47,14 +53,13 @@ const UNRECOGNISED: StatedVerdict = {
  * said then; one that was not asked then, or is new, is not known.
  */
 export async function decideAgain(
-  chain: LocalChain,
-  signers: ConfiguredSigners,
+  { chain, signers, guards }: ReplayJudges,
   item: ReplayableItem,
 ): Promise<ReplayDecision> {
   const { document, decision: recorded } = item;
   const verdicts = verdictsFor(chain, item);
   const { trace } = await chain.review({ document, verdicts });
-  const decision = arbitrate([...guardsOf(recorded.trace, trace), ...trace]);
+  const decision = arbitrate([...guardEntries(recorded.trace, trace, guards), ...trace]);
   if (decision.outcome === "denied") return { decision, unknown: [] };
   const unknown = trace.filter((entry) => isUnknown(entry, verdicts)).map(({ hook }) => hook);
   if (unknown.length > 0 || decision.outcome === "pending") return { decision, unknown };
@@ -87,9 +92,20 @@ function isKubeletClient(document: ReviewDocument): boolean {
   return recogniseKubeletClient(csr.spec, facts).length > 0;
 }
 
-/** Their entries, unless the new chain has asked them itself. */
-function guardsOf(recorded: readonly TraceEntry[], trace: readonly TraceEntry[]): readonly TraceEntry[] {
-  return recorded.filter(({ hook }) => GUARDS.has(hook) && !trace.some((entry) => entry.hook === hook));
+/** What guards said of all that was asked for then, as far as they are still configured, unless the new chain has asked them itself. */
+function guardEntries(
+  recorded: readonly TraceEntry[],
+  trace: readonly TraceEntry[],
+  { supersede, firstJoin }: ReplayJudges["guards"],
+): readonly TraceEntry[] {
+  return recorded
+    .filter(({ hook }) => GUARDS.has(hook) && !trace.some((entry) => entry.hook === hook))
+    .flatMap((entry): readonly TraceEntry[] => {
+      if (entry.hook === "supersede") return supersede ? [entry] : [];
+      if (entry.hook !== "first-join" || entry.kind === "skipped") return [entry];
+      if (firstJoin === "allow") return [];
+      return [{ ...entry, required: true, kind: firstJoin === "deny" ? "denied" : "noOpinion" }];
+    });
 }
 
 /** Nobody said what the hook would say, or it failed here and now, which says nothing of then. */

@@ -45,7 +45,8 @@ export async function replayPolicy(options: ReplayOptions): Promise<ReplayReport
   const configuration = loadConfiguration({ configFile });
   const logger = createLogger({ level: "warn", format: "text" });
   const chain = openLocalChain(configuration, { asksOutside, logger });
-  const signers = configuredSigners(configuration);
+  const { guards } = configuration.approval;
+  const judges = { chain, signers: configuredSigners(configuration), guards };
   const tally = new ReplayTally(maximumExamples);
   const { fetchPage, close } = await openSource(source);
   try {
@@ -61,7 +62,7 @@ export async function replayPolicy(options: ReplayOptions): Promise<ReplayReport
   return tally.report(since, statedHooks(chain));
 
   async function replayOne(item: ReplayItem): Promise<void> {
-    if (isReplayable(item)) tally.add(item, await decideAgain(chain, signers, item));
+    if (isReplayable(item)) tally.add(item, await decideAgain(judges, item));
     else tally.skip(item);
   }
 }

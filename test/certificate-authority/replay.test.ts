@@ -36,10 +36,10 @@ function rule(name: string, effect: "deny" | "approve", expression: string): obj
   return { name, [effect]: expression, message: `${name} says so` };
 }
 
-function configured(hooks: readonly object[]): string {
+function configured(hooks: readonly object[], guards: object = {}): string {
   const file = join(directory, `chain-${Math.random().toString(36).slice(2)}.yaml`);
   const head = { apiVersion: "gatehouse.dev/v1", kind: "GatehouseConfiguration" };
-  writeFileSync(file, JSON.stringify({ ...head, approval: { hooks } }));
+  writeFileSync(file, JSON.stringify({ ...head, approval: { hooks, guards } }));
   return file;
 }
 
@@ -170,6 +170,46 @@ test("a guard's denial of then stands", async () => {
   const trace = [entry("supersede", "denied", { reason: "Superseded" })];
   await record(asked("a"), { outcome: "denied", hook: "supersede", reason: "Superseded", trace });
   expect(await replay(DEFAULT)).toMatchObject({ unchanged: 1 });
+});
+
+test.each([
+  {
+    name: "superseding is switched off",
+    guard: "supersede",
+    kind: "denied",
+    guards: { supersede: false },
+    found: { undetermined: 1 },
+  },
+  {
+    name: "a name that changes hands waits",
+    guard: "first-join",
+    kind: "denied",
+    guards: { firstJoin: "hold" },
+    found: { undetermined: 1 },
+  },
+  {
+    name: "it is denied",
+    guard: "first-join",
+    kind: "noOpinion",
+    guards: { firstJoin: "deny" },
+    found: { changes: [{ to: "denied" }] },
+  },
+  {
+    name: "it is let pass",
+    guard: "first-join",
+    kind: "noOpinion",
+    guards: { firstJoin: "allow" },
+    found: { changes: [{ to: "approved" }] },
+  },
+] as const)("guards are replayed as they are configured now: $name", async ({ guard, kind, guards, found }) => {
+  const said = entry(guard, kind, { required: guard === "first-join" });
+  const isDenied = kind === "denied";
+  const trace = isDenied ? [said] : [said, ...APPROVAL];
+  await record(asked("a"), { outcome: isDenied ? "denied" : "pending", hook: isDenied ? guard : undefined, trace });
+  expect(await replay(DEFAULT)).toMatchObject(
+    isDenied && guard === "first-join" ? { undetermined: 1 } : { unchanged: 1 },
+  );
+  expect(await replay(DEFAULT, { configFile: configured(DEFAULT, guards) })).toMatchObject(found);
 });
 
 test("the profile of now judges what is approved; names that the issuer refused are refused again", async () => {

@@ -1,13 +1,17 @@
 import { isAfterChain, KEY_POLICY_HOOK, NAMES_HOOK, PROFILE_HOOK } from "../domain/after-chain.ts";
 import type { Decision, Outcome, TraceEntry, Verdict } from "../domain/decision.ts";
 import type { Explanation, Flip, VerdictChange } from "../domain/explanation.ts";
+import { GUARDS } from "../domain/guards.ts";
 
 /** Of alternatives that are equally small; a chain has a hundred hooks at most. */
 const MAXIMUM_ALTERNATIVES = 16;
 const MAXIMUM_HINT = 1_024;
 
 /** What refuses where it stands in a trace, and never approves. */
-const NEVER_APPROVE: ReadonlySet<string> = new Set(["bootstrap-token", KEY_POLICY_HOOK, PROFILE_HOOK, NAMES_HOOK]);
+const NEVER_APPROVE: ReadonlySet<string> = new Set([
+  ...["bootstrap-token", KEY_POLICY_HOOK, PROFILE_HOOK, NAMES_HOOK],
+  ...GUARDS,
+]);
 
 type Kind = Verdict["kind"];
 
@@ -118,5 +122,6 @@ function condition({ hook, from, to }: VerdictChange): string {
   if (from === "approved") return `${hook} did not approve it`;
   if (from === "denied") return `${hook} did not deny it`;
   if (from === "failed") return to.length === 1 ? `${hook} could be asked and approved it` : `${hook} could be asked`;
-  return to.includes("approved") ? `${hook} approved it` : `${hook} had to approve it and did not`;
+  if (to.includes("approved")) return `${hook} approved it`;
+  return to.includes("noOpinion") ? `${hook} had to approve it and did not` : `${hook} did not hold it back`;
 }

@@ -85,6 +85,19 @@ test.each([
     ],
   },
   {
+    name: "a guard that holds a request back never approves; somebody else did",
+    trace: [entry("first-join", "noOpinion", { required: true }), entry("kubelet-client", "approved")],
+    flips: [
+      {
+        outcome: "approved",
+        message: "approved if first-join did not hold it back",
+        changes: [{ hook: "first-join", to: ["skipped"], hint: "first-join said so" }],
+      },
+      { outcome: "denied", message: "denied if first-join denied it" },
+      { outcome: "denied", message: "denied if kubelet-client denied it" },
+    ],
+  },
+  {
     name: "a hook that failed",
     trace: [entry("kubelet-client", "approved"), entry("webhook", "failed")],
     flips: [
