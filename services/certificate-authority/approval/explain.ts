@@ -86,7 +86,7 @@ function mayApprove({ hook }: TraceEntry): boolean {
 function harmless(entry: TraceEntry): readonly Kind[] {
   return [
     ...(mayApprove(entry) ? (["approved"] as const) : []),
-    ...(entry.required && !NEVER_APPROVE.has(entry.hook) ? [] : (["noOpinion"] as const)),
+    ...(entry.required ? [] : (["noOpinion"] as const)),
     "skipped",
   ];
 }
@@ -123,5 +123,5 @@ function condition({ hook, from, to }: VerdictChange): string {
   if (from === "denied") return `${hook} did not deny it`;
   if (from === "failed") return to.length === 1 ? `${hook} could be asked and approved it` : `${hook} could be asked`;
   if (to.includes("approved")) return `${hook} approved it`;
-  return to.includes("noOpinion") ? `${hook} had to approve it and did not` : `${hook} did not hold it back`;
+  return from === "noOpinion" ? `${hook} did not hold it back` : `${hook} had to approve it and did not`;
 }
