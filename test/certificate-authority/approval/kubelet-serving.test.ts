@@ -275,6 +275,45 @@ test("of two nodes that ask for one address at the same time one gets it; a rehe
   expect(await ask("worker-2", { now: later })).toMatchObject({ kind: "approved" });
 });
 
+test("property: whatever the order, no name is certified for two nodes at the same time", async () => {
+  const names = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
+  const nodes = ["worker-1", "worker-2", "worker-3"];
+  const everything = fakeSource("range", Object.fromEntries(nodes.map((node) => [node, names])));
+  const step = fc.record({
+    node: fc.constantFrom(...nodes),
+    ipAddresses: fc.subarray(names, { minLength: 1 }),
+    /** Certificates are on record some steps after their approval. */
+    delay: fc.nat({ max: 2 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      const onItsWay: { node: string; name: string; recordedAt: number }[] = [];
+      let at = 0;
+      const certificates = {
+        otherHoldersOf: (name: string, nodeName: string) =>
+          onItsWay
+            .filter((held) => held.name === name && held.node !== nodeName && held.recordedAt <= at)
+            .map((held) => ({ ...HOLDER, nodeName: held.node })),
+      };
+      const hook = kubeletServingHook(OPTIONS, { sources: [everything], certificates });
+      for (const [index, { node, ipAddresses, delay }] of steps.entries()) {
+        at = index;
+        const csr = request({ spec: { ...SPEC, username: `system:node:${node}` } });
+        const asked = facts({ subject: { commonName: `system:node:${node}` }, sans: { ipAddresses } });
+        const now = new Date(NOW.getTime() + index * 1000);
+        const review = hook.review(reviewInput({ csr, facts: asked, now }));
+        const verdict = await Promise.resolve(review).catch(() => undefined);
+        if (verdict?.kind !== "approved") continue;
+        for (const name of ipAddresses) onItsWay.push({ node, name, recordedAt: index + delay });
+      }
+      for (const name of names) {
+        const holders = new Set(onItsWay.filter((held) => held.name === name).map(({ node }) => node));
+        expect(holders.size).toBeLessThanOrEqual(1);
+      }
+    }),
+  );
+});
+
 test("a renewal is compared with the certificate before", async () => {
   const former = certificateRecord({
     sans: buildSans({ dnsNames: ["WORKER-1", "old"], ipAddresses: ["10.0.0.1"] }),
