@@ -1,32 +1,25 @@
 import type { Clock } from "../../shared/clock.ts";
-import { toKubernetesTime } from "../../shared/kubernetes/object-meta.ts";
 import type { UserInfo } from "../../shared/user-info.ts";
 import type { Authorizer } from "../domain/authorization.ts";
-import { type BootstrapTokenRecord, hasUsage, revisionOf } from "../domain/bootstrap-token.ts";
 import {
   readTokenSecret,
   SECRETS,
   type Secret,
   type SecretContent,
-  TOKEN_DATA,
-  TOKEN_NAMESPACE,
   TOKEN_SECRET_TYPE,
   tokenIdIn,
-  tokenSecretName,
-  UNSHOWN_SECRET,
-  usageKeys,
 } from "../domain/bootstrap-token-secret.ts";
 import type { DraftMeta } from "../domain/draft.ts";
 import { type FieldError, forbiddenField } from "../domain/field-error.ts";
 import { validateMeta } from "../domain/object-meta-rules.ts";
-import type { Change, ObjectReader, ObjectStore, RemovalPreconditions, StoredBootstrapToken } from "../domain/ports.ts";
+import type { ObjectReader, ObjectStore, RemovalPreconditions } from "../domain/ports.ts";
 import { resourceErrors } from "../domain/resource-errors.ts";
 import type { ObjectDraft, Registry, Removal, WriteOptions } from "../registry/contract.ts";
 import { createRegistry } from "../registry/registry.ts";
-import { derivedUid } from "./derived-uid.ts";
 import { changedToken, metadataProblems, NODE_ANNOTATION, secretRules } from "./secret-changes.ts";
+import { secretOf, secretReader } from "./secret-reader.ts";
 import type { TokenAdministration } from "./token-administration.ts";
-import type { TokenChange, TokenFeed } from "./token-feed.ts";
+import type { TokenFeed } from "./token-feed.ts";
 
 /** Bootstrap tokens as the Secrets that kubeadm and kubectl manage them by. */
 export interface BootstrapSecrets {
@@ -61,12 +54,7 @@ const errors = resourceErrors(SECRETS);
  */
 export function createBootstrapSecrets(deps: BootstrapSecretsDependencies): BootstrapSecrets {
   const { tokens, clock } = deps;
-  async function get(name: string): Promise<Secret | undefined> {
-    const id = tokenIdIn(name);
-    const record = id === undefined ? undefined : (await tokens.list()).find((token) => token.id === id);
-    return record && secretOf(record, tokens.secretOf(record.id));
-  }
-  const reader = tokenReader(deps, get);
+  const reader = secretReader(deps);
   return {
     reader,
     update: changesOf(deps, reader),
@@ -79,7 +67,7 @@ export function createBootstrapSecrets(deps: BootstrapSecretsDependencies): Boot
       const own = [...metadataProblems(metadata), ...nodeProblems(metadata), ...signingProblems(token.usages, tokens)];
       const all = [...validateMeta(metadata), ...problems, ...own];
       if (all.length > 0) throw errors.invalid(name, all);
-      if ((await get(name)) !== undefined) throw errors.alreadyExists(name);
+      if ((await reader.get(name)) !== undefined) throw errors.alreadyExists(name);
       const { labels, annotations } = metadata;
       const given = { ...token, labels, annotations };
       if (!dryRun) return secretOf(await tokens.adopt(given, username), tokens.secretOf(token.id));
@@ -89,7 +77,7 @@ export function createBootstrapSecrets(deps: BootstrapSecretsDependencies): Boot
       return { ...rehearsed, metadata: { ...rehearsed.metadata, resourceVersion: "" } };
     },
     async remove({ username }, name, preconditions, { dryRun }) {
-      const object = await get(name);
+      const object = await reader.get(name);
       if (object === undefined) throw errors.notFound(name);
       requirePreconditions(object, preconditions);
       const isGone = !dryRun && !(await tokens.remove(tokenIdIn(name) ?? "", username));
@@ -123,74 +111,6 @@ function changesOf(
   const rules = secretRules({ tokens, now: () => clock.now() });
   const registry = createRegistry({ rules, store, authorizer, clock, newUid: notThisWay, newNameSuffix: notThisWay });
   return (requester, name, change, options) => registry.update(requester, name, change, options);
-}
-
-function tokenReader(
-  { tokens, feed }: BootstrapSecretsDependencies,
-  get: ObjectReader<Secret>["get"],
-): ObjectReader<Secret> {
-  const shown = (stored: StoredBootstrapToken): Secret => secretOf(stored.token, tokens.openedSecretOf(stored));
-  const toChange = ({ type, revision, stored, previous }: TokenChange): Change<Secret> => {
-    const object = shown(stored);
-    const last = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
-    return { type, revision, object: last, previous: previous && shown(previous) };
-  };
-  return {
-    get,
-    async list({ name } = {}) {
-      const records = await tokens.list();
-      const secrets = records.map((record) => secretOf(record, tokens.secretOf(record.id)));
-      const items = name === undefined ? secrets : secrets.filter(({ metadata }) => metadata.name === name);
-      return { items, revision: feed.revision() };
-    },
-    revision: () => feed.revision(),
-    compactedRevision: () => feed.compactedRevision(),
-    subscribe(afterRevision, { name }, onChanges, onError) {
-      const isWanted = ({ object }: Change<Secret>): boolean => name === undefined || object.metadata.name === name;
-      const deliver = (changes: readonly TokenChange[]): void => {
-        const wanted = changes.map(toChange).filter(isWanted);
-        if (wanted.length > 0) onChanges(wanted);
-      };
-      return feed.subscribe(afterRevision, deliver, onError);
-    },
-  };
-}
-
-/** @param secret - undefined when it was not kept. */
-function secretOf(record: BootstrapTokenRecord, secret = UNSHOWN_SECRET): Secret {
-  const { id, createdAt, expiresAt, description, extraGroups, nodeName, labels = {} } = record;
-  const annotations = { ...record.annotations, ...(nodeName !== undefined && { [NODE_ANNOTATION]: nodeName }) };
-  const values: Readonly<Record<string, string | undefined>> = {
-    [TOKEN_DATA.groups]: extraGroups.length > 0 ? extraGroups.join(",") : undefined,
-    [TOKEN_DATA.description]: description === "" ? undefined : description,
-    [TOKEN_DATA.expiration]: expiresAt && toKubernetesTime(expiresAt),
-    [TOKEN_DATA.id]: id,
-    [TOKEN_DATA.secret]: secret,
-    ...Object.fromEntries(usageKeys().map(([key, usage]) => [key, hasUsage(record, usage) ? "true" : undefined])),
-  };
-  const data = Object.entries(values).flatMap(([key, value]) =>
-    value === undefined ? [] : [[key, Buffer.from(value).toString("base64")] as const],
-  );
-  return {
-    apiVersion: "v1",
-    kind: SECRETS.kind,
-    metadata: {
-      name: tokenSecretName(id),
-      namespace: TOKEN_NAMESPACE,
-      uid: uidOf(record),
-      resourceVersion: String(revisionOf(record)),
-      creationTimestamp: toKubernetesTime(createdAt),
-      ...(Object.keys(labels).length > 0 && { labels }),
-      ...(Object.keys(annotations).length > 0 && { annotations }),
-    },
-    data: Object.fromEntries(data),
-    type: TOKEN_SECRET_TYPE,
-  };
-}
-
-/** The same for the same token, another for a later one of the same id. */
-function uidOf({ id, createdAt }: BootstrapTokenRecord): string {
-  return derivedUid(`bootstrap token ${id} ${createdAt.getTime()}`);
 }
 
 /** A token for one node is made by Gatehouse's own command alone. */

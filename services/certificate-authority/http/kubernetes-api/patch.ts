@@ -28,7 +28,10 @@ export function patchTypeOf(contentType: string | undefined): PatchType {
   const mediaType = mediaTypeOf(contentType);
   if (Object.hasOwn(PATCH_TYPES, mediaType)) return PATCH_TYPES[mediaType as keyof typeof PATCH_TYPES];
   const accepted = Object.keys(PATCH_TYPES).join(", ");
-  throw new StatusError("UnsupportedMediaType", `the patch was in an unknown format; accepted are ${accepted}`);
+  const problem = mediaType.startsWith("application/apply-patch")
+    ? "server-side apply is not served here: leave --server-side out"
+    : "the patch was in an unknown format";
+  throw new StatusError("UnsupportedMediaType", `${problem}; accepted are ${accepted}`);
 }
 
 /**

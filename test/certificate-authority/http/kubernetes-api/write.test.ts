@@ -449,6 +449,15 @@ describe("patch", () => {
     expect(response.headers["warning"]).toBe(warning);
   });
 
+  test("who sends a server-side apply is told to leave it out", async () => {
+    const { app } = csrApi({ initial: [request()] });
+    const sent = supertest(app)
+      .patch(`${CSRS}/csr-1?fieldManager=me`)
+      .set("content-type", "application/apply-patch+yaml");
+    const { body } = await sent.send("{}").expect(415);
+    expect(body.message).toContain("leave --server-side out");
+  });
+
   test.each(["application/apply-patch+yaml", "application/json", "application/apply-patch+cbor", "constructor"])(
     "%s is no patch type",
     async (type) => {
