@@ -83,11 +83,13 @@ test.each([
 
 test("a program that speaks unasked is ended before it is taken for an answer", async () => {
   const { file, starts } = server(
-    `say({ decision: "noOpinion", uid }); if (!again) setTimeout(() => say({ decision: "approve", uid }), 20)`,
+    `process.on("SIGUSR1", () => say({ decision: "approve", uid })); say({ decision: "noOpinion", uid })`,
   );
   const { ask } = hookFor([file], { ...STAYS, concurrency: 1 });
   expect(await ask()).toMatchObject({ kind: "noOpinion" });
-  await gone(Number(starts()[0]));
+  const first = Number(starts()[0]);
+  process.kill(first, "SIGUSR1");
+  await gone(first);
   expect(await ask()).toMatchObject({ kind: "noOpinion" });
   expect(starts()).toHaveLength(2);
 });
@@ -99,6 +101,16 @@ test("a program that stays and hangs is ended at the time limit, and another tak
   expect(await ask()).toMatchObject({ kind: "skipped" });
   expect(starts()).toHaveLength(2);
   await gone(Number(starts()[0]));
+});
+
+test("what a program says after the time limit, while it is being ended, is nobody's answer", async () => {
+  const { file, starts } = server(
+    `process.on("SIGTERM", () => { say({ decision: "approve", uid }); setTimeout(() => process.exit(0), 500); }); if (again) say({ decision: "skip", uid })`,
+  );
+  const { ask } = hookFor([file], { ...STAYS, timeoutSeconds: 2, concurrency: 1 });
+  await expect(ask()).rejects.toThrow("no answer within 2 s");
+  expect(await ask()).toMatchObject({ kind: "skipped" });
+  expect(starts()).toHaveLength(2);
 });
 
 test("closing ends programs that stay", async () => {

@@ -53,6 +53,8 @@ export function createStandingPrograms(program: Program): StandingPrograms {
 
   function hear(standing: Standing, chunk: Buffer): void {
     const { answer } = standing;
+    // It is being ended: what it still says comes too late.
+    if (standing.problem !== undefined) return;
     if (answer === undefined) {
       dismiss(standing, "it spoke without being asked");
       return;
@@ -77,6 +79,14 @@ export function createStandingPrograms(program: Program): StandingPrograms {
     if (standing.problem !== undefined) return;
     standing.problem = problem;
     rest(standing);
+    // At once: an idle one that took its time would be one too many beside its successor.
+    signalGroup(standing.child.pid, "SIGKILL");
+  }
+
+  /** The time limit is nobody's fault: it may tidy up. */
+  function stop(standing: Standing): void {
+    if (standing.problem !== undefined) return;
+    standing.problem = "it was ended";
     endGroup(standing.child);
   }
 
@@ -105,7 +115,7 @@ export function createStandingPrograms(program: Program): StandingPrograms {
         standing.answer = { chunks: [], size: 0, settle };
       });
       standing.child.stdin.write(input);
-      return { pid: standing.child.pid, end, stop: () => dismiss(standing, "it was ended") };
+      return { pid: standing.child.pid, end, stop: () => stop(standing) };
     },
     kill() {
       for (const { child } of all) signalGroup(child.pid, "SIGKILL");
