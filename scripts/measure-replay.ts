@@ -190,7 +190,9 @@ async function overRest(directory: string, configuration: string): Promise<void>
   try {
     const url = await readyUrl(server);
     const ca = readFileSync(join(directory, "ca.crt"), "utf8");
-    const before = await probedDuring(url, ca, () => delay(3_000));
+    // What it does at the start, with a log this long, is no part of the measurement.
+    await delay(10_000);
+    const before = await probedDuring(url, ca, () => delay(5_000));
     const idle = takenBy(server) ?? NOTHING;
     const during = await probedDuring(url, ca, () =>
       measure("over REST", ["--kubeconfig", join(directory, "admin.kubeconfig")], configuration),
