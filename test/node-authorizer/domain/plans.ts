@@ -70,7 +70,7 @@ export function eventOf({ type, plan }: PlannedEvent): ClusterEvent {
 }
 
 /** Each reference in another place, in turn. */
-export function podOf(plan: PodPlan): Pod {
+function podOf(plan: PodPlan): Pod {
   const { name, namespace, uid, node, isMirror } = plan;
   return {
     metadata: { name, namespace, uid, ...(isMirror && { annotations: { "kubernetes.io/config.mirror": "" } }) },

@@ -20,9 +20,7 @@ export const OBJECT_KINDS = [
 
 export type ObjectKind = (typeof OBJECT_KINDS)[number]["kind"];
 
-/** The number of a kind: its place above. */
-export type KindNumber = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
-
+/** The number of a kind is its place above; nodes need none. */
 export const SECRET = 0;
 export const CONFIG_MAP = 1;
 export const CLAIM = 2;
@@ -33,7 +31,6 @@ export const SLICE = 6;
 export const CERTIFICATE_REQUEST = 7;
 export const POD = 8;
 export const VOLUME = 9;
-export const NODE = 10;
 
 /** Kinds whose objects belong to one node by themselves, not through pods. */
 export type BoundKind = typeof ATTACHMENT | typeof SLICE | typeof CERTIFICATE_REQUEST;
