@@ -16,6 +16,7 @@ import type { ApprovalHook, KeyPolicy, ReviewHistory } from "./domain/ports.ts";
 import { requestOfDocument } from "./domain/request-of-document.ts";
 import type { ReviewDocument } from "./domain/review-document.ts";
 import { openNodeAddresses } from "./kubernetes/node-addresses.ts";
+import { localGuards } from "./local-guards.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
 /** What a hook is taken to have said; `failed` is one that could not evaluate. */
@@ -52,6 +53,8 @@ export interface LocalChain {
 export interface LocalChainOptions {
   /** Asks programs and services outside as a server would, where they are configured. */
   readonly asksOutside?: boolean;
+  /** Asks the guards about what else was asked for as well, as far as documents tell. */
+  readonly hasGuards?: boolean;
   readonly logger: Logger;
 }
 
@@ -72,7 +75,7 @@ const OUTSIDE_KINDS: ReadonlySet<string> = new Set(["script", "webhook"]);
  */
 export function openLocalChain(
   configuration: Configuration,
-  { asksOutside = false, logger }: LocalChainOptions,
+  { asksOutside = false, hasGuards = false, logger }: LocalChainOptions,
 ): LocalChain {
   const questions = new Questions();
   const { hooks } = configuration.approval;
@@ -82,7 +85,12 @@ export function openLocalChain(
     openNodeAddresses: (settings) => openNodeAddresses(settings, { clock: systemClock, logger }),
     substitute: (_kind, name) => (statedNames.has(name) ? statedHook(name, questions) : undefined),
   });
+  const guards = localGuards(configuration.approval.guards, {
+    documentOf: (csr) => questions.of(csr).document,
+    statedFor: (csr, guard) => stated(questions.of(csr), guard),
+  });
   const chain = createChain({
+    ...(hasGuards && { guards: guards.links, limits: guards.limits }),
     keyPolicy: localKeyPolicy(configuration, questions, logger),
     configuredSigners: configuredSigners(configuration),
     hooks: links.map((link) => ({ ...link, hook: withDocument(link.hook, questions) })),

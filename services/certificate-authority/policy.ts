@@ -46,7 +46,7 @@ export async function testPolicy(options: PolicyTestOptions): Promise<readonly C
 
 function open(configuration: Configuration, asksOutside: boolean): LocalChain {
   const logger = createLogger({ level: "warn", format: process.stderr.isTTY ? "text" : "json" });
-  return openLocalChain(configuration, { asksOutside, logger });
+  return openLocalChain(configuration, { asksOutside, hasGuards: true, logger });
 }
 
 function readCsr(pem: string, { keyPolicy }: Configuration): CsrFacts {

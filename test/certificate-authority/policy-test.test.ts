@@ -95,9 +95,12 @@ test("earlier certificates are completed", async () => {
     approve:
       "previous.exists(c, c.state == 'valid' && c.notAfter > now && c.issuedAt < now && size(c.sans.dnsNames) == 0)",
   };
-  const [result] = await run([{ given: { previous: [{ serial: "2a" }] }, expect: "approved" }], {
-    hooks: [{ policy: { rules: [rule] } }],
-  });
+  const [result] = await run(
+    [{ given: { requester: { username: "system:node:worker-1" }, previous: [{ serial: "2a" }] }, expect: "approved" }],
+    {
+      hooks: [{ policy: { rules: [rule] } }],
+    },
+  );
   expect(result).toMatchObject({ hasPassed: true });
 });
 
@@ -128,7 +131,7 @@ test.each([
   {
     name: "a verdict of a stranger",
     cases: [{ verdicts: { people: "approved" }, expect: "approved" }],
-    says: /case "case-0": verdicts\.people: people is no hook of the chain; stated are: kubelet-client, key-policy/,
+    says: /case "case-0": verdicts\.people: people is no hook of the chain; stated are: kubelet-client, key-policy, supersede, pending-limits/,
   },
   {
     name: "a verdict of who judges",
@@ -181,4 +184,31 @@ test("a chain is checked without cases", async () => {
   const broken = [{ policy: { rules: [{ name: "a", deny: "nodeNam == ''" }] } }];
   const brokenFile = written("broken.yaml", { kind: "GatehouseConfiguration", approval: { hooks: broken } });
   await expect(checkPolicy({ configFile: brokenFile })).rejects.toThrow(/\(a\) deny: .*Unknown variable: nodeNam/);
+});
+
+test("guards look at earlier certificates, and say what is stated of other requests", async () => {
+  const taken = { given: { previous: [{ serial: "2a" }] } };
+  const [held, mine, superseded, full] = await run([
+    { ...taken, expect: "pending" },
+    { ...taken, given: { previous: [{ spkiSha256: "ab".repeat(32) }] }, expect: "approved" },
+    {
+      verdicts: { supersede: { kind: "denied", reason: "Superseded" } },
+      expect: { outcome: "denied", hook: "supersede" },
+    },
+    { given: { requester: { groups: [] } }, verdicts: { "pending-limits": "denied" }, expect: "denied" },
+  ]);
+  expect(held?.trace).toContainEqual(expect.objectContaining({ hook: "first-join", reason: "NodeNameTaken" }));
+  for (const result of [held, mine, superseded, full]) expect(result?.differences).toEqual([]);
+});
+
+test("guards do as they are configured", async () => {
+  const of = async (firstJoin: string) => {
+    const approval = { guards: { firstJoin }, hooks: [{ policy: { rules: RULES } }] };
+    const configFile = written("guards.yaml", { kind: "GatehouseConfiguration", approval });
+    const given = { ...LABELLED, previous: [{}] };
+    const casesFile = written("guarded.yaml", { kind: "PolicyTest", cases: [{ name: "a", given, expect: "denied" }] });
+    const [result] = await testPolicy({ configFile, casesFile, asksOutside: false });
+    return result?.outcome;
+  };
+  expect([await of("allow"), await of("hold"), await of("deny")]).toEqual(["approved", "pending", "denied"]);
 });

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import type { CsrFacts } from "../domain/csr-facts.ts";
 import type { Decision, TraceEntry } from "../domain/decision.ts";
 import type { LocalChain, StatedVerdict } from "../local-chain.ts";
+import { STATED_GUARDS } from "../local-guards.ts";
 import { caseDocument } from "./case-document.ts";
 import { type CaseFile, type Expectation, type PolicyCase, PolicyTestError } from "./case-file.ts";
 
@@ -23,8 +24,8 @@ export interface CaseResult {
 /** Finds out what a CSR says. */
 export type ReadCsr = (pem: string) => CsrFacts;
 
-/** The guards that are in every chain, and whose verdicts may be stated. */
-const GUARDS: readonly string[] = ["key-policy"];
+/** The guards whose verdicts may be stated: they look at more than a document tells. */
+const GUARDS: readonly string[] = ["key-policy", ...STATED_GUARDS];
 
 /**
  * Asks the chain about every case.
