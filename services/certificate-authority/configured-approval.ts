@@ -7,6 +7,7 @@ import { createNodeNames } from "./approval/guards/first-join.ts";
 import { createPendingRequests, type KnownPendingRequests } from "./approval/guards/pending-requests.ts";
 import { createLiveChain } from "./approval/live-chain.ts";
 import type { ApprovalSettings, HookSettings } from "./approval/settings.ts";
+import { createShadow, type Shadow } from "./approval/shadow.ts";
 import type { Configuration, ConfigurationOverrides } from "./configuration.ts";
 import { type ConfigurationFollower, followConfiguration } from "./configuration-follower.ts";
 import type { ApprovalAdministration, HookDescription } from "./domain/approval-status.ts";
@@ -19,6 +20,7 @@ import type {
   PendingRequests,
   ReviewHistory,
 } from "./domain/ports.ts";
+import type { ShadowDecisions } from "./domain/shadow.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
 /** What the chain stands on. */
@@ -26,6 +28,7 @@ export interface ApprovalParts {
   readonly overrides: ConfigurationOverrides;
   readonly hooks: HookDependencies;
   readonly certificates: Pick<Certificates, "find" | "ofNode">;
+  readonly shadow: Pick<ShadowDecisions, "record">;
   readonly keyPolicy: KeyPolicy;
   readonly observe: HookObserver;
   readonly clock: Clock;
@@ -52,12 +55,26 @@ export function configuredApproval(configuration: Configuration, parts: Approval
   const listeners: (() => void)[] = [];
   const pending = createPendingRequests();
   const build = (approval: ApprovalSettings) => buildChain(configuration, approval, parts, pending);
-  const live = createLiveChain(build(configuration.approval));
+  // Metrics tell of hooks that decide.
+  const unobserved = { ...parts, observe: undefined };
+  const buildShadow = (approval: ApprovalSettings) =>
+    shadowOf(approval, (settings) => buildChain(configuration, settings, unobserved, pending), parts);
+  let shadow = buildShadow(configuration.approval);
+  const live = createLiveChain(build(configuration.approval), (request, decision) => shadow?.follow(request, decision));
   let inForce = { approval: configuration.approval, since: clock.now() };
 
   function adopt(approval: ApprovalSettings): void {
     const onError = (error: unknown) => logger.warn({ err: error }, "could not free what a former chain held");
-    live.replace(build(approval), onError);
+    const former = shadow;
+    const nextShadow = buildShadow(approval);
+    try {
+      live.replace(build(approval), onError);
+    } catch (error) {
+      nextShadow?.close(true).catch(onError);
+      throw error;
+    }
+    shadow = nextShadow;
+    former?.close(false).catch(onError);
     inForce = { approval, since: clock.now() };
     for (const listener of listeners) listener();
   }
@@ -77,17 +94,34 @@ export function configuredApproval(configuration: Configuration, parts: Approval
         hooks: describe(inForce.approval, live.current.loads()),
         file: follower.status,
       }),
+      shadow: () => shadow?.status(),
     },
     loads: () => live.current.loads(),
     onChange: (listener) => void listeners.push(listener),
-    close: () => live.close(),
+    async close() {
+      await Promise.all([live.close(), shadow?.close(true)]);
+    },
   };
+}
+
+function shadowOf(
+  { shadow, ...approval }: ApprovalSettings,
+  build: (approval: ApprovalSettings) => BuiltChain,
+  { shadow: decisions, clock, logger }: ApprovalParts,
+): Shadow | undefined {
+  if (shadow === undefined) return undefined;
+  return createShadow({
+    chain: build({ ...approval, hooks: shadow.hooks }),
+    record: (decision) => decisions.record(decision),
+    now: () => clock.now(),
+    onError: (error) => logger.warn({ err: error }, "the shadow chain could not be followed"),
+  });
 }
 
 function buildChain(
   configuration: Configuration,
   approval: ApprovalSettings,
-  parts: ApprovalParts,
+  parts: Omit<ApprovalParts, "observe"> & { readonly observe: HookObserver | undefined },
   pending: KnownPendingRequests,
 ): BuiltChain {
   const { keyPolicy, observe, certificates } = parts;
@@ -104,7 +138,10 @@ function buildChain(
 }
 
 /** One after the other: what was made before one that cannot be made is freed. */
-function buildHooks(settings: readonly HookSettings[], { hooks: deps, logger }: ApprovalParts): readonly ChainLink[] {
+function buildHooks(
+  settings: readonly HookSettings[],
+  { hooks: deps, logger }: Pick<ApprovalParts, "hooks" | "logger">,
+): readonly ChainLink[] {
   const made: ChainLink[] = [];
   try {
     for (const each of settings) made.push(...createHooks([each], deps));

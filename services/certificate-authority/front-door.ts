@@ -170,6 +170,7 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
       encryption: deps.encryption,
       configuredIssuers: deps.configuredIssuers,
       approval: deps.approval.administration,
+      shadow: ledger.shadow,
       trustDomains: trustDomainsOf(configuration.signers),
       backupDirectory: join(configuration.dataDirectory, "backups"),
       clock,

@@ -173,7 +173,7 @@ async function openAuthority(
   const { certificates } = ledger;
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
   const approval = configuredApproval(configuration, {
-    ...{ overrides, certificates, keyPolicy, observe: metrics.hookAnswered, clock, logger },
+    ...{ overrides, certificates, shadow: ledger.shadow, keyPolicy, observe: metrics.hookAnswered, clock, logger },
     hooks: {
       ...{ authorizer: access.authorizer, certificates, logger },
       onNewEvidence: () => issuance.revisit(),

@@ -205,6 +205,23 @@ export interface DescribedHook {
   readonly waiting?: number;
 }
 
+/** What the shadow chain would have decided otherwise. */
+export interface ShadowChain {
+  readonly counts?: {
+    readonly since: string;
+    readonly agreed: number;
+    readonly differed: readonly { readonly live: string; readonly shadow: string; readonly count: number }[];
+    readonly failed: number;
+    readonly dropped: number;
+  };
+  readonly examples: readonly {
+    readonly at: string;
+    readonly request: { readonly name: string; readonly requester: string };
+    readonly live: { readonly outcome: string };
+    readonly shadow: { readonly outcome: string; readonly hook?: string; readonly message: string };
+  }[];
+}
+
 export interface ApprovalChain {
   readonly since: string;
   readonly guards: Readonly<Record<string, boolean | number | string>>;

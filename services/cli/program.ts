@@ -25,6 +25,7 @@ import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
 import { addPolicyCheck } from "./commands/policy-check.ts";
 import { addPolicyReplay } from "./commands/policy-replay.ts";
+import { addPolicyShadow } from "./commands/policy-shadow.ts";
 import { addPolicyShow } from "./commands/policy-show.ts";
 import { addPolicyTest } from "./commands/policy-test.ts";
 import { addServe } from "./commands/serve.ts";
@@ -90,6 +91,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addIssuerReencrypt(issuer, terminal);
   const policy = program.command("policy").description("who decides which requests are approved");
   addPolicyShow(policy, terminal);
+  addPolicyShadow(policy, terminal);
   addPolicyReplay(policy, terminal, load);
   addPolicyCheck(policy, terminal, load);
   addPolicyTest(policy, terminal, load);

@@ -14,7 +14,7 @@ import {
   FakeTokenAdministration,
   SettableAuthorizer,
 } from "../fakes/admin-ports.ts";
-import { FakeApprovalAdministration } from "../fakes/approval-administration.ts";
+import { FakeApprovalAdministration, FakeShadowDecisions } from "../fakes/approval-administration.ts";
 import { appOf } from "./edge.ts";
 
 /** The admin API over fakes, as an Express application; `directory` is where its copies of the ledger pass through. */
@@ -26,6 +26,7 @@ export function adminApiOver(directory: string, now: Date) {
     issuance: new FakeIssuance(),
     recorded: new FakeRecordedReviews(),
     approval: new FakeApprovalAdministration(),
+    shadow: new FakeShadowDecisions(),
     authorizer: new SettableAuthorizer(),
     issuers: new FakeIssuers(),
     configuredIssuers: new FakeConfiguredIssuers(),

@@ -17,8 +17,11 @@ export interface LiveChain extends ApprovalChain {
   close(): Promise<void>;
 }
 
+/** Told of each decision; synchronous and quick. */
+export type DecisionListener = (request: ReviewRequest, decision: Decision) => void;
+
 /** Puts `first` in force. */
-export function createLiveChain(first: BuiltChain): LiveChain {
+export function createLiveChain(first: BuiltChain, onDecision?: DecisionListener): LiveChain {
   let current = first;
   /** Chains that still answer. */
   const leaving = new Set<BuiltChain>();
@@ -27,7 +30,9 @@ export function createLiveChain(first: BuiltChain): LiveChain {
     const asked = current;
     return goOn(asked.review(request), (decision) => {
       const isOutdated = current !== asked && decision.outcome === "pending";
-      return isOutdated ? review(request) : decision;
+      if (isOutdated) return review(request);
+      onDecision?.(request, decision);
+      return decision;
     });
   }
 

@@ -61,6 +61,8 @@ export const approvalSchema = z
       .default([{ manual: { required: false, quorum: 1 } }, { "kubelet-client": { required: false } }]),
     /** What keeps requests from getting too many, and a node's name from changing hands. */
     guards: guardsSchema,
+    /** A chain that only records where it would decide otherwise; by the same guards. */
+    shadow: z.strictObject({ hooks: z.array(hookSchema).min(1).max(100) }).optional(),
   })
   .prefault({});
 
@@ -69,13 +71,14 @@ export type HookSettings = ApprovalSettings["hooks"][number];
 
 /** The settings with every path made absolute by `resolve`. */
 export function resolveApprovalPaths(approval: ApprovalSettings, resolve: (path: string) => string): ApprovalSettings {
-  const hooks = approval.hooks.map((hook): HookSettings => {
+  const absolute = (hook: HookSettings): HookSettings => {
     if ("policy" in hook) return { policy: resolvePolicyPaths(hook.policy, resolve) };
     if ("script" in hook) return { script: resolveScriptPaths(hook.script, resolve) };
     if ("webhook" in hook) return { webhook: resolveWebhookPaths(hook.webhook, resolve) };
     if (!("kubelet-serving" in hook)) return hook;
     const serving = hook["kubelet-serving"];
     return { "kubelet-serving": { ...serving, sources: resolveEvidencePaths(serving.sources, resolve) } };
-  });
-  return { ...approval, hooks };
+  };
+  const { hooks, shadow } = approval;
+  return { ...approval, hooks: hooks.map(absolute), ...(shadow && { shadow: { hooks: shadow.hooks.map(absolute) } }) };
 }

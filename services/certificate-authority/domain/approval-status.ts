@@ -1,4 +1,5 @@
 import type { HookLoad } from "./ports.ts";
+import type { ShadowStatus } from "./shadow.ts";
 
 /** One hook, or guard, of the chain in force. */
 export interface HookDescription {
@@ -36,4 +37,6 @@ export interface ApprovalStatus {
 /** What administrators can ask about the chain. */
 export interface ApprovalAdministration {
   status(): ApprovalStatus;
+  /** Undefined without a shadow chain. */
+  shadow(): ShadowStatus | undefined;
 }

@@ -10,6 +10,7 @@ import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
 import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
 import { metaTable } from "./tables/meta-table.ts";
+import { shadowDecisionsWriter } from "./tables/shadow-decisions-table.ts";
 
 export interface BatchSettings {
   /** How many CertificateSigningRequests may be stored at a time. */
@@ -98,6 +99,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const objects = objectWrites(connection, audit, requests.nextRevision);
   const archive = archiveWrites(connection);
   const administrative = administrativeWrites(connection, audit);
+  const shadows = shadowDecisionsWriter(connection);
   const meta = metaTable(connection);
 
   function apply(operation: Operation): Answers[Operation["kind"]] {
@@ -136,6 +138,9 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return administrative.removeToken(operation);
       case "removeExpiredTokens":
         return administrative.removeExpiredTokens(operation);
+      case "recordShadow":
+        shadows.insert(operation.decision);
+        return undefined;
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;

@@ -18,6 +18,7 @@ import {
   type ClusterRoleBinding,
 } from "../domain/rbac/objects.ts";
 import type { RecordedRequests } from "../domain/recorded-request.ts";
+import type { ShadowDecisions } from "../domain/shadow.ts";
 import { startBatchWriter } from "./batch-writer.ts";
 import { createChangeHub } from "./change-hub.ts";
 import { createChangeLog } from "./change-log.ts";
@@ -30,7 +31,7 @@ import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
 import { storedObjects } from "./stored-objects.ts";
-import { storedAuditTrail, storedCertificates, storedDecisions, storedIssuers } from "./stored-records.ts";
+import { storedAuditTrail, storedCertificates, storedDecisions, storedIssuers, storedShadowDecisions } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
 import { acquireWriterLock } from "./writer-lock.ts";
@@ -82,6 +83,7 @@ export interface Ledger {
   readonly requests: CertificateRequests;
   readonly certificates: Certificates;
   readonly decisions: Decisions;
+  readonly shadow: ShadowDecisions;
   readonly issuers: Issuers;
   readonly tokens: BootstrapTokens;
   readonly clusterRoles: ObjectStore<ClusterRole>;
@@ -148,6 +150,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     requests: storedRequests({ ...records, log, hub, cache, recorded }),
     certificates: storedCertificates(records, { keyNodes, nodeCertificates, recorded }),
     decisions: storedDecisions(records),
+    shadow: storedShadowDecisions(records),
     issuers: storedIssuers(records),
     tokens: storedBootstrapTokens(records),
     clusterRoles: storedObjects(CLUSTER_ROLES, { ...records, hub }),

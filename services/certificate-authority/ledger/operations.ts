@@ -5,6 +5,7 @@ import type { CertificateRow } from "./tables/certificate-row.ts";
 import type { DecisionRow } from "./tables/decisions-table.ts";
 import type { IssuerRow } from "./tables/issuers-table.ts";
 import type { RequestState } from "./tables/requests-table.ts";
+import type { ShadowDecisionRow } from "./tables/shadow-decisions-table.ts";
 
 export interface CreateRequest {
   readonly kind: "createRequest";
@@ -137,6 +138,12 @@ export interface PruneArchive {
   readonly maximumRequests: number;
 }
 
+/** Puts down what a shadow chain would have decided otherwise. */
+export interface RecordShadow {
+  readonly kind: "recordShadow";
+  readonly decision: ShadowDecisionRow;
+}
+
 export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
@@ -160,6 +167,7 @@ export type Operation =
   | AppendAudit
   | CompactChanges
   | PruneArchive
+  | RecordShadow
   | CheckWrite;
 
 export interface Revised {
@@ -187,6 +195,7 @@ export interface Answers {
   readonly appendAudit: undefined;
   readonly compactChanges: { readonly compactedRevision: number; readonly isDone: boolean };
   readonly pruneArchive: { readonly isDone: boolean };
+  readonly recordShadow: undefined;
   readonly checkWrite: undefined;
 }
 

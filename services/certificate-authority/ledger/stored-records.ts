@@ -2,6 +2,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
 import type { AuditTrail, Certificates, Decisions, Issuers, NameHolder } from "../domain/ports.ts";
 import { auditPayload } from "./audit-chain.ts";
+import type { ShadowDecisions } from "../domain/shadow.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { Connection } from "./connection.ts";
 import { expiryCounter } from "./count-certificates.ts";
@@ -14,6 +15,7 @@ import { toCertificateRecord, toCertificateRow, toCertificateSummary } from "./t
 import { certificatesReader } from "./tables/certificates-table.ts";
 import { decisionsReader, toDecisionRecord } from "./tables/decisions-table.ts";
 import { issuersReader, toIssuerRecord, toIssuerRow } from "./tables/issuers-table.ts";
+import { shadowDecisionsReader, toShadowDecisionRow, toShadowRecord } from "./tables/shadow-decisions-table.ts";
 
 export interface StoredRecordsDependencies {
   readonly reader: Connection;
@@ -74,6 +76,21 @@ function toNameHolder({ serial, signerName, nodeName, commonName, notAfterMillis
 export function storedDecisions({ reader }: Pick<StoredRecordsDependencies, "reader">): Decisions {
   const table = decisionsReader(reader);
   return { ofRequest: async (name) => table.ofRequest(name).map(toDecisionRecord) };
+}
+
+/** What a shadow chain would have decided otherwise. */
+export function storedShadowDecisions({
+  reader,
+  writer,
+}: Pick<StoredRecordsDependencies, "reader" | "writer">): ShadowDecisions {
+  const table = shadowDecisionsReader(reader);
+  return {
+    latest: async (limit) => table.latest(limit).map(toShadowRecord),
+    async record(decision) {
+      const operation = { kind: "recordShadow", decision: toShadowDecisionRow(decision) } as const;
+      await writer.submit(operation, RECORD_BYTES, () => undefined);
+    },
+  };
 }
 
 /** The issuers of the ledger; recording one again moves it to the slot given. */

@@ -14,6 +14,7 @@ import { metaSql } from "../../../services/certificate-authority/ledger/tables/m
 import { nodeCertificatesSql } from "../../../services/certificate-authority/ledger/tables/node-certificates-table.ts";
 import { objectsSql } from "../../../services/certificate-authority/ledger/tables/objects-table.ts";
 import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
+import { shadowDecisionsSql } from "../../../services/certificate-authority/ledger/tables/shadow-decisions-table.ts";
 import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
 import { requestChecksSql } from "../../../services/certificate-authority/ledger/verification/check-requests.ts";
 import { rowsSql } from "../../../services/certificate-authority/ledger/verification/check-rows.ts";
@@ -33,6 +34,7 @@ const TABLES = {
     metaSql,
     nodeCertificatesSql,
     objectsSql,
+    shadowDecisionsSql,
     requestsSql,
   },
   ...{ subjectSql, requestChecksSql, rowsSql },

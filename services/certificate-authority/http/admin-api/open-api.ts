@@ -9,6 +9,7 @@ import { explainRequest } from "./explain.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
 import { recordedRequestsQuery } from "./recorded-requests.ts";
 import * as resources from "./resources.ts";
+import { shadowQuery } from "./shadow.ts";
 import { spiffeBundle } from "./spiffe-bundles.ts";
 
 /** Where the document is registered below `/openapi/v3`. */
@@ -24,6 +25,7 @@ const SCHEMAS = {
   DecisionList: resources.decisionList,
   ApprovalOutcome: resources.approvalOutcome,
   ApprovalChain: resources.approvalChain,
+  ShadowChain: resources.shadowChain,
   BootstrapToken: resources.bootstrapToken,
   BootstrapTokenList: resources.bootstrapTokenList,
   Issuer: resources.issuer,
@@ -138,6 +140,16 @@ function paths(): Json {
         "The approval chain in force, and what keeps the configuration file from being so.",
         answer("ApprovalChain"),
       ),
+    },
+    "/v1/approval/shadow": {
+      get: {
+        ...operation(
+          "readShadowChain",
+          "How often the shadow chain would have decided otherwise, and the newest examples.",
+          answer("ShadowChain"),
+        ),
+        parameters: queryParameters(shadowQuery),
+      },
     },
     "/v1/bootstrap-tokens": {
       get: operation("listBootstrapTokens", "Lists bootstrap tokens without secrets.", answer("BootstrapTokenList")),

@@ -148,6 +148,45 @@ const recordedRequest = resource("RecordedRequest", {
     .describe("What people, or the last look before the signature, made of it afterwards."),
 });
 
+const outcomes = z.enum(["approved", "denied", "pending"]);
+
+export const shadowChain = resource("ShadowChain", {
+  counts: z
+    .object({
+      since: time,
+      agreed: z.number(),
+      differed: z.array(z.object({ live: outcomes, shadow: outcomes, count: z.number() })),
+      failed: z.number().describe("A hook of the shadow could not evaluate."),
+      dropped: z.number().describe("Not put to the shadow, which was too busy."),
+    })
+    .optional()
+    .describe("Absent without a shadow chain."),
+  examples: z
+    .array(
+      z.object({
+        at: time,
+        request: z.object({ name: z.string(), uid: z.string(), signerName: z.string(), requester: z.string() }),
+        live: z.object({ outcome: outcomes, hook: z.string().optional() }),
+        shadow: z.object({
+          outcome: outcomes,
+          hook: z.string().optional(),
+          reason: z.string(),
+          message: z.string(),
+          trace: z.array(
+            z.object({
+              hook: z.string(),
+              required: z.boolean(),
+              kind: z.string(),
+              reason: z.string(),
+              message: z.string(),
+            }),
+          ),
+        }),
+      }),
+    )
+    .describe("Where the shadow would have decided otherwise, the newest first."),
+});
+
 export const bootstrapToken = resource("BootstrapToken", {
   id: z.string().meta({ pattern: TOKEN_ID.source }),
   description: z.string(),
@@ -245,6 +284,7 @@ export type CertificateResource = z.infer<typeof certificate>;
 export type RecordedRequestResource = z.infer<typeof recordedRequest>;
 export type DecisionResource = z.infer<typeof decision>;
 export type ApprovalOutcomeResource = z.infer<typeof approvalOutcome>;
+export type ShadowChainResource = z.infer<typeof shadowChain>;
 export type ApprovalChainResource = z.infer<typeof approvalChain>;
 export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
 export const configuredIssuerList = listOf("ConfiguredIssuerList", configuredIssuer);

@@ -11,6 +11,7 @@ import type {
   LedgerMaintenance,
 } from "../../domain/ports.ts";
 import type { RecordedReviews } from "../../domain/recorded-request.ts";
+import type { ShadowDecisions } from "../../domain/shadow.ts";
 import type { Issuance } from "../../issuance/contract.ts";
 import type { Route } from "../call.ts";
 import { approvalHandlers } from "./approval.ts";
@@ -25,6 +26,7 @@ import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
 import { reencryptionHandler } from "./reencryption.ts";
+import { shadowHandler } from "./shadow.ts";
 import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bundles.ts";
 
 export interface AdminApiDependencies extends ConfiguredIssuerDependencies, SpiffeBundleDependencies {
@@ -35,6 +37,7 @@ export interface AdminApiDependencies extends ConfiguredIssuerDependencies, Spif
   /** Asked about more than the right to the path. */
   readonly authorizer: Authorizer;
   readonly approval: ApprovalAdministration;
+  readonly shadow: Pick<ShadowDecisions, "latest">;
   readonly recorded: RecordedReviews;
   readonly issuers: Pick<Issuers, "list">;
   readonly audit: Pick<AuditTrail, "find">;
@@ -63,6 +66,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "POST", path: "/v1/requests/:name/approve", handler: approval.approve },
     { method: "POST", path: "/v1/requests/:name/deny", handler: approval.deny },
     { method: "GET", path: "/v1/approval", handler: approvalChainHandler(deps.approval) },
+    { method: "GET", path: "/v1/approval/shadow", handler: shadowHandler(deps) },
     { method: "GET", path: "/v1/bootstrap-tokens", handler: tokens.list },
     { method: "POST", path: "/v1/bootstrap-tokens", handler: tokens.create },
     { method: "GET", path: "/v1/bootstrap-tokens/:id", handler: tokens.show },

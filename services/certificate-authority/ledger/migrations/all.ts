@@ -11,6 +11,7 @@ import { tokenUsagesMigration } from "./0010-token-usages.ts";
 import { archivedRequestsMigration } from "./0011-archived-requests.ts";
 import { tokenChangesMigration } from "./0012-token-changes.ts";
 import { certificateNamesMigration } from "./0013-certificate-names.ts";
+import { shadowDecisionsMigration } from "./0014-shadow-decisions.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly Migration[] = [
   archivedRequestsMigration,
   tokenChangesMigration,
   certificateNamesMigration,
+  shadowDecisionsMigration,
 ];
