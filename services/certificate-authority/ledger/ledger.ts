@@ -31,7 +31,13 @@ import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
 import { storedObjects } from "./stored-objects.ts";
-import { storedAuditTrail, storedCertificates, storedDecisions, storedIssuers, storedShadowDecisions } from "./stored-records.ts";
+import {
+  storedAuditTrail,
+  storedCertificates,
+  storedDecisions,
+  storedIssuers,
+  storedShadowDecisions,
+} from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
 import { acquireWriterLock } from "./writer-lock.ts";

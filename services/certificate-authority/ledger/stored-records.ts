@@ -1,8 +1,8 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
 import type { AuditTrail, Certificates, Decisions, Issuers, NameHolder } from "../domain/ports.ts";
-import { auditPayload } from "./audit-chain.ts";
 import type { ShadowDecisions } from "../domain/shadow.ts";
+import { auditPayload } from "./audit-chain.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { Connection } from "./connection.ts";
 import { expiryCounter } from "./count-certificates.ts";

@@ -51,6 +51,7 @@ const explanation = z.object({
         message: z.string().describe("All of it in a sentence, without the hints."),
         needsApproval: z.boolean().describe("One of the changed verdicts, or of the hooks asked then, has to approve."),
         asksOn: z.boolean().describe("The hooks behind a denial are asked then, and decide with it."),
+        asks: z.array(z.string()).describe("Those hooks, as far as they are known."),
         changes: z.array(
           z.object({
             hook: z.string(),
@@ -143,7 +144,12 @@ const recordedRequest = resource("RecordedRequest", {
     .describe("The request as hooks saw it at the time of the decision; absent when what it asked for is lost."),
   decision: decision.optional().describe("The chain's last decision; absent when only people decided."),
   settlement: z
-    .object({ outcome: z.enum(["approved", "denied", "pending"]), reason: z.string(), decidedBy: z.string(), decidedAt: time })
+    .object({
+      outcome: z.enum(["approved", "denied", "pending"]),
+      reason: z.string(),
+      decidedBy: z.string(),
+      decidedAt: time,
+    })
     .optional()
     .describe("What people, or the last look before the signature, made of it afterwards."),
 });

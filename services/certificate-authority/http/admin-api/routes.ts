@@ -1,6 +1,6 @@
 import type { Clock } from "../../../shared/clock.ts";
-import type { Authorizer } from "../../domain/authorization.ts";
 import type { ApprovalAdministration } from "../../domain/approval-status.ts";
+import type { Authorizer } from "../../domain/authorization.ts";
 import type { EncryptionAtRest } from "../../domain/encryption.ts";
 import type {
   AuditTrail,
