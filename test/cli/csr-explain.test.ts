@@ -65,7 +65,7 @@ test("people see each hook with its evidence below it, and what would change the
       '  └─ asked: {"seconds":31536000}',
       "",
       "It would be",
-      "  approved if policy did not deny it; the hooks behind it are asked then; one of the hooks has to approve",
+      "  approved if policy did not deny it; the hooks behind it would be asked then; one of the hooks has to approve",
       "    policy: ask for 86400 s or less",
       "",
     ].join("\n"),

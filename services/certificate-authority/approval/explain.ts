@@ -1,6 +1,6 @@
 import { isAfterChain, KEY_POLICY_HOOK, NAMES_HOOK, PROFILE_HOOK } from "../domain/after-chain.ts";
 import type { Decision, Outcome, TraceEntry, Verdict } from "../domain/decision.ts";
-import type { Explanation, Flip, VerdictChange } from "../domain/explanation.ts";
+import type { ChainMember, Explanation, Flip, VerdictChange } from "../domain/explanation.ts";
 import { GUARDS } from "../domain/guards.ts";
 
 /** Of alternatives that are equally small; a chain has a hundred hooks at most. */
@@ -19,21 +19,27 @@ type Kind = Verdict["kind"];
  * The smallest changes of verdicts by which a decision would be another, by the rules of `arbitrate`: what would get a
  * request approved that is not, and what would have kept one from it. Changes that a person or a hook can do something
  * about carry the hook's hint (`evidence.hint`), or what it said.
+ *
+ * @param chain - the hooks that decide now, in their order, without guards; to name those that a denial kept from
+ *   being asked.
  */
-export function explainDecision({ outcome, trace }: Pick<Decision, "outcome" | "trace">): Explanation {
+export function explainDecision(
+  { outcome, trace }: Pick<Decision, "outcome" | "trace">,
+  chain: readonly ChainMember[] = [],
+): Explanation {
   switch (outcome) {
     case "approved":
       return { outcome, flips: [...towardsPending(trace), ...towardsDenied(trace)] };
     case "denied":
-      return { outcome, flips: towardsApproved(trace) };
+      return { outcome, flips: towardsApproved(trace, chain) };
     case "pending":
-      return { outcome, flips: [...towardsApproved(trace), ...towardsDenied(trace)] };
+      return { outcome, flips: [...towardsApproved(trace, chain), ...towardsDenied(trace)] };
     default:
       return outcome satisfies never;
   }
 }
 
-function towardsApproved(trace: readonly TraceEntry[]): readonly Flip[] {
+function towardsApproved(trace: readonly TraceEntry[], chain: readonly ChainMember[]): readonly Flip[] {
   const hindering = trace.filter(hinders);
   const isApproved = trace.some(({ kind }) => kind === "approved");
   const asksOn = endsInDenial(trace);
@@ -43,7 +49,12 @@ function towardsApproved(trace: readonly TraceEntry[]): readonly Flip[] {
     const needsApproval = !isApproved;
     const isAlone = needsApproval && !asksOn && hindering.length === 1;
     const changes = hindering.map((entry) => hinted(entry, isAlone ? ["approved"] : harmless(entry)));
-    return [flip("approved", changes, { needsApproval: needsApproval && !isAlone, asksOn })];
+    return [
+      flip("approved", changes, {
+        ...{ needsApproval: needsApproval && !isAlone, asksOn },
+        asks: asksOn ? behind(trace, chain) : [],
+      }),
+    ];
   }
   const changes = hindering.map((entry) => hinted(entry, harmless(entry)));
   // Who has no opinion may come to one; who was not concerned is the last to be asked.
@@ -96,6 +107,14 @@ function endsInDenial(trace: readonly TraceEntry[]): boolean {
   return last?.kind === "denied" && !isAfterChain(last);
 }
 
+/** Nobody knows what is behind a hook that the chain has no more. */
+function behind(trace: readonly TraceEntry[], chain: readonly ChainMember[]): readonly ChainMember[] {
+  const last = trace.at(-1)?.hook ?? "";
+  if (NEVER_APPROVE.has(last)) return chain;
+  const index = chain.findIndex(({ name }) => name === last);
+  return index === -1 ? [] : chain.slice(index + 1);
+}
+
 function plain({ hook, kind }: TraceEntry, to: readonly Kind[]): VerdictChange {
   return { hook, from: kind, to, hint: undefined };
 }
@@ -106,15 +125,23 @@ function hinted(entry: TraceEntry, to: readonly Kind[]): VerdictChange {
   return { ...plain(entry, to), hint: text === "" ? undefined : text.slice(0, MAXIMUM_HINT) };
 }
 
+interface Condition extends Pick<Flip, "needsApproval" | "asksOn"> {
+  readonly asks: readonly ChainMember[];
+}
+
+const UNCONDITIONAL: Condition = { needsApproval: false, asksOn: false, asks: [] };
+
 function flip(
   outcome: Outcome,
   changes: readonly VerdictChange[],
-  { needsApproval, asksOn } = { needsApproval: false, asksOn: false },
+  { needsApproval, asksOn, asks }: Condition = UNCONDITIONAL,
 ): Flip {
   const conditions = changes.map(condition).join(" and ");
   const approver = needsApproval ? (asksOn ? "; one of the hooks has to approve" : "; one of them has to approve") : "";
-  const then = asksOn ? "; the hooks behind it are asked then" : "";
-  return { outcome, changes, needsApproval, asksOn, message: `${outcome} if ${conditions}${then}${approver}` };
+  const others = asks.map(({ name, required }) => (required ? `${name} (required)` : name)).join(", ");
+  const then = asksOn ? `; ${others || "the hooks behind it"} would be asked then` : "";
+  const message = `${outcome} if ${conditions}${then}${approver}`;
+  return { outcome, changes, needsApproval, asksOn, asks: asks.map(({ name }) => name), message };
 }
 
 function condition({ hook, from, to }: VerdictChange): string {

@@ -18,8 +18,16 @@ export interface Flip {
   readonly needsApproval: boolean;
   /** A denial kept the hooks behind it from being asked: they are asked then, and decide with it. */
   readonly asksOn: boolean;
+  /** The names of those, as far as the chain of now is known and has the hook that denied. */
+  readonly asks: readonly string[];
   /** All of it in a sentence, without the hints. */
   readonly message: string;
+}
+
+/** A hook of the chain that decides now. */
+export interface ChainMember {
+  readonly name: string;
+  readonly required: boolean;
 }
 
 /** What it would take for a decision to be another. */

@@ -6,7 +6,7 @@ import type { CertificateSigningRequest, UpdateTarget } from "../domain/certific
 import type { ConfiguredSigners } from "../domain/configured-signer.ts";
 import type { Decision, DecisionRecord, Outcome } from "../domain/decision.ts";
 import type { CsrDraft } from "../domain/draft.ts";
-import type { Explanation } from "../domain/explanation.ts";
+import type { ChainMember, Explanation } from "../domain/explanation.ts";
 import type {
   ApprovalChain,
   CertificateInspector,
@@ -89,8 +89,11 @@ export interface Issuance {
    */
   rehearse(requester: UserInfo, draft: CsrDraft): Promise<Rehearsal>;
 
-  /** What it would take for a decision to be another. */
-  explain(decision: Decision): Explanation;
+  /**
+   * What it would take for a decision to be another.
+   * @param chain - the hooks of now, in their order.
+   */
+  explain(decision: Decision, chain: readonly ChainMember[]): Explanation;
 
   /** Starts the work queue with everything that `CertificateRequests.unfinished()` names. */
   start(): void;

@@ -65,7 +65,7 @@ test.each([
         asksOn: true,
         needsApproval: true,
         message:
-          "approved if policy did not deny it; the hooks behind it are asked then; one of the hooks has to approve",
+          "approved if policy did not deny it; the hooks behind it would be asked then; one of the hooks has to approve",
         changes: [
           { hook: "policy", from: "denied", to: ["approved", "noOpinion", "skipped"], hint: "ask for 86400 s or less" },
         ],
@@ -124,6 +124,18 @@ test("a hint is cut to a sensible length, and what the hook said stands in for o
   expect(long?.changes[0]?.hint).toHaveLength(1_024);
   const [said] = explain(entry("policy", "denied", { evidence: { hint: 7 } })).flips;
   expect(said?.changes[0]?.hint).toBe("policy said so");
+});
+
+test.each([
+  { name: "those behind the one that denied", hook: "policy", asks: ["manual", "script"] },
+  { name: "all behind a guard", hook: "first-join", asks: ["policy", "manual", "script"] },
+  { name: "nobody behind one that is no more", hook: "former", asks: [] },
+])("hooks that were not asked are named: $name", ({ hook, asks }) => {
+  const chain = ["policy", "manual", "script"].map((name) => ({ name, required: name === "script" }));
+  const { flips } = explainDecision(arbitrate([entry(hook, "denied")]), chain);
+  const named = asks.length === 0 ? "the hooks behind it" : asks.join(", ").replace("script", "script (required)");
+  const message = `approved if ${hook} did not deny it; ${named} would be asked then; one of the hooks has to approve`;
+  expect(flips).toMatchObject([{ outcome: "approved", asksOn: true, asks, message }]);
 });
 
 const ANSWERS: readonly Verdict["kind"][] = ["approved", "denied", "noOpinion", "skipped"];

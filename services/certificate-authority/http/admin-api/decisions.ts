@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { StatusError } from "../../../shared/status-error.ts";
+import type { ApprovalAdministration } from "../../domain/approval-status.ts";
 import type { Authorizer } from "../../domain/authorization.ts";
 import type { CertificateRequests, Decisions } from "../../domain/ports.ts";
 import type { Issuance } from "../../issuance/contract.ts";
@@ -14,6 +15,7 @@ export interface DecisionDependencies {
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
   readonly issuance: Pick<Issuance, "explain">;
+  readonly approval: Pick<ApprovalAdministration, "status">;
   /** Asked who may read every decision; others see their own, without what it rests on. */
   readonly authorizer: Authorizer;
 }
@@ -32,19 +34,19 @@ export function decisionHandler(deps: DecisionDependencies): Handler {
   };
 }
 
-async function everyDecision({ decisions, requests, issuance }: DecisionDependencies, call: Call) {
+async function everyDecision({ decisions, requests, issuance, approval }: DecisionDependencies, call: Call) {
   const name = pathParameter(call, 1);
   const records = await decisions.ofRequest(name);
   if (records.length === 0 && (await requests.get(name)) === undefined) throw noSuchRequest(name);
   const newest = records.at(-1);
   const items = records.map((record) =>
-    describeDecision(record, record === newest ? issuance.explain(record) : undefined),
+    describeDecision(record, record === newest ? issuance.explain(record, approval.status().hooks) : undefined),
   );
   return listBody("DecisionList", items);
 }
 
 /** @throws {StatusError} Forbidden when the caller made no request of that name, and when there is none. */
-async function ownDecisions({ decisions, requests, issuance }: DecisionDependencies, call: Call) {
+async function ownDecisions({ decisions, requests, issuance, approval }: DecisionDependencies, call: Call) {
   const name = pathParameter(call, 1);
   const { username } = call.user;
   const records = (await decisions.ofRequest(name)).filter(({ requester }) => requester === username);
@@ -52,8 +54,8 @@ async function ownDecisions({ decisions, requests, issuance }: DecisionDependenc
     throw decisionForbidden(call.user, call.info.path);
   }
   const newest = records.at(-1);
-  const items = newest === undefined ? [] : [describeOwnDecision(newest, issuance.explain(newest))];
-  return listBody("DecisionList", items);
+  if (newest === undefined) return listBody("DecisionList", []);
+  return listBody("DecisionList", [describeOwnDecision(newest, issuance.explain(newest, approval.status().hooks))]);
 }
 
 function noSuchRequest(name: string): StatusError {

@@ -45,9 +45,9 @@ function withoutHints(flip: Flip): Flip {
   return { ...flip, changes: flip.changes.map((change) => ({ ...change, hint: undefined })) };
 }
 
-function describeFlip({ outcome, message, needsApproval, asksOn, changes }: Flip) {
+function describeFlip({ outcome, message, needsApproval, asksOn, asks, changes }: Flip) {
   return {
-    ...{ outcome, message, needsApproval, asksOn },
+    ...{ outcome, message, needsApproval, asksOn, asks: [...asks] },
     changes: changes.map(({ hook, from, to, hint }) => ({
       hook,
       from,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import { type Impersonation, impersonate } from "../../access/impersonation.ts";
+import type { ApprovalAdministration } from "../../domain/approval-status.ts";
 import type { Authorizer } from "../../domain/authorization.ts";
 import { CSR_API_VERSION, CSR_KIND } from "../../domain/certificate-signing-request.ts";
 import type { CsrDraft } from "../../domain/draft.ts";
@@ -57,30 +58,31 @@ type ExplainRequest = z.output<typeof explainRequest>;
 
 export interface ExplainDependencies {
   readonly issuance: Pick<Issuance, "rehearse" | "explain">;
+  readonly approval: Pick<ApprovalAdministration, "status">;
   /** Asked whether the caller may impersonate the requester. */
   readonly authorizer: Authorizer;
 }
 
 /** Decides a request that is not made, by the chain as it is now, and says what would change the outcome. */
-export function explainHandler({ issuance, authorizer }: ExplainDependencies): Handler {
+export function explainHandler(deps: ExplainDependencies): Handler {
   return async (call: Call) => {
     negotiate(call.request.headers.accept, [JSON_TYPE]);
     readQuery(z.strictObject({}), call.query);
     const body = await readJsonBody(call, explainRequest, "ExplainRequest");
     const draft = draftOf(body);
     const requester = await impersonate(call.user, impersonationOf(body), (user, attributes) =>
-      authorizer.authorize(user, attributes),
+      deps.authorizer.authorize(user, attributes),
     );
-    sendJson(call.response, 200, await rehearsed(issuance, requester, draft));
+    sendJson(call.response, 200, await rehearsed(deps, requester, draft));
   };
 }
 
-async function rehearsed(issuance: ExplainDependencies["issuance"], requester: UserInfo, draft: CsrDraft) {
+async function rehearsed({ issuance, approval }: ExplainDependencies, requester: UserInfo, draft: CsrDraft) {
   const { csr, decision, decidedAt } = await issuance.rehearse(requester, draft);
   const { metadata, spec } = csr;
   const identity = { requestName: metadata.name, requestUid: metadata.uid, signerName: spec.signerName };
   const record = { ...decision, ...identity, requester: requester.username, decidedBy: "gatehouse", decidedAt };
-  return { ...describeDecision(record, issuance.explain(decision)), rehearsal: true };
+  return { ...describeDecision(record, issuance.explain(decision, approval.status().hooks)), rehearsal: true };
 }
 
 function impersonationOf({ requester }: ExplainRequest): Impersonation {

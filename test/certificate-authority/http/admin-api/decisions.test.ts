@@ -78,9 +78,10 @@ test("the newest decision comes with what would make it another, and how to get 
     {
       outcome: "approved",
       message:
-        "approved if policy did not deny it; the hooks behind it are asked then; one of the hooks has to approve",
+        "approved if policy did not deny it; the hooks behind it would be asked then; one of the hooks has to approve",
       needsApproval: true,
       asksOn: true,
+      asks: [],
       changes: [{ hook: "policy", from: "denied", to: ["approved", "noOpinion", "skipped"], ...evidence }],
     },
   ]);
