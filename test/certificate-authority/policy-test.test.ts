@@ -212,3 +212,22 @@ test("guards do as they are configured", async () => {
   };
   expect([await of("allow"), await of("hold"), await of("deny")]).toEqual(["approved", "pending", "denied"]);
 });
+
+test("programs are run only with asksOutside; otherwise their verdicts are stated", async () => {
+  const program = join(directory, "says-no");
+  writeFileSync(program, `#!/bin/sh\necho '{"decision":"deny","reason":"SaidNo","message":"no"}'\n`, { mode: 0o755 });
+  const hooks = [{ script: { command: [program] } }];
+  const configFile = written("outside.yaml", { kind: "GatehouseConfiguration", approval: { hooks } });
+  const plain = { name: "a", expect: "denied" };
+  const stated = { name: "b", verdicts: { script: "approved" }, expect: "approved" };
+  const outcomes = async (asksOutside: boolean, ...cases: object[]) => {
+    const casesFile = written("outside-cases.yaml", { kind: "PolicyTest", cases });
+    return (await testPolicy({ configFile, casesFile, asksOutside })).map(({ outcome, reason }) => [outcome, reason]);
+  };
+  expect(await outcomes(false, plain, stated)).toEqual([
+    ["pending", "Pending"],
+    ["approved", "Stated"],
+  ]);
+  expect(await outcomes(true, plain)).toEqual([["denied", "SaidNo"]]);
+  await expect(outcomes(true, stated)).rejects.toThrow(/script judges by itself/);
+});

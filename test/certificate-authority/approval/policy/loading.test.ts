@@ -140,6 +140,20 @@ test("names are unique, files include no circle, and nothing is without end", ()
   expect(problemsOf(policyFile(directory, "many.yaml", { rules: many }))[0]).toMatch(/more than 100 files/);
 });
 
+test("truth values of YAML are expressions, and names of objects' own parts are names like others", () => {
+  const rules = [{ name: "all", when: true, approve: true }];
+  expect(ask(policyOf(rules))).toMatchObject({ kind: "approved" });
+  expect(ask(policyOf([{ name: "all", approve: "constructor" }], { constructor: "true" }))).toMatchObject({
+    kind: "approved",
+  });
+  policyFile(directory, "odd.yaml", {
+    parameters: { constructor: { type: "string" } },
+    rules: [{ name: "all", deny: "constructor == 'a'" }],
+  });
+  const problems = problemsOf(policyFile(directory, "outer.yaml", { rules: [{ include: "odd.yaml" }] }));
+  expect(problems).toEqual([expect.stringMatching(/parameter constructor needs a value/)]);
+});
+
 test("a rule set in the configuration is named by its hook", () => {
   expect(() => policyOf([{ name: "a", deny: "nodename == ''" }])).toThrow(
     /^approval\.hooks policy: rules\[0\] \(a\) deny: .*Unknown variable: nodename/,

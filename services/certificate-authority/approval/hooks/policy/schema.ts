@@ -3,7 +3,11 @@ import { z } from "zod";
 const MAXIMUM_RULES = 200;
 const MAXIMUM_NAMES = 50;
 
-const expression = z.string().trim().min(1).max(8192);
+/** `true` and `false` are truth values in YAML, and expressions too. */
+const expression = z.preprocess(
+  (value) => (typeof value === "boolean" ? String(value) : value),
+  z.string().trim().min(1).max(8192),
+);
 const sentence = z.string().min(1).max(1000);
 const ruleName = z
   .string()

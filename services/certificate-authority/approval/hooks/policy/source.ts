@@ -145,7 +145,7 @@ class PolicyReader {
       this.#problems.add(`${where}: there is no parameter ${name}; there are: ${known}`);
     }
     const values = Object.entries(declared).flatMap(([name, { type, default: usual }]) => {
-      const value = given[name] ?? usual;
+      const value = Object.hasOwn(given, name) ? given[name] : usual;
       if (value === undefined) this.#problems.add(`${where}: parameter ${name} needs a value: with: { ${name}: … }`);
       else if (!isOfType(value, type)) this.#problems.add(`${where}: parameter ${name} must be a ${type}`);
       else return [[name, { type, value }] as const];
