@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { certificateUser, kubeconfigText } from "../builders/kubeconfig.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { makeClient, makeLeaf } from "./support/client-certificates.ts";
@@ -63,13 +64,7 @@ describeIfPossible("a real kubelet and the Node objects of a real kube-apiserver
     await bind("reader", { kind: "User", name: "gatehouse-reader" }, await nodeReader());
     const kubeconfigFile = join(directory, "nodes.kubeconfig");
     const reader = makeClient(directory, authority, "reader", "/CN=gatehouse-reader");
-    writeFileSync(
-      kubeconfigFile,
-      kubeconfig(apiserver.url, caPem, {
-        "client-certificate-data": base64(reader.certificatePem),
-        "client-key-data": base64(reader.privateKeyPem),
-      }),
-    );
+    writeFileSync(kubeconfigFile, kubeconfigText(apiserver.url, caPem, certificateUser(reader)));
     const sources = [{ nodeObject: { kubeconfigFile } }];
     const approval = { hooks: [{ manual: {} }, { "kubelet-client": {} }, { "kubelet-serving": { sources } }] };
     const frontProxy = { certificateAuthorityFile: proxyCa.certificateFile, allowedNames: ["front-proxy-client"] };
@@ -87,7 +82,7 @@ describeIfPossible("a real kubelet and the Node objects of a real kube-apiserver
     });
     const { token } = await administrator.createToken({});
     bootstrapKubeconfig = join(directory, "bootstrap.kubeconfig");
-    writeFileSync(bootstrapKubeconfig, kubeconfig(await proxy.listen(), caPem, { token }));
+    writeFileSync(bootstrapKubeconfig, kubeconfigText(await proxy.listen(), caPem, { token }));
     await runtime.start();
   });
   afterEach(async () => {
@@ -186,19 +181,6 @@ describeIfPossible("a real kubelet and the Node objects of a real kube-apiserver
     throw new Error(`no request of ${node}; the kubelet said:\n${machines[0]?.log().slice(-4000)}`);
   }
 });
-
-function kubeconfig(server: string, caPem: string, user: object): string {
-  return JSON.stringify({
-    ...{ apiVersion: "v1", kind: "Config", "current-context": "c" },
-    contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
-    clusters: [{ name: "c", cluster: { server, "certificate-authority-data": base64(caPem) } }],
-    users: [{ name: "u", user }],
-  });
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString("base64");
-}
 
 /** What openssl sees on a port. */
 function shownOn(address: string, caFile: string) {

@@ -5,7 +5,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { generateKey } from "../builders/keys.ts";
+import { kubeconfigText } from "../builders/kubeconfig.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
+import { buildTlsIdentity } from "../builders/tls-identity.ts";
+import { NodesApiServer, node } from "../fakes/nodes-api-server.ts";
 import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
@@ -225,5 +228,34 @@ describe("what is not shown is denied", () => {
     const submitted = await node.submitServing({ dnsNames: ["worker-1"], ipAddresses: ["192.0.2.2"] });
     await expect(node.waitFor(submitted)).rejects.toThrow(/Denied: NamesNotShown: .*192\.0\.2\.2/);
     expect(await administrator.certificates({ request: submitted.name })).toEqual([]);
+  });
+});
+
+describe("a cluster that does not answer", () => {
+  let nodes: NodesApiServer;
+  beforeAll(async () => {
+    const identity = await buildTlsIdentity();
+    nodes = new NodesApiServer(identity, "reader-token");
+    nodes.put(node("cluster-1", "203.0.113.1"));
+    nodes.failure = 503;
+    const kubeconfigFile = join(directory, "nodes.kubeconfig");
+    writeFileSync(kubeconfigFile, kubeconfigText(await nodes.listen(), identity.caPem, { token: "reader-token" }));
+    await start({ sources: [{ nodeObject: { kubeconfigFile } }, { nameSuffixes: {} }], otherwise: "deny" });
+  });
+  afterAll(async () => {
+    await stop();
+    await nodes.close();
+  });
+
+  test("what it alone could show waits, is denied by nobody, and is approved when it answers", async () => {
+    const asking = await joined("cluster-1");
+    const submitted = await asking.submitServing({ dnsNames: ["cluster-1"], ipAddresses: ["203.0.113.1"] });
+    const pending = JSON.stringify(await decisionOn(submitted.name));
+    expect(pending).toMatch(/"outcome":"pending","reason":"HookFailed"/);
+    expect(pending).toMatch(/answered HTTP 503, and nothing else shows \\"203\.0\.113\.1\\"/);
+    nodes.failure = undefined;
+    await asking.waitFor(submitted);
+    expect(await decisionOn(submitted.name)).toMatchObject({ outcome: "approved", hook: "kubelet-serving" });
+    expect(gatehouse.log()).not.toContain("reader-token");
   });
 });

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { NodeAddresses } from "../../../services/certificate-authority/domain/node-addresses.ts";
 import { openNodeAddresses } from "../../../services/certificate-authority/kubernetes/node-addresses.ts";
+import { kubeconfigText } from "../../builders/kubeconfig.ts";
 import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 import { buildTlsIdentity, type TlsIdentity } from "../../builders/tls-identity.ts";
 import { NodesApiServer, node } from "../../fakes/nodes-api-server.ts";
@@ -36,14 +37,7 @@ afterEach(async () => {
 });
 
 function writeKubeconfig(token: string): void {
-  const cluster = { server: url, "certificate-authority-data": Buffer.from(identity.caPem).toString("base64") };
-  const config = {
-    "current-context": "c",
-    contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
-    clusters: [{ name: "c", cluster }],
-    users: [{ name: "u", user: { token } }],
-  };
-  writeFileSync(kubeconfigFile, JSON.stringify(config));
+  writeFileSync(kubeconfigFile, kubeconfigText(url, identity.caPem, { token }));
 }
 
 function open(): NodeAddresses {

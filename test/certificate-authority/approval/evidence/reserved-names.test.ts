@@ -36,6 +36,10 @@ test.each([
   expect(reservation({ kind: "dns", name }, SETTINGS)).toEqual(expect.any(String));
 });
 
+test("a wildcard is called one", () => {
+  expect(reservation({ kind: "dns", name: "*.example.com" }, SETTINGS)).toBe("a wildcard");
+});
+
 test.each([
   "127.0.0.1",
   "127.255.0.1",
