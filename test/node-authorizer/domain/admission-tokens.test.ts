@@ -173,7 +173,12 @@ test.each<{
   { name: "a pod that is not known", question: requested({ podName: "nobody" }), code: 500, says: "nobody" },
   { name: "another uid of the pod", question: requested({ podUID: "x" }), code: 500 },
   { name: "a pod elsewhere", question: requested({ podName: "theirs", podUID: "uid-theirs" }), code: 403 },
-  { name: "a mirror pod", question: requested({ podName: "mirror", podUID: "uid-mirror" }), code: 403, says: "mirror" },
+  {
+    name: "a mirror pod",
+    question: requested({ podName: "mirror", podUID: "uid-mirror" }),
+    code: 403,
+    says: "is a mirror pod",
+  },
   { name: "another service account", question: requested({ serviceAccountName: "other" }), code: 403 },
   { name: "another uid of the account", question: requested({ serviceAccountUID: "x" }), code: 500 },
 ])("a pod certificate request, $name: $code", ({ question, code, says = "", gates = ON }) => {

@@ -1,0 +1,113 @@
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { IntLists } from "../../../../services/node-authorizer/domain/graph/int-lists.ts";
+import { NameTable, NONE } from "../../../../services/node-authorizer/domain/graph/name-table.ts";
+import { NodeCounts } from "../../../../services/node-authorizer/domain/graph/node-counts.ts";
+import { ReferenceSet } from "../../../../services/node-authorizer/domain/graph/reference-set.ts";
+import { Uids } from "../../../../services/node-authorizer/domain/graph/uids.ts";
+
+/** More names than a table remembers after their removal, so that they are forgotten and their integers used again. */
+const NAMES = 3_000;
+
+test("names keep their integers while they are there, and share none", () => {
+  fc.assert(
+    fc.property(fc.infiniteStream(fc.nat(NAMES - 1)), fc.nat(NAMES - 1), (draws, favourite) => {
+      const table = new NameTable(2);
+      const known = new Map<number, number>();
+      for (let turn = 0; turn < 8_000; turn += 1) {
+        // One name comes and goes all the time, as the pod of a StatefulSet does.
+        const name = turn % 3 === 0 ? favourite : draws.next().value;
+        const [kind, namespace, text] = [name % 2, `ns${name % 7}`, `name${name}`];
+        expect(table.find(kind, namespace, text)).toBe(known.get(name) ?? NONE);
+        const id = known.get(name);
+        if (id === undefined) known.set(name, table.add(kind, namespace, text));
+        else {
+          expect([table.kindOf(id), table.namespaceOf(id), table.nameOf(id)]).toEqual([kind, namespace, text]);
+          table.remove(id);
+          known.delete(name);
+        }
+      }
+      const ids = [...table.ids(0), ...table.ids(1)];
+      expect(new Set(ids)).toEqual(new Set(known.values()));
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(table.sizeOf(0) + table.sizeOf(1)).toBe(known.size);
+      expect(table.end).toBeLessThanOrEqual(NAMES);
+    }),
+    { numRuns: 3 },
+  );
+});
+
+test("counts of nodes are those of a map, while they grow and shrink", () => {
+  const change = fc.record({ node: fc.nat(200), isAddition: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 2_000, size: "max" }), (changes) => {
+      const counts = new NodeCounts();
+      const expected = new Map<number, number>();
+      const apply = (node: number, by: number): void => {
+        const count = (expected.get(node) ?? 0) + by;
+        if (count < 0) return;
+        if (count === 0) expected.delete(node);
+        else expected.set(node, count);
+        expect(counts.add(node, by)).toBe(count);
+      };
+      for (const { node, isAddition } of changes) apply(node, isAddition ? 1 : -1);
+      for (let node = 0; node <= 201; node += 1) expect(counts.get(node)).toBe(expected.get(node) ?? 0);
+      expect(new Set(counts.nodes())).toEqual(new Set(expected.keys()));
+      for (const [node, count] of [...expected]) apply(node, -count);
+      expect([counts.size, counts.bytes]).toEqual([0, new NodeCounts().bytes]);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("a set of references takes each once, in order, long or short", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(120), { maxLength: 300, size: "max" }), fc.array(fc.nat(40)), (first, second) => {
+      const set = new ReferenceSet();
+      for (const values of [first, second]) {
+        set.clear();
+        for (const value of values) set.add(value);
+        expect(Array.from({ length: set.length }, (_, index) => set.at(index))).toEqual([...new Set(values)]);
+      }
+    }),
+  );
+});
+
+test("lists stay as they are while others come and go", () => {
+  const list = fc.array(fc.nat(1_000), { maxLength: 80, size: "max" });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(list, fc.nat(9)), { maxLength: 100 }), (steps) => {
+      const lists = new IntLists();
+      const kept: { start: number; values: readonly number[] }[] = [];
+      for (const [values, place] of steps) {
+        const old = kept[place];
+        if (old !== undefined) {
+          expect(old.values.map((_, index) => lists.at(old.start, index))).toEqual(old.values);
+          lists.release(old.start, old.values.length);
+        }
+        kept[Math.min(place, kept.length)] = { start: lists.store(Int32Array.from(values), values.length), values };
+      }
+      for (const { start, values } of kept) expect(values.map((_, index) => lists.at(start, index))).toEqual(values);
+    }),
+  );
+});
+
+const UUID = "0a1b2c3d-4e5f-6789-abcd-ef0123456789";
+
+test.each([
+  { set: UUID, asked: UUID, isSame: true },
+  { set: UUID, asked: `${UUID.slice(0, -1)}8`, isSame: false },
+  { set: UUID, asked: `1${UUID.slice(1)}`, isSame: false },
+  { set: UUID, asked: UUID.toUpperCase(), isSame: false },
+  { set: UUID, asked: "", isSame: false },
+  { set: "", asked: "", isSame: true },
+  { set: "mine", asked: "mine", isSame: true },
+  { set: "mine", asked: "", isSame: false },
+  { set: UUID.replaceAll("-", "0"), asked: UUID, isSame: false },
+  { set: `${UUID}é`.slice(1), asked: `${UUID}é`.slice(1), isSame: true },
+])("uid $set is $asked: $isSame", ({ set, asked, isSame }) => {
+  const uids = new Uids();
+  uids.set(300, "another");
+  uids.set(300, set);
+  expect(uids.is(300, asked)).toBe(isSame);
+});
