@@ -52,7 +52,6 @@ const explanation = z.object({
         needsApproval: z.boolean().describe("One of the changed verdicts, or of the hooks asked then, has to approve."),
         asksOn: z.boolean().describe("The hooks behind a denial are asked then, and decide with it."),
         asks: z.array(z.string()).describe("Those hooks, as far as they are known."),
-        asks: z.array(z.string()).describe("Those hooks, as far as they are known."),
         changes: z.array(
           z.object({
             hook: z.string(),
