@@ -82,7 +82,7 @@ const variablesSchema = z
   .record(identifier, expression)
   .refine((variables) => Object.keys(variables).length <= MAXIMUM_NAMES, `must be at most ${MAXIMUM_NAMES}`);
 
-export const PARAMETER_TYPES = ["bool", "int", "string", "list<string>"] as const;
+const PARAMETER_TYPES = ["bool", "int", "string", "list<string>"] as const;
 
 const parameterSchema = z.strictObject({
   type: z.enum(PARAMETER_TYPES),
