@@ -103,6 +103,13 @@ test("the requester reads its own decision without what it rests on; another tok
   }
 });
 
+test("what was decided on everybody is for administrators", async () => {
+  const own = chain("own.yaml", { manual: {} });
+  const refused = await runCommand(server.bootstrapKubeconfig, ["policy", "replay", "--config", own]);
+  expect([refused.code, refused.stdout]).toEqual([1, ""]);
+  expect(refused.stderr).toContain('cannot get path "/v1/recorded-requests"');
+});
+
 test("a request that is not made is decided as if it were, and leaves no trace", async () => {
   const before = JSON.parse(await must("ledger", "verify", "-o", "json"));
   const file = saved("rehearsal.yaml", JSON.stringify(manifest("rehearsal", "worker-9", DAY)));
