@@ -167,6 +167,7 @@ test.each([
 test.each([
   { name: "is not there", text: undefined, says: /cannot read/ },
   { name: "is no YAML", text: "[", says: /not valid YAML/ },
+  { name: "nests without end", text: "[".repeat(200_000), says: /not valid YAML/ },
   { name: "is of another kind", text: "{}", says: /apiVersion/ },
 ])("a file of cases that $name is bad input", async ({ text, says }) => {
   const casesFile = join(directory, text === undefined ? "absent.yaml" : "other.yaml");

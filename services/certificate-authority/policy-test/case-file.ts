@@ -115,15 +115,23 @@ export type CaseFile = z.infer<typeof caseFileSchema>;
 
 /** @throws {PolicyTestError} naming every field that is wrong. */
 export function readCaseFile(file: string): CaseFile {
-  const document = parseDocument(readText(file));
-  const [problem] = document.errors;
-  if (problem !== undefined) throw new PolicyTestError(`${file} is not valid YAML: ${problem.message}`);
-  const parsed = caseFileSchema.safeParse(document.toJS({ maxAliasCount: 1000 }));
+  const parsed = caseFileSchema.safeParse(parse(readText(file), file));
   if (!parsed.success) throw new PolicyTestError(`${file} is not valid:\n${z.prettifyError(parsed.error)}`);
   const names = parsed.data.cases.map(({ name }) => name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw new PolicyTestError(`${file} has two cases named ${JSON.stringify(repeated)}`);
   return parsed.data;
+}
+
+function parse(source: string, file: string): unknown {
+  try {
+    const document = parseDocument(source);
+    const [problem] = document.errors;
+    if (problem !== undefined) throw problem;
+    return document.toJS({ maxAliasCount: 1000 });
+  } catch (cause) {
+    throw new PolicyTestError(`${file} is not valid YAML: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function readText(file: string): string {

@@ -61,6 +61,7 @@ test.each([
 test.each([
   { name: "is not there", text: undefined, says: /absent\.yaml: cannot be read/ },
   { name: "is no YAML", text: "a: [", says: /is not valid YAML/ },
+  { name: "nests without end", text: "[".repeat(200_000), says: /is not valid YAML/ },
   {
     name: "has aliases without end",
     text: `a: &a [${"x,".repeat(50)}]\nb: &b [${"*a,".repeat(99)}]\nc: [${"*b,".repeat(99)}]`,

@@ -18,7 +18,7 @@ export function includedFile(entry: PolicyInclude, base: string): string {
 
 /** @throws {PolicyError} with every problem of the file by its path in it. */
 export function readPolicyFile(file: string): PolicyFile {
-  const document = parseDocument(readText(file));
+  const document = parse(readText(file), file);
   const [problem] = document.errors;
   if (problem !== undefined) throw new PolicyError([`${file}: is not valid YAML: ${firstLine(problem.message)}`]);
   const parsed = policyFileSchema.safeParse(toPlain(document, file));
@@ -43,6 +43,15 @@ function readText(file: string): string {
     return readFileSync(file, "utf8");
   } catch (cause) {
     throw new PolicyError([`${file}: cannot be read: ${(cause as Error).message}`]);
+  }
+}
+
+/** Nesting without end ends the stack. */
+function parse(text: string, file: string): ReturnType<typeof parseDocument> {
+  try {
+    return parseDocument(text);
+  } catch (cause) {
+    throw new PolicyError([`${file}: is not valid YAML: ${(cause as Error).message}`]);
   }
 }
 
