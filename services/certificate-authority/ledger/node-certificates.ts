@@ -22,20 +22,27 @@ export function createNodeCertificates(reader: Connection): NodeCertificates {
   const table = nodeCertificatesReader(reader);
   const known = createKeyFilter();
   let isFilled = false;
+  /** Several guards ask about one name, one after the other. */
+  let last = { nodeName: "", digest: digestOf("") };
+
+  function mayBeKnown(nodeName: string): boolean {
+    if (last.nodeName !== nodeName) last = { nodeName, digest: digestOf(nodeName) };
+    return known.mayHold(last.digest);
+  }
 
   function fill(after: string): void {
     if (!reader.open) return;
     const names = table.namesAfter(after, FILL_STEP);
     for (const name of names) known.add(digestOf(name));
-    const last = names.at(-1);
-    if (last === undefined) isFilled = true;
-    else setImmediate(fill, last);
+    const lastName = names.at(-1);
+    if (lastName === undefined) isFilled = true;
+    else setImmediate(fill, lastName);
   }
 
   fill("");
   return {
     of(nodeName, signerName) {
-      if (isFilled && !known.mayHold(digestOf(nodeName))) return [];
+      if (isFilled && !mayBeKnown(nodeName)) return [];
       return table.newest(nodeName, signerName, MAXIMUM_FOUND).map(toNodeCertificate);
     },
     recorded: (nodeName) => known.add(digestOf(nodeName)),
