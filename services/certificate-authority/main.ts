@@ -177,7 +177,7 @@ async function openAuthority(
     hooks: {
       ...{ authorizer: access.authorizer, certificates, logger },
       onNewEvidence: () => issuance.revisit(),
-      openNodeAddresses: (wanted) => openNodeAddresses(wanted, { clock, logger }),
+      openNodeAddresses: (wanted, onChange) => openNodeAddresses(wanted, { clock, logger, onChange }),
     },
   });
   const { chain, nodeNames, pending } = approval;

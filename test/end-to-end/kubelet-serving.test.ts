@@ -54,6 +54,17 @@ async function start(settings: object): Promise<void> {
   administrator = new Administrator(gatehouse.adminKubeconfig);
 }
 
+/** The sources being the Node objects of a cluster that fails in this way, and the name of the node. */
+async function startWithCluster(settings: object, failure?: number): Promise<NodesApiServer> {
+  const identity = await buildTlsIdentity();
+  const nodes = new NodesApiServer(identity, "reader-token");
+  nodes.failure = failure;
+  const kubeconfigFile = join(directory, "nodes.kubeconfig");
+  writeFileSync(kubeconfigFile, kubeconfigText(await nodes.listen(), identity.caPem, { token: "reader-token" }));
+  await start({ sources: [{ nodeObject: { kubeconfigFile } }, { nameSuffixes: {} }], ...settings });
+  return nodes;
+}
+
 async function stop(): Promise<void> {
   administrator.close();
   await gatehouse.remove();
@@ -219,6 +230,26 @@ describe("what is not shown waits for a person", () => {
   });
 });
 
+describe("a cluster whose nodes register late", () => {
+  let nodes: NodesApiServer;
+  beforeAll(async () => {
+    nodes = await startWithCluster({});
+  });
+  afterAll(async () => {
+    await stop();
+    await nodes.close();
+  });
+
+  test("a request that waits is approved when the Node has the address", async () => {
+    const asking = await joined("late-1");
+    const submitted = await asking.submitServing({ dnsNames: ["late-1"], ipAddresses: ["203.0.113.2"] });
+    const pending = decisionOn(submitted.name);
+    expect(JSON.stringify(await pending)).toMatch(/"outcome":"pending".*there is no such Node/);
+    nodes.put(node("late-1", "203.0.113.2"));
+    await asking.waitFor(submitted);
+  });
+});
+
 describe("what is not shown is denied", () => {
   beforeAll(() => start({ otherwise: "deny" }));
   afterAll(stop);
@@ -234,13 +265,8 @@ describe("what is not shown is denied", () => {
 describe("a cluster that does not answer", () => {
   let nodes: NodesApiServer;
   beforeAll(async () => {
-    const identity = await buildTlsIdentity();
-    nodes = new NodesApiServer(identity, "reader-token");
+    nodes = await startWithCluster({ otherwise: "deny" }, 503);
     nodes.put(node("cluster-1", "203.0.113.1"));
-    nodes.failure = 503;
-    const kubeconfigFile = join(directory, "nodes.kubeconfig");
-    writeFileSync(kubeconfigFile, kubeconfigText(await nodes.listen(), identity.caPem, { token: "reader-token" }));
-    await start({ sources: [{ nodeObject: { kubeconfigFile } }, { nameSuffixes: {} }], otherwise: "deny" });
   });
   afterAll(async () => {
     await stop();

@@ -22,5 +22,8 @@ export interface NodeAddressesSettings {
   readonly timeoutSeconds: number;
 }
 
-/** @throws {Error} when the kubeconfig cannot be used, naming it. */
-export type OpenNodeAddresses = (settings: NodeAddressesSettings) => NodeAddresses;
+/**
+ * @param onChange - called some time after nodes came or went, or have other addresses.
+ * @throws {Error} when the kubeconfig cannot be used, naming it.
+ */
+export type OpenNodeAddresses = (settings: NodeAddressesSettings, onChange: () => void) => NodeAddresses;

@@ -16,10 +16,13 @@ const SILENCE_MILLISECONDS = 150_000;
 const STALE_MILLISECONDS = 600_000;
 const FIRST_PAUSE_MILLISECONDS = 500;
 const LONGEST_PAUSE_MILLISECONDS = 30_000;
+const CHANGES_MILLISECONDS = 1000;
 
 export interface NodeAddressesDependencies {
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info" | "warn">;
+  /** Called some time after nodes came or went, or have other addresses. */
+  readonly onChange?: () => void;
 }
 
 /**
@@ -30,11 +33,11 @@ export interface NodeAddressesDependencies {
  */
 export function openNodeAddresses(
   { kubeconfigFile, timeoutSeconds }: NodeAddressesSettings,
-  { clock, logger }: NodeAddressesDependencies,
+  dependencies: NodeAddressesDependencies,
 ): NodeAddresses {
   const api = connectApiServer(kubeconfigFile);
   const stop = new AbortController();
-  const followed = follow(api, clock, logger, stop.signal);
+  const followed = follow(api, dependencies, stop.signal);
 
   return {
     async addressesOf(nodeName, signal) {
@@ -63,10 +66,10 @@ interface Followed {
 
 function follow(
   api: ApiServer,
-  clock: Clock,
-  logger: NodeAddressesDependencies["logger"],
+  { clock, logger, onChange = () => undefined }: NodeAddressesDependencies,
   signal: AbortSignal,
 ): Followed {
+  const tell = collected(onChange, signal);
   let directory: NodeDirectory | undefined;
   let heardMilliseconds = 0;
   let problem: string | undefined;
@@ -89,6 +92,7 @@ function follow(
       if (directory === undefined) logger.info({ nodes: found.size }, "read the nodes of the cluster");
       directory = found;
       heard();
+      tell();
       return page.metadata?.resourceVersion ?? "";
     }
   }
@@ -101,12 +105,16 @@ function follow(
     for await (const event of api.watch(`${NODES}?${query}`, SILENCE_MILLISECONDS, signal)) {
       const { type, object } = event as NodeEvent;
       if (type === "ERROR") throw new Error("the watch of nodes was ended by the API server");
-      if (type === "DELETED") directory?.remove(object?.metadata?.name ?? "");
-      else if (type !== "BOOKMARK") directory?.put(object ?? {});
+      if (apply(type, object ?? {})) tell();
       resourceVersion = object?.metadata?.resourceVersion ?? resourceVersion;
       heard();
     }
     return resourceVersion;
+  }
+
+  function apply(type: string | undefined, node: NodeObject): boolean {
+    if (type === "DELETED") return directory?.remove(node.metadata?.name ?? "") ?? false;
+    return type !== "BOOKMARK" && (directory?.put(node) ?? false);
   }
 
   function failed(error: unknown): void {
@@ -150,6 +158,19 @@ function follow(
       if (directory !== undefined && isKnown()) return directory;
       throw new Error(problem ?? "the nodes of the cluster are not known yet");
     },
+  };
+}
+
+/** Many changes come together when a cluster grows: they are told at most once a second. */
+function collected(onChange: () => void, signal: AbortSignal): () => void {
+  let isWaiting = false;
+  const tell = (): void => {
+    isWaiting = false;
+    if (!signal.aborted) onChange();
+  };
+  return () => {
+    if (!isWaiting) setTimeout(tell, CHANGES_MILLISECONDS).unref();
+    isWaiting = true;
   };
 }
 

@@ -23,25 +23,29 @@ export class NodeDirectory {
     return this.#byName.get(name) ?? [];
   }
 
-  put(node: NodeObject): void {
+  /** @returns whether something is otherwise now. */
+  put(node: NodeObject): boolean {
     const nodeName = node.metadata?.name;
-    if (!nodeName) return;
-    this.remove(nodeName);
+    if (!nodeName) return false;
     const names = namesOf(node);
+    if (this.#byNode.get(nodeName)?.join(" ") === names.join(" ")) return false;
+    this.remove(nodeName);
     this.#byNode.set(nodeName, names);
     for (const name of names) {
       const nodes = this.#byName.get(name) ?? new Set();
       this.#byName.set(name, nodes.add(nodeName));
     }
+    return true;
   }
 
-  remove(nodeName: string): void {
+  /** @returns whether it was there. */
+  remove(nodeName: string): boolean {
     for (const name of this.#byNode.get(nodeName) ?? []) {
       const nodes = this.#byName.get(name);
       nodes?.delete(nodeName);
       if (nodes?.size === 0) this.#byName.delete(name);
     }
-    this.#byNode.delete(nodeName);
+    return this.#byNode.delete(nodeName);
   }
 }
 

@@ -80,6 +80,24 @@ test("all nodes are followed: pages of a list, then what changes", async () => {
   expect(nodes.isGone("worker-1")).toBe(false);
 });
 
+test("what changes is told, and that nothing did is not", async () => {
+  server.put(node("worker-1", "10.0.0.1"));
+  let changes = 0;
+  const onChange = (): void => {
+    changes += 1;
+  };
+  const nodes = openNodeAddresses({ kubeconfigFile, timeoutSeconds: 5 }, { clock, logger: recording.logger, onChange });
+  opened.push(nodes);
+  await until(() => changes === 1 && server.watches === 1);
+  server.put(node("worker-2", "10.0.0.2"), node("worker-3", "10.0.0.3"));
+  await until(() => changes === 2);
+  server.put(node("worker-2", "10.0.0.2"));
+  server.remove("no-such-node");
+  server.remove("worker-3");
+  await until(() => changes === 3);
+  expect(nodes.isGone("worker-3")).toBe(true);
+});
+
 test("a watch that ends goes on where it was, one that fails begins anew", async () => {
   server.put(node("worker-1", "10.0.0.1"));
   const nodes = open();

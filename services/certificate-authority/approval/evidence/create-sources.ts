@@ -36,9 +36,9 @@ export function createEvidenceSources(
 }
 
 function createSource(settings: EvidenceSourceSettings, deps: EvidenceDependencies): EvidenceSource {
-  const { logger, onNewEvidence, openNodeAddresses = openNothing } = deps;
+  const { logger, onNewEvidence = () => undefined, openNodeAddresses = openNothing } = deps;
   if ("inventory" in settings) return inventorySource(settings.inventory.file, logger, onNewEvidence);
-  if ("nodeObject" in settings) return nodeObjectSource(openNodeAddresses(settings.nodeObject));
+  if ("nodeObject" in settings) return nodeObjectSource(openNodeAddresses(settings.nodeObject, onNewEvidence));
   if ("dns" in settings) return dnsSource(settings.dns);
   if ("addressRanges" in settings) return addressRangesSource(settings.addressRanges);
   return nameSuffixesSource(settings.nameSuffixes);

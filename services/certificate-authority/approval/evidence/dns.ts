@@ -99,5 +99,5 @@ function canonicalAddress(address: string): string | undefined {
 function pointerName(address: string): string {
   const octets = parseIpAddress(address) ?? Buffer.of();
   if (octets.length === 4) return `${[...octets].toReversed().join(".")}.in-addr.arpa`;
-  return `${[...octets.toString("hex")].toReversed().join(".")}.ip6.arpa`;
+  return `${Array.from(octets.toString("hex")).toReversed().join(".")}.ip6.arpa`;
 }
