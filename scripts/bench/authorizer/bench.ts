@@ -6,11 +6,12 @@ import type { Goal } from "../goals.ts";
 import { type Evidence, judge } from "../judge.ts";
 import { refusalToJudge, shareUsedByOthers } from "../machine.ts";
 import { verdictTable } from "../report.ts";
-import { median, sampleOf } from "../statistics.ts";
+import { median, ratios, sampleOf } from "../statistics.ts";
 import { AUTHORIZER_GOALS } from "./goals.ts";
 import { type KubernetesFigures, kubernetesFigures } from "./kubernetes-figures.ts";
 import { type Figures, LargeBench, measureMemory } from "./large.ts";
 import { UpstreamBench } from "./upstream.ts";
+import { measureWebhook, type WebhookFigures, type WebhookRounds } from "./webhook.ts";
 
 const USAGE = `usage: npm run bench:authorizer -- [--quick] [--check] [--json FILE] [--kubernetes FILE]
 
@@ -21,8 +22,8 @@ const USAGE = `usage: npm run bench:authorizer -- [--quick] [--check] [--json FI
                      go test -run None -bench . ./plugin/pkg/auth/authorizer/node > FILE
 `;
 
-const FULL = { rounds: 5, seconds: 0.25 } as const;
-const QUICK = { rounds: 2, seconds: 0.05 } as const;
+const FULL = { rounds: 5, seconds: 0.25, webhookSeconds: 2 } as const;
+const QUICK = { rounds: 2, seconds: 0.05, webhookSeconds: 1 } as const;
 
 async function main(): Promise<number> {
   const flag = { type: "boolean", default: false } as const;
@@ -37,15 +38,19 @@ async function main(): Promise<number> {
   process.stdout.write(`${cpus()[0]?.model.trim() ?? "unknown"}, ${cpus().length} cores | Node ${process.version}\n`);
   const busy = await shareUsedByOthers();
   const memory = measureMemory();
-  const rounds = measureRounds(values.quick ? QUICK : FULL);
+  const effort = values.quick ? QUICK : FULL;
+  const rounds = measureRounds(effort);
+  const reviews = await measureWebhook(effort.rounds, effort.webhookSeconds);
   const conditions = { wide: values.quick || process.env["CI"] === "true", refusal: refusalToJudge(busy, []) };
-  const evidence = evidenceOf(rounds, memory.mebibytes, theirs);
+  const evidence = { ...evidenceOf(rounds, memory.mebibytes, theirs), ...webhookEvidence(reviews) };
   const verdicts = AUTHORIZER_GOALS.map((goal: Goal) => judge(goal, evidence[goal.id], conditions));
   const tables = `tables of numbers ${memory.tableMebibytes.toFixed(0)} MiB, the rest names`;
-  process.stdout.write(`\n${figureTable(rounds)}\n\nmemory: ${memory.mebibytes.toFixed(0)} MiB, ${tables}\n`);
+  process.stdout.write(
+    `\n${figureTable(rounds)}\n${webhookTable(reviews)}\n\nmemory: ${memory.mebibytes.toFixed(0)} MiB, ${tables}\n`,
+  );
   process.stdout.write(`Kubernetes: ${theirs.source}\n\n${verdictTable(verdicts)}\n* stretch reached.\n`);
   if (values.json !== undefined) {
-    const document = { at: new Date().toISOString(), busy, memory, rounds, theirs, verdicts };
+    const document = { at: new Date().toISOString(), busy, memory, rounds, reviews, theirs, verdicts };
     writeFileSync(values.json, `${JSON.stringify(document)}\n`);
   }
   return values.check && verdicts.some(({ verdict }) => verdict === "FAIL") ? 1 : 0;
@@ -94,6 +99,21 @@ function evidenceOf({ large, upstream }: Rounds, mebibytes: number, theirs: Kube
     ),
   };
   return evidence;
+}
+
+function webhookEvidence({ webhook, echo }: WebhookRounds): Record<string, Evidence> {
+  const microseconds = (each: WebhookFigures): number => each.microseconds;
+  return { G12: measured(ratios(echo.map(microseconds), webhook.map(microseconds)), "by processor time") };
+}
+
+function webhookTable({ webhook, echo }: WebhookRounds): string {
+  const line = (label: string, rounds: readonly WebhookFigures[]): string => {
+    const of = (key: keyof WebhookFigures): number => median(rounds.map((each) => each[key]));
+    const reviews = `${Math.round(of("reviewsPerSecond")).toLocaleString("en")} a second, p99 ${of("p99").toFixed(1)} ms`;
+    return `  ${label.padEnd(44)} ${of("microseconds").toFixed(1)} µs of one core; ${reviews} for 16 clients`;
+  };
+  const lines = [line("the node-authorizer, 150,000 pods", webhook), line("a bare node:https server", echo)];
+  return ["SubjectAccessReviews over keep-alive HTTPS: medians of the rounds", ...lines].join("\n");
 }
 
 function figureTable({ large, upstream }: Rounds): string {

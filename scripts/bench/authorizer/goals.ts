@@ -3,6 +3,15 @@ import type { Goal } from "../goals.ts";
 /** What `npm run bench:authorizer` is judged by, in the order in which it is printed. */
 export const AUTHORIZER_GOALS: readonly Goal[] = [
   {
+    id: "G12",
+    title: "webhook reviews for one core's second / those of a bare node:https server",
+    unit: "x",
+    direction: "atLeast",
+    required: 0.75,
+    stretch: 0.9,
+    wide: 0.5,
+  },
+  {
     id: "G13",
     title: "config map of 150,000 pods / one of 300, slower of allow and no opinion",
     unit: "x",

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { StatusError } from "../../shared/status-error.ts";
 
 /** A JSON object of which nothing is known yet. */
@@ -10,14 +11,14 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export function parseObject(body: Buffer): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(body));
+    // Octets that are no UTF-8 would be replaced silently.
+    if (!isUtf8(body)) throw new Error("not UTF-8");
+    value = JSON.parse(body.toString("utf8"));
   } catch (cause) {
     throw new StatusError("BadRequest", "the body is not valid JSON", { cause });
   }
   return object(value, "the body");
 }
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** @throws {StatusError} BadRequest */
 export function object(value: unknown, field: string): JsonObject {
@@ -46,16 +47,22 @@ export function list(value: unknown, field: string): readonly unknown[] {
 
 /** @throws {StatusError} BadRequest */
 export function texts(value: unknown, field: string): readonly string[] {
-  const items = list(value, field);
-  for (const item of items) if (typeof item !== "string") throw wrong(field, "a list of texts");
-  return items as readonly string[];
+  if (value === undefined || value === null) return NOTHING;
+  if (isListOfTexts(value)) return value;
+  throw wrong(field, "a list of texts");
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 /** A map of lists, as `extra` of a user. @throws {StatusError} BadRequest */
 export function mapOfTexts(value: unknown, field: string): Readonly<Record<string, readonly string[]>> {
   const map = optionalObject(value, field);
   if (map === undefined) return NO_ENTRIES;
-  for (const [key, items] of Object.entries(map)) texts(items, `${field}[${JSON.stringify(key.slice(0, 64))}]`);
+  for (const key of Object.keys(map)) {
+    if (!isListOfTexts(map[key])) throw wrong(`${field}[${JSON.stringify(key.slice(0, 64))}]`, "a list of texts");
+  }
   return map as Readonly<Record<string, readonly string[]>>;
 }
 

@@ -78,7 +78,7 @@ function dispatch(
   const webhook = webhookOf(webhooks, path);
   if (refusal !== undefined) sendError(request, response, refusal);
   else if (webhook === undefined) app(request, response);
-  else if (request.method === "POST") void webhook(request, response);
+  else if (request.method === "POST") webhook(request, response);
   else {
     response.setHeader("allow", "POST");
     sendError(request, response, new StatusError("MethodNotAllowed", "send a review by POST"));

@@ -44,7 +44,7 @@ export interface WebhookDependencies {
   readonly monotonicNow?: () => number;
 }
 
-export type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
  * The two webhooks of kube-apiserver. What cannot be judged is answered with a Status, never with a verdict: 4xx for what is
@@ -53,19 +53,26 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => P
 export function createWebhooks(deps: WebhookDependencies): { readonly authorize: Listener; readonly admit: Listener } {
   const { decisions, metrics, logger, monotonicNow = () => performance.now() } = deps;
 
-  async function answered(
-    webhook: "authorize" | "admit",
-    request: IncomingMessage,
-    response: ServerResponse,
-    answer: () => Promise<string>,
-  ): Promise<void> {
-    try {
-      sendJsonText(response, 200, await answer());
-    } catch (error) {
-      if (!(error instanceof StatusError)) logger.error({ err: error, webhook }, "could not judge a review");
-      metrics.refused(webhook, error instanceof StatusError ? error.reason : "InternalError");
-      sendError(request, response, error);
-    }
+  type Answer = (body: Buffer) => string | Promise<string>;
+
+  function listener(webhook: "authorize" | "admit", limit: number, answer: Answer): Listener {
+    return (request, response) => {
+      const fail = (error: unknown): void => {
+        if (!(error instanceof StatusError)) logger.error({ err: error, webhook }, "could not judge a review");
+        metrics.refused(webhook, error instanceof StatusError ? error.reason : "InternalError");
+        sendError(request, response, error);
+      };
+      const judge = (body: Buffer): void => {
+        try {
+          const text = answer(body);
+          if (typeof text === "string") sendJsonText(response, 200, text);
+          else text.then((later) => sendJsonText(response, 200, later)).catch(fail);
+        } catch (error) {
+          fail(error);
+        }
+      };
+      readJsonBody(request, limit, judge, fail);
+    };
   }
 
   function requireReady(): void {
@@ -74,8 +81,7 @@ export function createWebhooks(deps: WebhookDependencies): { readonly authorize:
     throw new StatusError("ServiceUnavailable", reason, { details: { retryAfterSeconds: RETRY_AFTER_SECONDS } });
   }
 
-  async function authorize(request: IncomingMessage): Promise<string> {
-    const body = await readJsonBody(request, MAX_ACCESS_BYTES);
+  function authorize(body: Buffer): string {
     const startedAt = monotonicNow();
     const { apiVersion, user, question } = readAccessReview(parseObject(body));
     requireReady();
@@ -86,8 +92,7 @@ export function createWebhooks(deps: WebhookDependencies): { readonly authorize:
     return accessAnswer(apiVersion, verdict);
   }
 
-  async function admit(request: IncomingMessage): Promise<string> {
-    const body = await readJsonBody(request, MAX_ADMISSION_BYTES);
+  async function admit(body: Buffer): Promise<string> {
     const startedAt = monotonicNow();
     const { uid, user, question } = readAdmissionReview(parseObject(body));
     requireReady();
@@ -101,8 +106,8 @@ export function createWebhooks(deps: WebhookDependencies): { readonly authorize:
   }
 
   return {
-    authorize: (request, response) => answered("authorize", request, response, () => authorize(request)),
-    admit: (request, response) => answered("admit", request, response, () => admit(request)),
+    authorize: listener("authorize", MAX_ACCESS_BYTES, authorize),
+    admit: listener("admit", MAX_ADMISSION_BYTES, admit),
   };
 }
 
