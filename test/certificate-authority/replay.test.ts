@@ -166,6 +166,20 @@ test("a hook that failed then fails again, and one that was asked about others t
   expect(await replay(DEFAULT)).toMatchObject({ unchanged: 1, undetermined: 1 });
 });
 
+test("a program that is new is asked when that is wanted, and told that it is a rehearsal; else nobody knows", async () => {
+  for (const name of ["a", "b"]) await record(asked(name));
+  const answer = `import json, sys
+review = json.load(sys.stdin)
+assert review["isRehearsal"] and review["now"] == "${DECIDED.toISOString()}"
+print(json.dumps({"decision": "deny" if review["nodeName"] == "b" else "approve", "reason": "Asked"}))`;
+  const hooks = [{ script: { command: ["/usr/bin/env", "python3", "-c", answer] } }, ...DEFAULT];
+  expect(await replay(hooks)).toMatchObject({ undetermined: 2, unknown: [{ hook: "script", count: 2 }] });
+  expect(await replay(hooks, { asksOutside: true })).toMatchObject({
+    ...{ unchanged: 1, undetermined: 0, stated: ["manual", "kubelet-client"] },
+    changes: [{ from: "approved", to: "denied", causes: [{ hook: "script", reason: "Asked" }] }],
+  });
+});
+
 test("a guard's denial of then stands", async () => {
   const trace = [entry("supersede", "denied", { reason: "Superseded" })];
   await record(asked("a"), { outcome: "denied", hook: "supersede", reason: "Superseded", trace });

@@ -243,6 +243,20 @@ test.each([
   expect(stdout).toContain("\nDecisions:            <none>\n");
 });
 
+test("show tells requesters what they may know: not who decided", async () => {
+  const decision = {
+    outcome: "approved",
+    hook: "manual",
+    reason: "ByHand",
+    message: "",
+    decidedAt: "2026-01-02T03:01:00Z",
+  };
+  answer = ({ url }, response) => sendJson(response, url.startsWith("/v1/") ? { items: [decision] } : request("csr-a"));
+  expect((await csr("show", ["csr-a"])).stdout).toMatch(
+    /^Decisions: +2026-01-02T03:01:00Z {2}approved {2}by manual {2}ByHand$/m,
+  );
+});
+
 test("show -o json shows the object alone", async () => {
   answer = (_, response) => sendJson(response, request("csr-a"));
   const { stdout } = await csr("show", ["csr-a", "-o", "json"]);

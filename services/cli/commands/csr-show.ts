@@ -73,6 +73,7 @@ function describeCondition({ type, status, reason, message, lastUpdateTime }: Co
 }
 
 function describeDecision({ decidedAt, outcome, decidedBy = "", hook, reason, message }: Decision): string {
-  const by = hook === undefined ? decidedBy : `${decidedBy} (${hook})`;
-  return [decidedAt, outcome, `by ${by}`, reason, message].filter(Boolean).join("  ");
+  // Who decided is not told to requesters.
+  const by = [decidedBy, hook && (decidedBy ? `(${hook})` : hook)].filter(Boolean).join(" ");
+  return [decidedAt, outcome, by && `by ${by}`, reason, message].filter(Boolean).join("  ");
 }

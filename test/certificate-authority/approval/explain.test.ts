@@ -57,6 +57,17 @@ test.each([
     ],
   },
   {
+    name: "people of whom not enough have approved: how many are to go",
+    trace: [entry("manual", "noOpinion", { message: "1 of 2 people have approved it (alice); 1 more to go" })],
+    flips: [
+      {
+        outcome: "approved",
+        changes: [{ hook: "manual", to: ["approved"], hint: "1 of 2 people have approved it (alice); 1 more to go" }],
+      },
+      { outcome: "denied", message: "denied if manual denied it" },
+    ],
+  },
+  {
     name: "a denial, behind which nobody was asked",
     trace: [entry("policy", "denied", { evidence: { hint: "ask for 86400 s or less" } })],
     flips: [
