@@ -6,7 +6,7 @@ import { issuerWarnings } from "./issuer-warnings.ts";
 
 /** Each way to be less safe says so at every start. */
 export function nameLessSafeChoices(configuration: Configuration, logger: Logger): void {
-  const { server, ledger, keyPolicy, bootstrapTokens } = configuration;
+  const { server, ledger, keyPolicy, approval, bootstrapTokens } = configuration;
   const isLoopback = /^(127\.|\[::1\]|localhost:)/.test(server.listen);
   if (!isLoopback)
     logger.warn(
@@ -16,6 +16,8 @@ export function nameLessSafeChoices(configuration: Configuration, logger: Logger
   for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
   for (const warning of issuerWarnings(configuration)) logger.warn(warning);
   for (const warning of approvalWarnings(configuration.approval)) logger.warn(warning);
+  if (approval.guards.firstJoin === "allow")
+    logger.warn("approval.guards.firstJoin is allow: whoever may join can take the name of any node that there is");
   if (bootstrapTokens.keepSigningSecrets)
     logger.warn("bootstrapTokens.keepSigningSecrets is set: administrators can read the secrets of tokens that sign");
   if (bootstrapTokens.publishClusterInfo)

@@ -1,3 +1,4 @@
+import { approvalChain, approvalInForce } from "./checks/approval.ts";
 import { auditPolicy, auditSinks } from "./checks/audit.ts";
 import { authentication, authorization } from "./checks/authentication.ts";
 import { clockAgainstLedger, clockAgainstServer, clockSynchronised } from "./checks/clock.ts";
@@ -26,6 +27,7 @@ export const CHECKS: readonly Check[] = [
   ...[ledgerFile, ledgerWriter, ledgerSize, ledgerIntegrity],
   ...[listeningAddresses, servingNames, serverReady],
   ...[rbacObjects, automaticApproval, signerPermissions],
+  ...[approvalChain, approvalInForce],
   ...[authentication, authorization],
   ...[auditPolicy, auditSinks],
 ];
