@@ -1,7 +1,12 @@
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
 import { percentile } from "../statistics.ts";
-import type { Review } from "./webhook.ts";
+
+/** A review, and what its answer must say. */
+export interface Review {
+  readonly body: string;
+  readonly isAllowed: boolean;
+}
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 

@@ -5,7 +5,7 @@ import { findProgram } from "../programs.ts";
 import { ServerProcess } from "../servers/server-process.ts";
 import { makeTestAuthority } from "../servers/test-authority.ts";
 import { largeCluster } from "./clusters.ts";
-import { ReviewClient } from "./review-client.ts";
+import { type Review, ReviewClient } from "./review-client.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const CONNECTIONS = 16;
@@ -105,12 +105,6 @@ function objectsFile(directory: string): string {
     JSON.stringify({ type: "ADDED", object: { apiVersion: "v1", kind, ...object } });
   writeFileSync(path, [...pods.map(line("Pod")), ...volumes.map(line("PersistentVolume"))].join("\n"));
   return path;
-}
-
-/** A review, and what its answer must say. */
-export interface Review {
-  readonly body: string;
-  readonly isAllowed: boolean;
 }
 
 /** As kube-apiserver 1.32 and later sends them, the credential included. */
