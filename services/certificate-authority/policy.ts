@@ -1,4 +1,6 @@
 import { createLogger } from "../shared/logging.ts";
+import { effectOf, readPolicySource } from "./approval/hooks/policy/source.ts";
+import type { HookSettings } from "./approval/settings.ts";
 import { type Configuration, loadConfiguration } from "./configuration.ts";
 import type { CsrFacts } from "./domain/csr-facts.ts";
 import { type LocalChain, type LocalHook, openLocalChain } from "./local-chain.ts";
@@ -17,15 +19,40 @@ export interface PolicyTestOptions extends PolicyCheckOptions {
   readonly asksOutside: boolean;
 }
 
+/** A rule of a policy, where it stands. */
+export interface CheckedRule {
+  readonly hook: string;
+  readonly name: string;
+  readonly effect: ReturnType<typeof effectOf>;
+  /** The file, or the part of the configuration. */
+  readonly where: string;
+}
+
+export interface CheckedChain {
+  readonly hooks: readonly LocalHook[];
+  /** Of all policies, with those of the files that they include. */
+  readonly rules: readonly CheckedRule[];
+}
+
 /**
- * Builds the chain of a configuration, without a server, and says which hooks it has.
+ * Builds the chain of a configuration, without a server, and says which hooks and rules it has.
  *
  * @throws {ConfigurationError} and what hooks throw that cannot be built, naming everything that is wrong.
  */
-export async function checkPolicy({ configFile }: PolicyCheckOptions): Promise<readonly LocalHook[]> {
-  const chain = open(loadConfiguration({ configFile }), false);
+export async function checkPolicy({ configFile }: PolicyCheckOptions): Promise<CheckedChain> {
+  const configuration = loadConfiguration({ configFile });
+  const chain = open(configuration, false);
   await chain.close();
-  return chain.hooks;
+  return { hooks: chain.hooks, rules: configuration.approval.hooks.flatMap(rulesOf) };
+}
+
+function rulesOf(hook: HookSettings): readonly CheckedRule[] {
+  if (!("policy" in hook)) return [];
+  const { name = "policy" } = hook.policy;
+  const { rules } = readPolicySource(hook.policy, "approval.hooks");
+  return rules.map(({ name: rule, rule: written, scope }) => ({
+    ...{ hook: name, name: rule, effect: effectOf(written), where: scope.where },
+  }));
 }
 
 /**

@@ -10,7 +10,7 @@ export interface CertificateAuthority {
   readonly initializePki: (options: PkiOptions) => Promise<PkiOutcome>;
   readonly checkPki: (directory: string, etcd: "local" | "external") => Promise<PkiExpiration>;
   readonly testPolicy: (options: PolicyTestOptions) => Promise<readonly PolicyCaseResult[]>;
-  readonly checkPolicy: (options: Pick<PolicyTestOptions, "configFile">) => Promise<readonly PolicyHook[]>;
+  readonly checkPolicy: (options: Pick<PolicyTestOptions, "configFile">) => Promise<CheckedPolicy>;
   readonly makeServiceCertificates: (
     caName: string,
     wishes: readonly ServiceCertificateWish[],
@@ -84,10 +84,15 @@ export interface PolicyTestOptions {
   readonly asksOutside: boolean;
 }
 
-export interface PolicyHook {
-  readonly name: string;
-  readonly kind: string;
-  readonly required: boolean;
+/** A chain of hooks that can be used, and the rules of its policies. */
+export interface CheckedPolicy {
+  readonly hooks: readonly { readonly name: string; readonly kind: string; readonly required: boolean }[];
+  readonly rules: readonly {
+    readonly hook: string;
+    readonly name: string;
+    readonly effect: string;
+    readonly where: string;
+  }[];
 }
 
 /** What became of a case, and what was expected. */

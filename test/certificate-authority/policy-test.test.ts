@@ -178,10 +178,20 @@ test.each([
 test("a chain is checked without cases", async () => {
   const hooks = [{ manual: {} }, { policy: { name: "ours", required: true, rules: RULES } }];
   const configFile = written("check.yaml", { kind: "GatehouseConfiguration", approval: { hooks } });
-  expect(await checkPolicy({ configFile })).toEqual([
+  const { hooks: checked, rules } = await checkPolicy({ configFile });
+  expect(checked).toEqual([
     { name: "manual", kind: "manual", required: false, isStated: true },
     { name: "ours", kind: "policy", required: true, isStated: false },
   ]);
+  expect(rules.map(({ hook, name, effect }) => `${hook} ${name} ${effect}`)).toEqual([
+    "ours ours require",
+    "ours site deny",
+    "ours join approve",
+  ]);
+  const example = await checkPolicy({ configFile: join(POLICIES, "example-configuration.yaml") });
+  expect(example.rules).toContainEqual({
+    ...{ hook: "policy", name: "one-machine", effect: "hold", where: join(POLICIES, "one-machine.yaml") },
+  });
   const broken = [{ policy: { rules: [{ name: "a", deny: "nodeNam == ''" }] } }];
   const brokenFile = written("broken.yaml", { kind: "GatehouseConfiguration", approval: { hooks: broken } });
   await expect(checkPolicy({ configFile: brokenFile })).rejects.toThrow(/\(a\) deny: .*Unknown variable: nodeNam/);

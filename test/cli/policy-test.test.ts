@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { PolicyCaseResult, PolicyTestOptions } from "../../services/cli/certificate-authority.ts";
+import type { CheckedPolicy, PolicyCaseResult, PolicyTestOptions } from "../../services/cli/certificate-authority.ts";
 import { gatehouse } from "./fixture.ts";
 
 const OK: PolicyCaseResult = {
@@ -84,15 +84,18 @@ test("bad input ends with exit code 2, a defect with its stack", async () => {
 });
 
 test("policy check prints the hooks, or what is wrong with exit code 1", async () => {
-  const hooks = [{ name: "ours", kind: "policy", required: true, isStated: false }];
-  const check = (checkPolicy: () => Promise<typeof hooks>, ...args: string[]) =>
+  const checked: CheckedPolicy = {
+    hooks: [{ name: "ours", kind: "policy", required: true }],
+    rules: [{ hook: "ours", name: "names", effect: "deny", where: "/p.yaml" }],
+  };
+  const check = (checkPolicy: () => Promise<CheckedPolicy>, ...args: string[]) =>
     gatehouse(["policy", "check", "--config", "g.yaml", ...args], { certificateAuthority: { checkPolicy } });
-  expect(await check(async () => hooks)).toMatchObject({
-    code: 0,
-    stdout: "HOOK   KIND     REQUIRED\nours   policy   yes\n",
-  });
-  const { stdout } = await check(async () => hooks, "-o", "json");
-  expect(JSON.parse(stdout)).toMatchObject({ items: [{ name: "ours", kind: "policy", required: true }] });
+  const hookTable = "HOOK   KIND     REQUIRED\nours   policy   yes\n";
+  const ruleTable = "HOOK   RULE    EFFECT   FILE\nours   names   deny     /p.yaml\n";
+  expect(await check(async () => checked)).toMatchObject({ code: 0, stdout: `${hookTable}\n${ruleTable}` });
+  expect(await check(async () => ({ ...checked, rules: [] }))).toMatchObject({ stdout: hookTable });
+  const { stdout } = await check(async () => checked, "-o", "json");
+  expect(JSON.parse(stdout)).toMatchObject({ kind: "ApprovalCheck", ...checked });
   const refused = await check(async () => {
     throw Object.assign(new Error("rules[0] (a) deny: odd"), { name: "PolicyError" });
   });

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { LoadCertificateAuthority } from "../certificate-authority.ts";
+import type { CheckedPolicy, LoadCertificateAuthority } from "../certificate-authority.ts";
 import { explain } from "../explain.ts";
 import { type FormatOptions, withExamples, withFormat } from "../options.ts";
 import { formatTable, writeObject } from "../output.ts";
@@ -16,7 +16,7 @@ export function addPolicyCheck(parent: Command, terminal: Terminal, load: LoadCe
     .summary("check the hooks and rules of a configuration, without a server")
     .description(
       "Build the approval chain of a configuration as a server would, and say everything that is wrong with it: each rule by\n" +
-        "file, name and character. Exit code 1 when the chain cannot be built.",
+        "file, name and character. Shows the hooks and rules, those of included files too. Exit code 1 when the chain cannot be built.",
     )
     .option("--config <file>", "configuration file, as for serve")
     .action(({ config, format }: Options) => check(config, format, terminal, load));
@@ -31,11 +31,19 @@ async function check(
 ): Promise<void> {
   const { checkPolicy } = await load();
   const configFile = config === undefined ? undefined : resolve(workingDirectory, config);
-  const hooks = await checkPolicy({ configFile }).catch(explain);
-  const items = hooks.map(({ name, kind, required }) => ({ name, kind, required }));
-  const header = ["HOOK", "KIND", "REQUIRED"];
-  const rows = items.map(({ name, kind, required }) => [name, kind, required ? "yes" : "no"]);
-  writeObject(stdout, format, { apiVersion: "gatehouse.dev/v1", kind: "ApprovalHookList", items }, () =>
-    formatTable([header, ...rows]),
-  );
+  const { hooks, rules } = await checkPolicy({ configFile }).catch(explain);
+  const resource = {
+    ...{ apiVersion: "gatehouse.dev/v1", kind: "ApprovalCheck" },
+    hooks: hooks.map(({ name, kind, required }) => ({ name, kind, required })),
+    rules: rules.map(({ hook, name, effect, where }) => ({ hook, name, effect, where })),
+  };
+  writeObject(stdout, format, resource, () => describe({ hooks, rules }));
+}
+
+function describe({ hooks, rules }: CheckedPolicy): string {
+  const hookRows = hooks.map(({ name, kind, required }) => [name, kind, required ? "yes" : "no"]);
+  const hookTable = formatTable([["HOOK", "KIND", "REQUIRED"], ...hookRows]);
+  if (rules.length === 0) return hookTable;
+  const ruleRows = rules.map(({ hook, name, effect, where }) => [hook, name, effect, where]);
+  return `${hookTable}\n${formatTable([["HOOK", "RULE", "EFFECT", "FILE"], ...ruleRows])}`;
 }

@@ -3,7 +3,7 @@ import type { CelResult } from "../../../../shared/cel/cel-answers.ts";
 import type { CelConstant, CelConstants, CelType } from "../../../../shared/cel/cel-environment.ts";
 import { FACT_TYPES, LOOKED_UP_FACT } from "./facts.ts";
 import { Problems } from "./problems.ts";
-import type { PolicySource, Scope, SourceExpression, SourceRule } from "./source.ts";
+import { effectOf, type PolicySource, type Scope, type SourceExpression, type SourceRule } from "./source.ts";
 
 /** A checked expression and what it stands on. */
 export interface Expression<Result extends CelResult = CelResult> {
@@ -84,7 +84,8 @@ class Compiler {
 
   rule(source: SourceRule): CompiledRule | undefined {
     const { rule, name, where, scope } = source;
-    const effect = effectOf(rule);
+    const does = effectOf(rule);
+    const effect = does === "hold" ? "require" : does;
     const part = (text: string, field: string): SourceExpression => ({ text, where: `${where} ${field}`, scope });
     const conditions = source.conditions.map((condition) => this.#expression(condition, "bool"));
     const body = this.#expression(part(rule[effect] ?? "", effect), "bool");
@@ -120,11 +121,6 @@ class Compiler {
       return { program, scope: known.compiled, names, isLookedUp };
     });
   }
-}
-
-function effectOf({ deny, require }: SourceRule["rule"]): Effect {
-  if (deny !== undefined) return "deny";
-  return require === undefined ? "approve" : "require";
 }
 
 function usualReason(effect: Effect, otherwise: CompiledRule["otherwise"]): string {

@@ -40,6 +40,13 @@ export interface SourceRule {
   readonly conditions: readonly SourceExpression[];
 }
 
+/** What a rule does where it speaks: `hold` is `require` with `otherwise: hold`. */
+export function effectOf({ deny, require, otherwise }: PolicyRule): "deny" | "require" | "hold" | "approve" {
+  if (deny !== undefined) return "deny";
+  if (require === undefined) return "approve";
+  return otherwise === "hold" ? "hold" : "require";
+}
+
 /** The rules of a policy, those of included files in their places. */
 export interface PolicySource {
   readonly rules: readonly SourceRule[];
