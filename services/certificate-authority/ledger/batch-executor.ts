@@ -8,6 +8,7 @@ import { objectWrites } from "./object-writes.ts";
 import type { Answers, Operation, OperationOutcome } from "./operations.ts";
 import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
+import { revocationWrites } from "./revocation-writes.ts";
 import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
 import { metaTable } from "./tables/meta-table.ts";
 import { shadowDecisionsWriter } from "./tables/shadow-decisions-table.ts";
@@ -97,8 +98,9 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const audit = auditWrites(connection);
   const requests = requestWrites(connection, audit, maximumRequests);
   const objects = objectWrites(connection, audit, requests.nextRevision);
-  const archive = archiveWrites(connection);
+  const archive = archiveWrites(connection, audit);
   const administrative = administrativeWrites(connection, audit);
+  const revocations = revocationWrites(connection, audit);
   const shadows = shadowDecisionsWriter(connection);
   const meta = metaTable(connection);
 
@@ -141,6 +143,10 @@ function operationApplier(connection: Connection, maximumRequests: number) {
       case "recordShadow":
         shadows.insert(operation.decision);
         return undefined;
+      case "revoke":
+        return revocations.revoke(operation);
+      case "readmitNode":
+        return revocations.readmit(operation);
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;
@@ -155,6 +161,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
     reload() {
       audit.reload();
       requests.reload();
+      revocations.reload();
     },
   };
 }

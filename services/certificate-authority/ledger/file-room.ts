@@ -53,10 +53,10 @@ export function boundFile(connection: Connection, maximumBytes: number): FileRoo
 
 const REMOVALS: ReadonlySet<Operation["kind"]> = new Set([
   ...(["removeRequest", "removeObject", "removeToken", "removeExpiredTokens"] as const),
-  ...(["compactChanges", "pruneArchive"] as const),
+  ...(["compactChanges", "pruneArchive", "revoke"] as const),
 ]);
 
-/** Whether an operation removes something, or is one that comes before its removal. */
+/** Whether an operation removes something, is one that comes before its removal, or cannot wait for room: a revocation. */
 export function makesRoom(operation: Operation): boolean {
   const { kind } = operation;
   return kind === "updateRequest" || kind === "updateObject" ? isBeingRemoved(operation.object) : REMOVALS.has(kind);

@@ -18,6 +18,7 @@ import {
   type ClusterRoleBinding,
 } from "../domain/rbac/objects.ts";
 import type { RecordedRequests } from "../domain/recorded-request.ts";
+import type { Revocations } from "../domain/revocation.ts";
 import type { ShadowDecisions } from "../domain/shadow.ts";
 import { startBatchWriter } from "./batch-writer.ts";
 import { createChangeHub } from "./change-hub.ts";
@@ -39,6 +40,7 @@ import {
   storedShadowDecisions,
 } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
+import { storedRevocations } from "./stored-revocations.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
 import { acquireWriterLock } from "./writer-lock.ts";
 
@@ -95,6 +97,7 @@ export interface Ledger {
   readonly clusterRoles: ObjectStore<ClusterRole>;
   readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
   readonly recorded: RecordedRequests;
+  readonly revocations: Revocations;
   readonly audit: AuditTrail;
   readonly maintenance: LedgerMaintenance;
   /** Finishes the writes that were accepted, refuses later ones, ends subscriptions and releases the file. */
@@ -162,6 +165,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     clusterRoles: storedObjects(CLUSTER_ROLES, { ...records, hub }),
     clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
     recorded: recordedRequests(reader),
+    revocations: storedRevocations(records),
     audit: storedAuditTrail(records),
     maintenance,
     async close() {

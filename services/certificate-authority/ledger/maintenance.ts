@@ -40,7 +40,8 @@ export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges }: 
       }
     },
     async pruneArchive(before, maximumRequests) {
-      const operation = { kind: "pruneArchive", beforeMilliseconds: before.getTime(), maximumRequests } as const;
+      const bounds = { beforeMilliseconds: before.getTime(), maximumRequests };
+      const operation = { kind: "pruneArchive", ...bounds, atMilliseconds: clock.now().getTime() } as const;
       for (let isDone = false; !isDone; ) {
         isDone = await writer.submit(operation, SMALL_BYTES, (answer) => answer.isDone);
       }

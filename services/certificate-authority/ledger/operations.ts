@@ -1,10 +1,12 @@
 import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
 import type { ResourceName } from "../domain/api-object.ts";
+import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
 import type { DecisionRow } from "./tables/decisions-table.ts";
 import type { IssuerRow } from "./tables/issuers-table.ts";
 import type { RequestState } from "./tables/requests-table.ts";
+import type { RevocationRow } from "./tables/revocations-table.ts";
 import type { ShadowDecisionRow } from "./tables/shadow-decisions-table.ts";
 
 export interface CreateRequest {
@@ -136,12 +138,31 @@ export interface PruneArchive {
   readonly kind: "pruneArchive";
   readonly beforeMilliseconds: number;
   readonly maximumRequests: number;
+  readonly atMilliseconds: number;
 }
 
 /** Puts down what a shadow chain would have decided otherwise. */
 export interface RecordShadow {
   readonly kind: "recordShadow";
   readonly decision: ShadowDecisionRow;
+}
+
+/** Takes certificates back, and shuts a node out, all in one transaction. */
+export interface Revoke {
+  readonly kind: "revoke";
+  readonly target: RevocationTarget;
+  readonly reason: RevocationReason;
+  readonly message: string;
+  readonly actor: string;
+  readonly atMilliseconds: number;
+}
+
+export interface ReadmitNode {
+  readonly kind: "readmitNode";
+  readonly nodeName: string;
+  readonly message: string;
+  readonly actor: string;
+  readonly atMilliseconds: number;
 }
 
 export interface CheckWrite {
@@ -168,6 +189,8 @@ export type Operation =
   | CompactChanges
   | PruneArchive
   | RecordShadow
+  | Revoke
+  | ReadmitNode
   | CheckWrite;
 
 export interface Revised {
@@ -196,6 +219,8 @@ export interface Answers {
   readonly compactChanges: { readonly compactedRevision: number; readonly isDone: boolean };
   readonly pruneArchive: { readonly isDone: boolean };
   readonly recordShadow: undefined;
+  readonly revoke: readonly RevocationRow[];
+  readonly readmitNode: RevocationRow | undefined;
   readonly checkWrite: undefined;
 }
 

@@ -14,9 +14,11 @@ import { metaSql } from "../../../services/certificate-authority/ledger/tables/m
 import { nodeCertificatesSql } from "../../../services/certificate-authority/ledger/tables/node-certificates-table.ts";
 import { objectsSql } from "../../../services/certificate-authority/ledger/tables/objects-table.ts";
 import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
+import { revocationsSql } from "../../../services/certificate-authority/ledger/tables/revocations-table.ts";
 import { shadowDecisionsSql } from "../../../services/certificate-authority/ledger/tables/shadow-decisions-table.ts";
 import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
 import { requestChecksSql } from "../../../services/certificate-authority/ledger/verification/check-requests.ts";
+import { revocationChecksSql } from "../../../services/certificate-authority/ledger/verification/check-revocations.ts";
 import { rowsSql } from "../../../services/certificate-authority/ledger/verification/check-rows.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 
@@ -34,10 +36,11 @@ const TABLES = {
     metaSql,
     nodeCertificatesSql,
     objectsSql,
+    revocationsSql,
     shadowDecisionsSql,
     requestsSql,
   },
-  ...{ subjectSql, requestChecksSql, rowsSql },
+  ...{ subjectSql, requestChecksSql, revocationChecksSql, rowsSql },
   migrationsSql: { applied: migrationsSql.applied, record: migrationsSql.record },
 };
 

@@ -12,6 +12,7 @@ import { archivedRequestsMigration } from "./0011-archived-requests.ts";
 import { tokenChangesMigration } from "./0012-token-changes.ts";
 import { certificateNamesMigration } from "./0013-certificate-names.ts";
 import { shadowDecisionsMigration } from "./0014-shadow-decisions.ts";
+import { revocationsMigration } from "./0015-revocations.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -30,4 +31,5 @@ export const MIGRATIONS: readonly Migration[] = [
   tokenChangesMigration,
   certificateNamesMigration,
   shadowDecisionsMigration,
+  revocationsMigration,
 ];

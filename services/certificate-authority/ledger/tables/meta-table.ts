@@ -7,7 +7,7 @@ export const metaSql = {
 
 /**
  * `compacted_revision`: the oldest revision a watch may start after. `checked_ms`: when a write was last tried out.
- * `archive_pruned`: what was deleted up to this audit sequence is no longer in the archive.
+ * `archive_pruned`: the audit sequence of the entry that says up to which one deleted requests are no longer in the archive.
  */
 export type MetaName = "compacted_revision" | "checked_ms" | "archive_pruned";
 

@@ -40,15 +40,24 @@ function missing(first: number, last: number): string {
   return first === last ? `entry ${first} is missing` : `entries ${first} to ${last} are missing`;
 }
 
+/** By the entry of the chain alone: what the file says elsewhere could be changed without a trace. */
+function archivePrunedUpTo(connection: Connection): number {
+  const sequence = metaTable(connection).get("archive_pruned") ?? 0;
+  const row = connection.prepare<[number], AuditRow>(auditSql.bySequence).get(sequence);
+  const entry = row && readEntry(row.payload);
+  return entry?.kind === "archive.pruned" ? Number(entry.subject) : 0;
+}
+
 function subjectFinder(connection: Connection) {
   const certificate = connection.prepare<[string], number>(subjectSql.certificate).pluck();
   const decision = connection.prepare<[number], number>(subjectSql.decision).pluck();
   const issuer = connection.prepare<[string], number>(subjectSql.issuer).pluck();
   const archived = connection.prepare<[number], number>(archivedRequestsSql.byId).pluck();
-  const prunedUpTo = metaTable(connection).get("archive_pruned") ?? 0;
+  const prunedUpTo = archivePrunedUpTo(connection);
   return ({ kind, subject, content }: StoredEntry, sequence: number): boolean => {
     switch (kind) {
       case "certificate.issued":
+      case "certificate.revoked":
         return (certificate.get(subject) ?? 0) >= sequence;
       case "decision.recorded":
         return decision.get(sequence) !== undefined;

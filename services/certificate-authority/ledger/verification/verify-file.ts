@@ -7,6 +7,7 @@ import { requireKnownHistory } from "../migrations/migrate.ts";
 import { sqliteCodeOf } from "../sqlite-error.ts";
 import { checkChain } from "./check-chain.ts";
 import { checkRequests } from "./check-requests.ts";
+import { checkRevocations } from "./check-revocations.ts";
 import {
   checkAdministrativeRows,
   checkArchive,
@@ -55,6 +56,7 @@ function verifyConnection(connection: Connection, file: string): LedgerVerificat
     () => checkArchive(connection, problems),
     () => checkAdministrativeRows(connection, problems),
     () => checkPlainObjects(connection, problems),
+    () => checkRevocations(connection, problems),
   ];
   for (const step of steps) Object.assign(found, readingOn(step, problems));
   return { ...found, problems: problems.list() };

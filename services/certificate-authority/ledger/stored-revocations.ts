@@ -1,0 +1,96 @@
+import type { CertificateSummary } from "../domain/certificate.ts";
+import type { RevocationEntry, Revocations, RevocationTarget } from "../domain/revocation.ts";
+import { RECORD_BYTES, type StoredRecordsDependencies } from "./stored-records.ts";
+import { type CertificateRow, toCertificateSummary } from "./tables/certificate-row.ts";
+import { certificatesReader } from "./tables/certificates-table.ts";
+import { type RevocationRow, revocationsReader, toRevocationEntry } from "./tables/revocations-table.ts";
+
+/**
+ * The revocations of the ledger. Nodes in quarantine and keys are kept in memory, since every request asks for them. An
+ * order counts from the moment it is given: what passed the last look before a signature until then is on record before
+ * it, and is hit by it; what comes later is refused.
+ */
+export function storedRevocations({ reader, writer, clock }: StoredRecordsDependencies): Revocations {
+  const table = revocationsReader(reader);
+  const certificates = certificatesReader(reader);
+  const keys = new Set<string>(table.keys());
+  const quarantined = new Set<string>();
+  const ordered = new Set<RevocationTarget>();
+  const listeners = new Set<() => void>();
+  for (const row of table.ofNodes()) learnOfNode(row);
+  let head = table.head();
+
+  function learnOfNode({ type, nodeName }: Pick<RevocationRow, "type" | "nodeName">): void {
+    if (nodeName === null) return;
+    if (type === "quarantined") quarantined.add(nodeName);
+    if (type === "readmitted") quarantined.delete(nodeName);
+  }
+
+  function learn(rows: readonly RevocationRow[]): readonly RevocationEntry[] {
+    for (const row of rows) {
+      learnOfNode(row);
+      if (row.spkiSha256 !== null) keys.add(row.spkiSha256);
+      head = Math.max(head, row.sequence);
+    }
+    if (rows.length > 0) for (const listener of listeners) listener();
+    return rows.map(toRevocationEntry);
+  }
+
+  /** Hardly ever more than none. */
+  function isOrdered(matches: (target: RevocationTarget) => boolean): boolean {
+    return ordered.size > 0 && [...ordered].some(matches);
+  }
+
+  function revocable(target: RevocationTarget, now: Date): readonly CertificateRow[] {
+    switch (target.kind) {
+      case "certificates":
+        return target.fingerprints.flatMap((fingerprint) => table.revocable(fingerprint) ?? []);
+      case "key":
+        return table.revocableOfKey(target.spkiSha256, now.getTime());
+      case "node":
+        return table.revocableOfNode(target.nodeName, now.getTime());
+      default:
+        return target satisfies never;
+    }
+  }
+
+  return {
+    isQuarantined: (nodeName) =>
+      quarantined.has(nodeName) ||
+      isOrdered((target) => target.kind === "node" && target.quarantine && target.nodeName === nodeName),
+    isKeyRevoked: (spkiSha256) =>
+      keys.has(spkiSha256) || isOrdered((target) => target.kind === "key" && target.spkiSha256 === spkiSha256),
+    isCertificateRevoked: (fingerprint) =>
+      certificates.isRevoked(fingerprint) ||
+      isOrdered((target) => target.kind === "certificates" && target.fingerprints.includes(fingerprint)),
+    quarantinedNodes: () => [...quarantined].toSorted(),
+    head: () => head,
+    after: async (sequence, limit) => table.after(sequence, limit).map(toRevocationEntry),
+    ofIssuer: async (issuerId, sequence, limit) => table.ofIssuer(issuerId, sequence, limit).map(toRevocationEntry),
+    async ofCertificate(fingerprint) {
+      const row = table.byFingerprint(fingerprint);
+      return row && toRevocationEntry(row);
+    },
+    affected: async (target, now): Promise<readonly CertificateSummary[]> =>
+      revocable(target, now).map(toCertificateSummary),
+    async revoke({ target, reason, message, by }) {
+      const atMilliseconds = clock.now().getTime();
+      const operation = { kind: "revoke", target, reason, message, actor: by, atMilliseconds } as const;
+      ordered.add(target);
+      try {
+        return await writer.submit(operation, RECORD_BYTES, learn);
+      } finally {
+        ordered.delete(target);
+      }
+    },
+    async readmit(nodeName, message, by) {
+      const atMilliseconds = clock.now().getTime();
+      const operation = { kind: "readmitNode", nodeName, message, actor: by, atMilliseconds } as const;
+      return writer.submit(operation, RECORD_BYTES, (row) => (row === undefined ? undefined : learn([row])[0]));
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
