@@ -135,3 +135,30 @@ test("what the cleaner deletes is archived too", async () => {
   expect(result).toMatchObject({ deleted: 1, reasons: { pendingTooLong: 1 } });
   expect(rows()).toMatchObject([{ name: "a" }]);
 });
+
+test("verification notices requests that were taken out and called pruned", async () => {
+  await createAndRemove("a");
+  await opened.ledger.maintenance.pruneArchive(new Date(0), 0);
+  await createAndRemove("b");
+  const connection = new Database(opened.file);
+  const claim = connection.prepare("UPDATE meta SET value = ? WHERE name = 'archive_pruned'");
+  connection.exec("DELETE FROM archived_requests");
+  const findings: unknown[] = [];
+  for (const sequence of [2, 3, 99]) {
+    claim.run(sequence);
+    findings.push((await opened.ledger.maintenance.verify()).problems);
+  }
+  connection.close();
+  const missing = (sequence: number, name: string) =>
+    `audit: entry ${sequence} records request.deleted of ${name}, which is not stored`;
+  expect(findings).toEqual([[missing(3, "b")], [missing(1, "a"), missing(3, "b")], [missing(1, "a"), missing(3, "b")]]);
+});
+
+test("what was pruned is on the audit trail", async () => {
+  for (const name of ["a", "b", "c"]) await createAndRemove(name);
+  await opened.ledger.maintenance.pruneArchive(new Date(0), 1);
+  const { items } = await opened.ledger.audit.find({ noun: "archive", limit: 10 });
+  expect(items).toMatchObject([
+    { kind: "archive.pruned", subject: "2", actor: "gatehouse", at: NOON, details: { requests: 2 } },
+  ]);
+});
