@@ -16,7 +16,7 @@ const MAXIMUM_WAITING = 250_000;
 const GRACE_MILLISECONDS = 5000;
 
 /** The message of who waited in line, or was being asked, when the hook was closed. */
-export const HOOK_CLOSED = "the hook is no longer asked";
+const HOOK_CLOSED = "the hook is no longer asked";
 
 const SETTLED = "the request was settled while the hook was to be asked";
 
