@@ -102,4 +102,10 @@ export interface IssuerRecord extends IssuerDescription {
   /** Where the key came from. */
   readonly origin: "generated" | "imported";
   readonly createdAt: Date;
+  /** When it left its slot: an old one that was retired, or a prepared one that was abandoned. It is trusted no more. */
+  readonly endedAt?: Date | undefined;
+  /** The issuer before it says in this certificate, PEM, that it stands in for this one's key; absent when none was asked for. */
+  readonly bridgePem?: string | undefined;
+  /** What its key is called in its token, when that is not what the configuration says. */
+  readonly keyLabel?: string | undefined;
 }

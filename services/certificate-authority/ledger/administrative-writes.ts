@@ -7,10 +7,15 @@ import type { CreateToken, RecordIssuer, RemoveExpiredTokens, RemoveToken, Updat
 import { bootstrapTokenContent, bootstrapTokensWriter } from "./tables/bootstrap-tokens-table.ts";
 import { type IssuerRow, issuerContent, issuersReader, issuersWriter } from "./tables/issuers-table.ts";
 
-function issuerPayload(kind: string, row: IssuerRow, at: Date): string {
+/** What vouches for an issuer as it is from now on. */
+export function issuerPayload(
+  kind: string,
+  row: IssuerRow,
+  { at, actor, details: more }: { readonly at: Date; readonly actor: string; readonly details?: object },
+): string {
   const { commonName, origin, slot, name } = row;
-  const details = { commonName, content: issuerContent(row), name, origin, slot };
-  return auditPayload({ at, actor: OURSELVES, kind, subject: row.id, details });
+  const details = { ...more, commonName, content: issuerContent(row), name, origin, slot };
+  return auditPayload({ at, actor, kind, subject: row.id, details });
 }
 
 /** Issuers and bootstrap tokens, each change with its audit entry, inside the caller's transaction. */
@@ -19,20 +24,21 @@ export function administrativeWrites(connection: Connection, audit: AuditWrites)
   const storedIssuers = issuersReader(connection);
   const tokens = bootstrapTokensWriter(connection);
 
+  /** One that had ended is trusted again. */
   function moveIssuer(stored: IssuerRow, slot: IssuerSlot, at: Date): void {
-    const sequence = audit.append(issuerPayload("issuer.moved", { ...stored, slot }, at));
-    issuers.moveToSlot(stored.id, slot, sequence);
+    const row = { ...stored, slot, endedMilliseconds: null };
+    issuers.move(row, audit.append(issuerPayload("issuer.moved", row, { at, actor: OURSELVES })));
   }
 
   return {
     recordIssuer({ issuer, atMilliseconds }: RecordIssuer): undefined {
       const stored = storedIssuers.byId(issuer.id);
-      if (stored?.slot === issuer.slot) return;
+      if (stored?.slot === issuer.slot && stored.endedMilliseconds === null) return;
       const at = new Date(atMilliseconds);
       const former = issuer.slot === "active" ? storedIssuers.activeOf(stored?.name ?? issuer.name) : undefined;
       if (former) moveIssuer(former, "old", at);
       if (stored) moveIssuer(stored, issuer.slot, at);
-      else issuers.insert(issuer, audit.append(issuerPayload("issuer.recorded", issuer, at)));
+      else issuers.insert(issuer, audit.append(issuerPayload("issuer.recorded", issuer, { at, actor: OURSELVES })));
     },
 
     createToken({ token }: CreateToken): undefined {

@@ -13,6 +13,7 @@ import { tokenChangesMigration } from "./0012-token-changes.ts";
 import { certificateNamesMigration } from "./0013-certificate-names.ts";
 import { shadowDecisionsMigration } from "./0014-shadow-decisions.ts";
 import { revocationsMigration } from "./0015-revocations.ts";
+import { issuerRotationMigration } from "./0016-issuer-rotation.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -32,4 +33,5 @@ export const MIGRATIONS: readonly Migration[] = [
   certificateNamesMigration,
   shadowDecisionsMigration,
   revocationsMigration,
+  issuerRotationMigration,
 ];

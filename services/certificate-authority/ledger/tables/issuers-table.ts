@@ -17,13 +17,19 @@ export interface IssuerRow {
   readonly certificateDer: Uint8Array;
   readonly name: string;
   readonly ancestorsPem: string;
+  readonly endedMilliseconds: number | null;
+  /** Empty when there is none. */
+  readonly bridgePem: string;
+  /** Empty when the configuration says it. */
+  readonly keyLabel: string;
 }
 
 const COLUMNS =
   "id, common_name AS commonName, key_algorithm AS keyAlgorithm, serial, not_before_ms AS notBeforeMilliseconds, " +
   "not_after_ms AS notAfterMilliseconds, slot, origin, created_ms AS createdMilliseconds, " +
   "certificate_pem AS certificatePem, certificate_der AS certificateDer, " +
-  "name, ancestors_pem AS ancestorsPem, audit_sequence AS auditSequence";
+  "name, ancestors_pem AS ancestorsPem, ended_ms AS endedMilliseconds, bridge_pem AS bridgePem, key_label AS keyLabel, " +
+  "audit_sequence AS auditSequence";
 
 export const issuersSql = {
   all: `SELECT ${COLUMNS} FROM issuers WHERE id > ?`,
@@ -31,9 +37,9 @@ export const issuersSql = {
   active: `SELECT ${COLUMNS} FROM issuers WHERE name = ? AND slot = 'active'`,
   insert:
     "INSERT INTO issuers (id, common_name, key_algorithm, serial, not_before_ms, not_after_ms, slot, origin, " +
-    "created_ms, certificate_pem, certificate_der, name, ancestors_pem, audit_sequence) " +
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-  moveToSlot: "UPDATE issuers SET slot = ?, audit_sequence = ? WHERE id = ?",
+    "created_ms, certificate_pem, certificate_der, name, ancestors_pem, ended_ms, bridge_pem, key_label, audit_sequence) " +
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  move: "UPDATE issuers SET slot = ?, ended_ms = ?, audit_sequence = ? WHERE id = ?",
 } as const;
 
 function columnsOf(row: IssuerRow): ColumnValue[] {
@@ -41,13 +47,18 @@ function columnsOf(row: IssuerRow): ColumnValue[] {
     ...[row.id, row.commonName, row.keyAlgorithm, row.serial, row.notBeforeMilliseconds, row.notAfterMilliseconds],
     ...[row.slot, row.origin, row.createdMilliseconds, row.certificatePem, row.certificateDer],
     ...[row.name, row.ancestorsPem],
+    ...[row.endedMilliseconds, row.bridgePem, row.keyLabel],
   ];
 }
 
-/** The first issuer was recorded before there were names; a row that says no more than it did is hashed as it was. */
+const [BEFORE_NAMES, BEFORE_ROTATION] = [11, 13];
+
+/** Issuers were recorded before there were names, and before rotation; a row that says no more than they did is hashed as they were. */
 export function issuerContent(row: IssuerRow): string {
   const columns = columnsOf(row);
-  return contentHash(row.name === DEFAULT_ISSUER && row.ancestorsPem === "" ? columns.slice(0, -2) : columns);
+  if (row.endedMilliseconds !== null || row.bridgePem !== "" || row.keyLabel !== "") return contentHash(columns);
+  const isFirst = row.name === DEFAULT_ISSUER && row.ancestorsPem === "";
+  return contentHash(columns.slice(0, isFirst ? BEFORE_NAMES : BEFORE_ROTATION));
 }
 
 export function toIssuerRow(issuer: IssuerRecord): IssuerRow {
@@ -58,6 +69,9 @@ export function toIssuerRow(issuer: IssuerRecord): IssuerRow {
     notBeforeMilliseconds: issuer.notBefore.getTime(),
     notAfterMilliseconds: issuer.notAfter.getTime(),
     createdMilliseconds: issuer.createdAt.getTime(),
+    endedMilliseconds: issuer.endedAt?.getTime() ?? null,
+    bridgePem: issuer.bridgePem ?? "",
+    keyLabel: issuer.keyLabel ?? "",
   };
 }
 
@@ -69,6 +83,9 @@ export function toIssuerRecord(row: IssuerRow): IssuerRecord {
     notBefore: new Date(row.notBeforeMilliseconds),
     notAfter: new Date(row.notAfterMilliseconds),
     createdAt: new Date(row.createdMilliseconds),
+    ...(row.endedMilliseconds !== null && { endedAt: new Date(row.endedMilliseconds) }),
+    ...(row.bridgePem !== "" && { bridgePem: row.bridgePem }),
+    ...(row.keyLabel !== "" && { keyLabel: row.keyLabel }),
   };
 }
 
@@ -89,11 +106,12 @@ export function issuersReader(connection: Connection) {
 /** Writes the issuers. */
 export function issuersWriter(connection: Connection) {
   const insert = connection.prepare(issuersSql.insert);
-  const moveToSlot = connection.prepare<[IssuerSlot, number, string]>(issuersSql.moveToSlot);
+  const move = connection.prepare<[IssuerSlot, number | null, number, string]>(issuersSql.move);
   return {
     insert: (row: IssuerRow, auditSequence: number): void => void insert.run(...columnsOf(row), auditSequence),
-    moveToSlot(id: string, slot: IssuerSlot, auditSequence: number): void {
-      moveToSlot.run(slot, auditSequence, id);
+    /** What never changes of `row` is as it is stored. */
+    move(row: IssuerRow, auditSequence: number): void {
+      move.run(row.slot, row.endedMilliseconds, auditSequence, row.id);
     },
   };
 }
