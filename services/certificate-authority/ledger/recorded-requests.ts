@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StatusError } from "../../shared/status-error.ts";
 import { isAfterChain } from "../domain/after-chain.ts";
+import type { CertificateState } from "../domain/certificate.ts";
 import type { DecisionRecord } from "../domain/decision.ts";
 import type {
   RecordedPage,
@@ -23,6 +24,7 @@ import {
 } from "./tables/certificate-row.ts";
 import { DECISION_COLUMNS, type DecisionRow, toDecisionRecord } from "./tables/decisions-table.ts";
 import { requestsReader } from "./tables/requests-table.ts";
+import { revocationsReader } from "./tables/revocations-table.ts";
 
 /** Decisions looked at before other work gets its turn: about a millisecond's worth. */
 const ROWS_A_TURN = 8;
@@ -68,6 +70,7 @@ export function recordedRequests(connection: Connection): RecordedRequests {
     recordedRequestsSql.previous,
   );
   const stored = requestsReader(connection);
+  const revocations = revocationsReader(connection);
 
   /** The row before the first that may be of that time. */
   function beginningOf(since: Date, last: number): number {
@@ -107,6 +110,13 @@ export function recordedRequests(connection: Connection): RecordedRequests {
     return (end === -1 ? rows : rows.slice(0, end)).map(recordOf);
   }
 
+  /** What was revoked since then was not revoked then. */
+  function stateAt({ fingerprint, state }: CertificateSummaryRow, milliseconds: number): CertificateState {
+    if (state === "issued") return state;
+    const revokedAt = revocations.byFingerprint(fingerprint)?.atMilliseconds;
+    return revokedAt !== undefined && revokedAt > milliseconds ? "issued" : state;
+  }
+
   return {
     async page({ since, limit, continueToken }): Promise<RecordedPage<RecordedRequest>> {
       const { after, last } = continueToken === undefined ? start(since) : decodeToken(continueToken);
@@ -128,7 +138,8 @@ export function recordedRequests(connection: Connection): RecordedRequests {
     },
     previousAt(nodeName, signerName, at, requestUid) {
       const milliseconds = at.getTime();
-      return previous.all(nodeName, signerName, milliseconds, milliseconds, requestUid).map(toCertificateSummary);
+      const rows = previous.all(nodeName, signerName, milliseconds, milliseconds, requestUid);
+      return rows.map((row) => toCertificateSummary({ ...row, state: stateAt(row, milliseconds) }));
     },
   };
 

@@ -47,7 +47,12 @@ const COMPACT: Operation = {
   maximumChanges: 0,
   upToRevision: Number.MAX_SAFE_INTEGER,
 };
-const PRUNE: Operation = { kind: "pruneArchive", beforeMilliseconds: Number.MAX_SAFE_INTEGER, atMilliseconds: 0, maximumRequests: 0 };
+const PRUNE: Operation = {
+  kind: "pruneArchive",
+  beforeMilliseconds: Number.MAX_SAFE_INTEGER,
+  atMilliseconds: 0,
+  maximumRequests: 0,
+};
 
 const outcomes = (...operations: readonly Operation[]) =>
   executor.run(operations).map((outcome) => (outcome.kind === "done" ? "done" : outcome.refusal.reason));

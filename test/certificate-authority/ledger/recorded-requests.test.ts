@@ -189,3 +189,14 @@ test("previous certificates are those of the node and signer that were issued by
   expect(serials(13, "none")).toEqual(["23", "22", "21", "20", "19", "18", "17", "16", "15", "14"]);
   expect(opened.ledger.recorded.previousAt("node-1", "kubernetes.io/kubelet-serving", at(9), "none")).toEqual([]);
 });
+
+test("a certificate that was revoked since then was not revoked then", async () => {
+  const certificate = certificateRecord({ requestUid: "another" });
+  await opened.ledger.certificates.record(certificate);
+  const target = { kind: "certificates", fingerprints: [certificate.fingerprint] } as const;
+  await opened.ledger.revocations.revoke({ target, reason: "keyCompromise", message: "", by: "alice" });
+  const statesAt = (at: Date) =>
+    opened.ledger.recorded.previousAt("node-1", certificate.signerName, at, "none").map(({ state }) => state);
+  expect(statesAt(new Date(NOON))).toEqual(["issued"]);
+  expect(statesAt(new Date(Date.now() + HOUR))).toEqual(["revoked"]);
+});
