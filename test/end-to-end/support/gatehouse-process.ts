@@ -13,6 +13,8 @@ const START_LIMIT_MILLISECONDS = 30_000;
 export interface GatehouseOptions {
   /** Content of the configuration file; none without it. */
   readonly configuration?: string;
+  /** A configuration file of the test's own, instead of `configuration`; it may change it later. */
+  readonly configurationFile?: string;
   /** Started on what an earlier process left behind; a new directory without it. */
   readonly dataDirectory?: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -69,8 +71,9 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   };
 }
 
-function argumentsOf({ configuration }: GatehouseOptions, dataDirectory: string): readonly string[] {
+function argumentsOf({ configuration, configurationFile }: GatehouseOptions, dataDirectory: string): readonly string[] {
   const fixed = ["serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
+  if (configurationFile !== undefined) return [...fixed, "--config", configurationFile];
   if (configuration === undefined) return fixed;
   const file = join(dataDirectory, "configuration.yaml");
   writeFileSync(file, configuration);
