@@ -20,7 +20,9 @@ export const auditListQuery = z.strictObject({
     .describe("Only entries at or after this time."),
   user: name.optional().describe("Only what this user did; gatehouse is the server itself."),
   verb: name.optional().describe("Only entries of this verb, e.g. issued, recorded, created, removed, deleted."),
-  resource: name.optional().describe("Only entries about this: archive, certificate, decision, issuer, request or token."),
+  resource: name
+    .optional()
+    .describe("Only entries about this: archive, certificate, decision, issuer, request or token."),
   name: name.optional().describe("Only entries about the thing, or the request, of this name."),
   after: z
     .string()
