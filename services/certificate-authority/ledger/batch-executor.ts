@@ -105,6 +105,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const meta = metaTable(connection);
 
   function apply(operation: Operation): Answers[Operation["kind"]] {
+  const runs = runWrites(connection);
     switch (operation.kind) {
       case "createRequest":
         return requests.create(operation);
@@ -150,6 +151,16 @@ function operationApplier(connection: Connection, maximumRequests: number) {
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;
+      case "registerJobs":
+        return runs.register(operation);
+      case "claimRun":
+        return runs.claim(operation);
+      case "beatRun":
+        return runs.beat(operation);
+      case "finishRun":
+        return runs.finish(operation);
+      case "rotateIssuer":
+      case "reportTrust":
       default:
         operation satisfies never;
         throw new TypeError("unknown ledger operation");

@@ -54,6 +54,8 @@ export function boundFile(connection: Connection, maximumBytes: number): FileRoo
 const REMOVALS: ReadonlySet<Operation["kind"]> = new Set([
   ...(["removeRequest", "removeObject", "removeToken", "removeExpiredTokens"] as const),
   ...(["compactChanges", "pruneArchive", "revoke"] as const),
+  // Jobs are what removes most; what they write about themselves is bounded.
+  ...(["claimRun", "beatRun", "finishRun"] as const),
 ]);
 
 /** Whether an operation removes something, is one that comes before its removal, or cannot wait for room: a revocation. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
+import type { JobRuns } from "../domain/job.ts";
 import type {
   AuditTrail,
   BootstrapTokens,
@@ -42,6 +43,7 @@ import {
 import { storedRequests } from "./stored-requests.ts";
 import { storedRevocations } from "./stored-revocations.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
+import { storedRuns } from "./stored-runs.ts";
 import { acquireWriterLock } from "./writer-lock.ts";
 
 export interface LedgerLimits {
@@ -101,6 +103,7 @@ export interface Ledger {
   readonly audit: AuditTrail;
   readonly maintenance: LedgerMaintenance;
   /** Finishes the writes that were accepted, refuses later ones, ends subscriptions and releases the file. */
+  readonly runs: JobRuns;
   close(): Promise<void>;
 }
 
@@ -170,6 +173,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     maintenance,
     async close() {
       compaction.stop();
+    runs: storedRuns(records),
       await writer.drain();
       hub.close();
       // Before the writer: the last connection to close folds the log back into the file, and must be able to write.

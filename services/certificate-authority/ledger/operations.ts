@@ -1,5 +1,6 @@
 import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
 import type { ResourceName } from "../domain/api-object.ts";
+import type { JobLease, RunOutcome, RunTrigger } from "../domain/job.ts";
 import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
@@ -166,6 +167,68 @@ export interface ReadmitNode {
 }
 
 export interface CheckWrite {
+/** Notes which jobs are scheduled. */
+export interface RegisterJobs {
+  readonly kind: "registerJobs";
+  readonly jobs: readonly string[];
+  readonly atMilliseconds: number;
+}
+
+/** Begins a run and takes the job's lease, which nobody may have but the dead run that is named. */
+export interface ClaimRun {
+  readonly kind: "claimRun";
+  readonly job: string;
+  readonly trigger: RunTrigger;
+  readonly requestedBy: string | null;
+  readonly dryRun: 0 | 1;
+  readonly holder: string;
+  readonly dead: JobLease | undefined;
+  readonly atMilliseconds: number;
+}
+
+export interface BeatRun {
+  readonly kind: "beatRun";
+  readonly job: string;
+  readonly runId: number;
+  readonly holder: string;
+}
+
+export interface FinishRun {
+  readonly kind: "finishRun";
+  readonly job: string;
+  readonly runId: number;
+  readonly atMilliseconds: number;
+  readonly durationMilliseconds: number | null;
+  readonly outcome: RunOutcome;
+  readonly summary: string;
+  /** JSON. */
+  readonly details: string;
+}
+
+export interface RotateIssuer {
+  readonly kind: "rotateIssuer";
+  /** Whom it is about; empty for `prepare`. */
+  readonly ids: readonly string[];
+  /** What is prepared. */
+  readonly issuer: IssuerRow | undefined;
+  /** What still needs them does not keep old issuers from being retired. */
+  readonly despite: boolean;
+  readonly actor: string;
+  readonly atMilliseconds: number;
+  /** For the audit entries. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Puts down that a consumer holds a trust bundle. */
+export interface ReportTrust {
+  readonly kind: "reportTrust";
+  readonly consumer: string;
+  readonly etag: string;
+  /** JSON list of the bundle's CAs. */
+  readonly anchors: string;
+  readonly atMilliseconds: number;
+}
+
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
 }
@@ -194,6 +257,12 @@ export type Operation =
   | CheckWrite;
 
 export interface Revised {
+  | RegisterJobs
+  | ClaimRun
+  | BeatRun
+  | FinishRun
+  | RotateIssuer
+  | ReportTrust
   readonly revision: number;
   /** The revision of the object that was replaced or removed. */
   readonly previousRevision: number;
@@ -224,6 +293,12 @@ export interface Answers {
   readonly checkWrite: undefined;
 }
 
+  readonly registerJobs: undefined;
+  readonly claimRun: { readonly kind: "claimed"; readonly runId: number } | ({ readonly kind: "held" } & JobLease);
+  readonly beatRun: boolean;
+  readonly finishRun: boolean;
+  readonly rotateIssuer: undefined;
+  readonly reportTrust: undefined;
 export type AnswerTo<O extends Operation> = Answers[O["kind"]];
 
 /** A StatusError as it crosses threads; `cause` is for the log only. */

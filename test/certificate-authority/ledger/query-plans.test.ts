@@ -15,6 +15,7 @@ import { nodeCertificatesSql } from "../../../services/certificate-authority/led
 import { objectsSql } from "../../../services/certificate-authority/ledger/tables/objects-table.ts";
 import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
 import { revocationsSql } from "../../../services/certificate-authority/ledger/tables/revocations-table.ts";
+import { runsSql } from "../../../services/certificate-authority/ledger/tables/runs-table.ts";
 import { shadowDecisionsSql } from "../../../services/certificate-authority/ledger/tables/shadow-decisions-table.ts";
 import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
 import { requestChecksSql } from "../../../services/certificate-authority/ledger/verification/check-requests.ts";
@@ -37,6 +38,7 @@ const TABLES = {
     nodeCertificatesSql,
     objectsSql,
     revocationsSql,
+    runsSql,
     shadowDecisionsSql,
     requestsSql,
   },

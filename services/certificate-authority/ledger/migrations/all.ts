@@ -14,6 +14,7 @@ import { certificateNamesMigration } from "./0013-certificate-names.ts";
 import { shadowDecisionsMigration } from "./0014-shadow-decisions.ts";
 import { revocationsMigration } from "./0015-revocations.ts";
 import { issuerRotationMigration } from "./0016-issuer-rotation.ts";
+import { runsMigration } from "./0017-runs.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly Migration[] = [
   shadowDecisionsMigration,
   revocationsMigration,
   issuerRotationMigration,
+  runsMigration,
 ];
