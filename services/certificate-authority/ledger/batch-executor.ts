@@ -9,6 +9,7 @@ import type { Answers, Operation, OperationOutcome } from "./operations.ts";
 import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
 import { revocationWrites } from "./revocation-writes.ts";
+import { runWrites } from "./run-writes.ts";
 import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
 import { metaTable } from "./tables/meta-table.ts";
 import { shadowDecisionsWriter } from "./tables/shadow-decisions-table.ts";
@@ -104,8 +105,8 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const shadows = shadowDecisionsWriter(connection);
   const meta = metaTable(connection);
 
-  function apply(operation: Operation): Answers[Operation["kind"]] {
   const runs = runWrites(connection);
+  function apply(operation: Operation): Answers[Operation["kind"]] {
     switch (operation.kind) {
       case "createRequest":
         return requests.create(operation);
