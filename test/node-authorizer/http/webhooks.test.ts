@@ -43,8 +43,8 @@ function setUp(overrides: Partial<Decisions> = {}) {
   return {
     lines,
     metrics,
-    authorize: supertest(createServer((request, response) => void authorize(request, response))),
-    admit: supertest(createServer((request, response) => void admit(request, response))),
+    authorize: supertest(createServer((request, response) => authorize(request, response))),
+    admit: supertest(createServer((request, response) => admit(request, response))),
   };
 }
 
