@@ -9,7 +9,6 @@ import type { Answers, Operation, OperationOutcome } from "./operations.ts";
 import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
 import { revocationWrites } from "./revocation-writes.ts";
-import { runWrites } from "./run-writes.ts";
 import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
 import { metaTable } from "./tables/meta-table.ts";
 import { shadowDecisionsWriter } from "./tables/shadow-decisions-table.ts";
@@ -103,9 +102,9 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const administrative = administrativeWrites(connection, audit);
   const revocations = revocationWrites(connection, audit);
   const shadows = shadowDecisionsWriter(connection);
+  const runs = runWrites(connection);
   const meta = metaTable(connection);
 
-  const runs = runWrites(connection);
   function apply(operation: Operation): Answers[Operation["kind"]] {
     switch (operation.kind) {
       case "createRequest":
@@ -149,9 +148,6 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return revocations.revoke(operation);
       case "readmitNode":
         return revocations.readmit(operation);
-      case "checkWrite":
-        meta.set("checked_ms", operation.atMilliseconds);
-        return undefined;
       case "registerJobs":
         return runs.register(operation);
       case "claimRun":
@@ -162,6 +158,9 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return runs.finish(operation);
       case "rotateIssuer":
       case "reportTrust":
+      case "checkWrite":
+        meta.set("checked_ms", operation.atMilliseconds);
+        return undefined;
       default:
         operation satisfies never;
         throw new TypeError("unknown ledger operation");

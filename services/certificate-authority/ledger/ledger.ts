@@ -42,8 +42,8 @@ import {
 } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
 import { storedRevocations } from "./stored-revocations.ts";
-import { storedBootstrapTokens } from "./stored-tokens.ts";
 import { storedRuns } from "./stored-runs.ts";
+import { storedBootstrapTokens } from "./stored-tokens.ts";
 import { acquireWriterLock } from "./writer-lock.ts";
 
 export interface LedgerLimits {
@@ -100,10 +100,10 @@ export interface Ledger {
   readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
   readonly recorded: RecordedRequests;
   readonly revocations: Revocations;
+  readonly runs: JobRuns;
   readonly audit: AuditTrail;
   readonly maintenance: LedgerMaintenance;
   /** Finishes the writes that were accepted, refuses later ones, ends subscriptions and releases the file. */
-  readonly runs: JobRuns;
   close(): Promise<void>;
 }
 
@@ -169,11 +169,11 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
     recorded: recordedRequests(reader),
     revocations: storedRevocations(records),
+    runs: storedRuns(records),
     audit: storedAuditTrail(records),
     maintenance,
     async close() {
       compaction.stop();
-    runs: storedRuns(records),
       await writer.drain();
       hub.close();
       // Before the writer: the last connection to close folds the log back into the file, and must be able to write.

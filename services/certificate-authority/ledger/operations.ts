@@ -166,7 +166,6 @@ export interface ReadmitNode {
   readonly atMilliseconds: number;
 }
 
-export interface CheckWrite {
 /** Notes which jobs are scheduled. */
 export interface RegisterJobs {
   readonly kind: "registerJobs";
@@ -229,6 +228,7 @@ export interface ReportTrust {
   readonly atMilliseconds: number;
 }
 
+export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
 }
@@ -254,15 +254,15 @@ export type Operation =
   | RecordShadow
   | Revoke
   | ReadmitNode
-  | CheckWrite;
-
-export interface Revised {
   | RegisterJobs
   | ClaimRun
   | BeatRun
   | FinishRun
   | RotateIssuer
   | ReportTrust
+  | CheckWrite;
+
+export interface Revised {
   readonly revision: number;
   /** The revision of the object that was replaced or removed. */
   readonly previousRevision: number;
@@ -290,15 +290,15 @@ export interface Answers {
   readonly recordShadow: undefined;
   readonly revoke: readonly RevocationRow[];
   readonly readmitNode: RevocationRow | undefined;
-  readonly checkWrite: undefined;
-}
-
   readonly registerJobs: undefined;
   readonly claimRun: { readonly kind: "claimed"; readonly runId: number } | ({ readonly kind: "held" } & JobLease);
   readonly beatRun: boolean;
   readonly finishRun: boolean;
   readonly rotateIssuer: undefined;
   readonly reportTrust: undefined;
+  readonly checkWrite: undefined;
+}
+
 export type AnswerTo<O extends Operation> = Answers[O["kind"]];
 
 /** A StatusError as it crosses threads; `cause` is for the log only. */
