@@ -30,6 +30,26 @@ export interface ReadableObjects {
   readonly objects: readonly ObjectRef[];
 }
 
+/** What draining a node does to what it can read. */
+export interface Drain {
+  readonly evicted: readonly ObjectRef[];
+  readonly staying: readonly ObjectRef[];
+  readonly lost: readonly ObjectRef[];
+  readonly kept: readonly ObjectRef[];
+}
+
+export interface ChangeList {
+  readonly revision: number;
+  readonly oldestRevision: number;
+  readonly isComplete: boolean;
+  readonly changes: readonly {
+    readonly revision: number;
+    readonly change: "granted" | "withdrawn";
+    readonly node: string;
+    readonly object: ObjectRef;
+  }[];
+}
+
 interface ObjectQuery {
   readonly group: string;
   readonly resource: string;
@@ -44,6 +64,7 @@ export interface AskedGraph {
   ): Promise<NodeExplanation>;
   readers(query: ObjectQuery): Promise<ReaderList>;
   readable(node: string): Promise<ReadableObjects>;
+  drain(node: string): Promise<Drain>;
 }
 
 export interface NodeAuthorizerServerOptions {

@@ -19,7 +19,12 @@ import { addIssuerRequest } from "./commands/issuer-request.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
 import { addNodeAuthorizer } from "./commands/node-authorizer.ts";
-import { addNodeAuthorizerExplain, addNodeAuthorizerReach } from "./commands/node-authorizer-explain.ts";
+import {
+  addNodeAuthorizerChanges,
+  addNodeAuthorizerDrain,
+  addNodeAuthorizerExplain,
+  addNodeAuthorizerReach,
+} from "./commands/node-authorizer-explain.ts";
 import { addNodeAuthorizerManifests } from "./commands/node-authorizer-manifests.ts";
 import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
@@ -107,6 +112,8 @@ function createProgram(dependencies: ProgramDependencies): Command {
   const nodeAuthorizer = addNodeAuthorizer(program, dependencies.loadNodeAuthorizer, load);
   addNodeAuthorizerExplain(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer);
   addNodeAuthorizerReach(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer);
+  addNodeAuthorizerDrain(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer);
+  addNodeAuthorizerChanges(nodeAuthorizer, terminal);
   addNodeAuthorizerManifests(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer, load);
   addDoctor(program, terminal, dependencies.loadDoctor);
   addBench(program, benchmark);

@@ -19,5 +19,6 @@ export async function graphOfObjects(source: string, featureGates: string) {
     explain: async (query: ExplainQuery) => explainFor(authorizer, query),
     readers: async (query: ObjectQuery) => readersOf(authorizer, query),
     readable: async (node: string) => authorizer.readableBy(node),
+    drain: async (node: string) => authorizer.drain(node),
   };
 }

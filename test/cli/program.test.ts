@@ -28,7 +28,11 @@ const COMMANDS = [
   "version",
 ];
 
-test.each(COMMANDS)("%s --help shows how to use it, with examples", async (command) => {
+const AUTHORIZER_COMMANDS = ["", " explain", " reach", " drain", " changes", " manifests"].map(
+  (name) => `node-authorizer${name}`,
+);
+
+test.each([...COMMANDS, ...AUTHORIZER_COMMANDS])("%s --help shows how to use it, with examples", async (command) => {
   const { code, stdout, stderr } = await gatehouse([...command.split(" "), "--help"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(new RegExp(`^Usage: gatehouse ${command} `));

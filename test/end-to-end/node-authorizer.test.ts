@@ -137,6 +137,7 @@ test("explain and reach show the way from an object to a node, or what is missin
     namespace: "shop",
     name: "one",
   });
+  expect(await run("drain", "n1")).toMatch(/^lost +secret +shop +one$/m);
 });
 
 test("manifests: certificates that verify, secrets that are nobody else's to read, nothing replaced unasked", async () => {

@@ -4,6 +4,8 @@ import { usageError } from "../command-error.ts";
 import { explain } from "../explain.ts";
 import type {
   AskedGraph,
+  ChangeList,
+  Drain,
   LoadNodeAuthorizer,
   NodeExplanation,
   ObjectRef,
@@ -81,6 +83,7 @@ function remoteGraph(client: ApiClient): AskedGraph {
     explain: (query) => client.json<NodeExplanation>({ path: "/v1/explain", query: { ...query } }),
     readers: (query) => client.json<ReaderList>({ path: "/v1/readers", query: { ...query } }),
     readable: (node) => client.json<ReadableObjects>({ path: `/v1/nodes/${encodeURIComponent(node)}/objects` }),
+    drain: (node) => client.json<Drain>({ path: `/v1/nodes/${encodeURIComponent(node)}/drain` }),
   };
 }
 
@@ -138,6 +141,62 @@ export function addNodeAuthorizerReach(parent: Command, terminal: Terminal, load
     "gatehouse node-authorizer reach --kubeconfig admit.kubeconfig --node worker-1",
     "gatehouse node-authorizer reach --objects cluster.json secret shop/database",
   ]);
+}
+
+export function addNodeAuthorizerDrain(parent: Command, terminal: Terminal, load: LoadNodeAuthorizer): void {
+  const command = parent
+    .command("drain")
+    .summary("what draining a node would take away from it")
+    .description(
+      "Show which objects a node could no longer read once its pods were evicted; mirror and daemon pods stay.",
+    )
+    .argument("<node>", "name of the node")
+    .action((node: string, options: GraphOptions) =>
+      withAskedGraph(terminal, load, options, async (graph) => {
+        const drain = await graph.drain(node);
+        writeObject(terminal.stdout, options.format, drain, () => drainTable(drain));
+      }),
+    );
+  withExamples(withGraph(command), [
+    "gatehouse node-authorizer drain --kubeconfig admit.kubeconfig worker-1",
+    "gatehouse node-authorizer drain --objects cluster.json worker-1 -o json",
+  ]);
+}
+
+export function addNodeAuthorizerChanges(parent: Command, terminal: Terminal): void {
+  const command = parent
+    .command("changes")
+    .summary("which nodes gained and lost what after a revision")
+    .description("Ask a running node-authorizer what changed; `/v1/graph` tells the revision of now.")
+    .requiredOption("--since <revision>", "a revision that was told before")
+    .action((options: ConnectionOptions & FormatOptions & { readonly since: string }) => {
+      if (options.kubeconfig === undefined) throw usageError("give --kubeconfig: admit.kubeconfig of `manifests`");
+      return withClient(terminal, options, async (client) => {
+        const list = await client.json<ChangeList>({ path: "/v1/changes", query: { since: options.since } });
+        writeObject(terminal.stdout, options.format, list, () => changesTable(list));
+      });
+    });
+  withExamples(withConnection(withFormat(command)), [
+    "gatehouse node-authorizer changes --kubeconfig admit.kubeconfig --since 4711",
+  ]);
+}
+
+function drainTable({ lost, kept }: Drain): string {
+  const row = (what: string) => (object: ObjectRef) => [what, object.kind, object.namespace, object.name];
+  return formatTable([["", "KIND", "NAMESPACE", "NAME"], ...lost.map(row("lost")), ...kept.map(row("kept"))]);
+}
+
+function changesTable({ changes, isComplete, oldestRevision }: ChangeList): string {
+  const rows = changes.map(({ revision, change, node, object: { kind, namespace, name } }) => [
+    String(revision),
+    change,
+    node,
+    kind,
+    namespace,
+    name,
+  ]);
+  const table = formatTable([["REVISION", "", "NODE", "KIND", "NAMESPACE", "NAME"], ...rows]);
+  return isComplete ? table : `${table}what came before revision ${oldestRevision} is no longer known\n`;
 }
 
 function resourceOf(text: string): { readonly group: string; readonly resource: string; readonly subresource: string } {
