@@ -9,6 +9,7 @@ import type { Answers, Operation, OperationOutcome } from "./operations.ts";
 import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
 import { revocationWrites } from "./revocation-writes.ts";
+import { runWrites } from "./run-writes.ts";
 import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
 import { metaTable } from "./tables/meta-table.ts";
 import { shadowDecisionsWriter } from "./tables/shadow-decisions-table.ts";
@@ -156,8 +157,6 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return runs.beat(operation);
       case "finishRun":
         return runs.finish(operation);
-      case "rotateIssuer":
-      case "reportTrust":
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;

@@ -204,30 +204,6 @@ export interface FinishRun {
   readonly details: string;
 }
 
-export interface RotateIssuer {
-  readonly kind: "rotateIssuer";
-  /** Whom it is about; empty for `prepare`. */
-  readonly ids: readonly string[];
-  /** What is prepared. */
-  readonly issuer: IssuerRow | undefined;
-  /** What still needs them does not keep old issuers from being retired. */
-  readonly despite: boolean;
-  readonly actor: string;
-  readonly atMilliseconds: number;
-  /** For the audit entries. */
-  readonly details: Readonly<Record<string, unknown>>;
-}
-
-/** Puts down that a consumer holds a trust bundle. */
-export interface ReportTrust {
-  readonly kind: "reportTrust";
-  readonly consumer: string;
-  readonly etag: string;
-  /** JSON list of the bundle's CAs. */
-  readonly anchors: string;
-  readonly atMilliseconds: number;
-}
-
 export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
@@ -258,8 +234,6 @@ export type Operation =
   | ClaimRun
   | BeatRun
   | FinishRun
-  | RotateIssuer
-  | ReportTrust
   | CheckWrite;
 
 export interface Revised {
@@ -294,8 +268,6 @@ export interface Answers {
   readonly claimRun: { readonly kind: "claimed"; readonly runId: number } | ({ readonly kind: "held" } & JobLease);
   readonly beatRun: boolean;
   readonly finishRun: boolean;
-  readonly rotateIssuer: undefined;
-  readonly reportTrust: undefined;
   readonly checkWrite: undefined;
 }
 
