@@ -47,8 +47,9 @@ test("list passes its filters on", async () => {
     "expired",
     "--expires-within",
     "1d",
-    "--limit",
-    "5",
+    ...["--issuer", "ab".repeat(32), "--key", "cd".repeat(32), "--san", "A.example"],
+    ...["--expires-after", "2026-01-02T00:00:00Z"],
+    ...["--limit", "5"],
   ];
   await server.command(["certificate", "list", ...filters]);
   expect(server.certificates.queries).toEqual([
@@ -56,7 +57,11 @@ test("list passes its filters on", async () => {
       nodeName: "n",
       signerName: "s",
       requestName: "r",
+      issuerId: "ab".repeat(32),
+      spkiSha256: "cd".repeat(32),
+      name: "a.example",
       state: "expired",
+      expiresAfter: new Date("2026-01-02T00:00:00Z"),
       expiresBefore: new Date("2026-01-03T03:04:05Z"),
       limit: 5,
     },

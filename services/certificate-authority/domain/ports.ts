@@ -139,9 +139,17 @@ export interface CertificateQuery {
   readonly requestName?: string;
   /** Serial or fingerprint, lower-case hex. */
   readonly id?: string;
+  /** Of the issuer: lower-case hex SHA-256 of its certificate's DER. */
+  readonly issuerId?: string;
+  /** A DNS name in lower case, as it stands in certificates (`*.example.org` is none but that), or an address. */
+  readonly name?: string;
+  /** The key: SHA-256 of its SPKI, lower-case hex. */
+  readonly spkiSha256?: string;
   readonly state?: "valid" | "expired" | "revoked";
   /** Only those whose notAfter is before this instant. */
   readonly expiresBefore?: Date;
+  /** Only those whose notAfter is this instant or later. */
+  readonly expiresAfter?: Date;
   /** At most 1,000. */
   readonly limit: number;
   readonly continueToken?: string;
@@ -158,7 +166,7 @@ export interface NodeCertificate
 
 /** Every certificate that was signed. */
 export interface Certificates {
-  /** Newest first by default, soonest to expire first when `expiresBefore` is set. */
+  /** Newest first by default; soonest to expire first when a window of expiry, or an issuer, is asked for. */
   find(query: CertificateQuery): Promise<Page<CertificateSummary>>;
   /** By fingerprint or serial, lower-case hex. */
   get(id: string): Promise<CertificateRecord | undefined>;

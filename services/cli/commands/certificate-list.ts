@@ -21,9 +21,14 @@ const PAGE_LIMIT = 1_000;
 interface Options extends ConnectionOptions, FormatOptions {
   readonly node?: string;
   readonly signer?: string;
+  readonly issuer?: string;
+  readonly san?: string;
+  readonly key?: string;
   readonly request?: string;
   readonly state?: string;
   readonly expiresWithin?: string;
+  readonly expiresBefore?: string;
+  readonly expiresAfter?: string;
   readonly limit: number;
 }
 
@@ -33,17 +38,24 @@ export function addCertificateList(parent: Command, terminal: Terminal): void {
     .description("list signed certificates, the newest first")
     .option("--node <name>", "only certificates of this node")
     .option("--signer <name>", "only certificates of this signer")
+    .option("--issuer <id>", "only certificates of this issuer, as `issuer list` shows it, the soonest to expire first")
+    .option("--san <name>", "only certificates with this DNS name or IP address")
+    .option("--key <sha256>", "only certificates for the key of this SHA-256 (of its SubjectPublicKeyInfo)")
     .option("--request <name>", "only certificates that answer this request")
     .addOption(
       new Option("--state <state>", "only certificates in this state").choices(["valid", "expired", "revoked"]),
     )
     .option("--expires-within <duration>", "only those that expire within this time, the soonest first", checkDuration)
+    .option("--expires-before <time>", "only those that end before this time, the soonest first")
+    .option("--expires-after <time>", "only those that end at this time or later, the soonest first")
     .option("--limit <count>", "how many to show at most; 0 shows all", parseLimit, DEFAULT_LIMIT)
     .action((options: Options) => withClient(terminal, options, (client) => list(client, options, terminal)));
   withExamples(withConnection(withFormat(command)), [
     "gatehouse certificate list",
     "gatehouse certificate list --node worker-1",
     "gatehouse certificate list --expires-within 30d -o json",
+    "gatehouse certificate list --san worker-1.example.org",
+    "gatehouse certificate list --expires-after 2026-12-01T00:00:00Z --expires-before 2027-01-01T00:00:00Z",
   ]);
 }
 
@@ -65,11 +77,13 @@ async function list(client: ApiClient, options: Options, { stdout, stderr }: Ter
 
 function fetchPage(
   client: ApiClient,
-  { node, signer, request, state, expiresWithin }: Options,
+  options: Options,
   limit: number,
   continueToken: string | undefined,
 ): Promise<List<Certificate>> {
-  const query = { node, signer, request, state, expiresWithin, limit: String(limit), continue: continueToken };
+  const { node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter } = options;
+  const filters = { node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter };
+  const query = { ...filters, limit: String(limit), continue: continueToken };
   return client.json<List<Certificate>>({ path: CERTIFICATES_PATH, query });
 }
 

@@ -7,6 +7,7 @@ import type { CertificateQuery } from "../../../services/certificate-authority/d
 import type { Clock } from "../../../services/shared/clock.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 import { certificateRecord } from "../../builders/records.ts";
+import { buildSans } from "../../builders/subject.ts";
 
 const NOW = new Date("2026-01-15T12:00:00Z");
 const clock: Clock = { now: () => NOW };
@@ -21,7 +22,10 @@ const RECORDS: readonly CertificateRecord[] = [
   certificateRecord({ serial: "00", spkiSha256: "44".repeat(32), notAfter: inDays(-1), notBefore: inDays(-30) }),
   certificateRecord({ serial: "01", notAfter: new Date(NOW.getTime() - 1), notBefore: inDays(-20) }),
   certificateRecord({ serial: "02", notAfter: NOW, notBefore: inDays(-10) }),
-  certificateRecord({ serial: "03", notAfter: inDays(3), notBefore: inDays(-5), signerName: SERVING }),
+  certificateRecord({
+    ...{ serial: "03", notAfter: inDays(3), notBefore: inDays(-5), signerName: SERVING },
+    sans: buildSans({ dnsNames: ["Node-1.example", "*.apps.example"], ipAddresses: ["10.0.0.1"] }),
+  }),
   certificateRecord({ serial: "04", notAfter: inDays(2), nodeName: "node-2", requestName: "csr-two" }),
   certificateRecord({ serial: "05", notAfter: inDays(2), nodeName: "node-2", state: "revoked" }),
   certificateRecord({
@@ -32,7 +36,10 @@ const RECORDS: readonly CertificateRecord[] = [
     spkiSha256: "55".repeat(32),
   }),
   certificateRecord({ serial: "07", notAfter: inDays(9), nodeName: "node-1", notBefore: inDays(-6) }),
-  certificateRecord({ serial: "08", notAfter: inDays(1), nodeName: "node-3", signerName: SERVING }),
+  certificateRecord({
+    ...{ serial: "08", notAfter: inDays(1), nodeName: "node-3", signerName: SERVING },
+    sans: buildSans({ dnsNames: ["node-1.example"] }),
+  }),
   certificateRecord({ serial: "08", notAfter: inDays(5), issuerId: "33".repeat(32), der: Buffer.from("other issuer") }),
   certificateRecord({ serial: "09", notAfter: inDays(-2), nodeName: "node-4", state: "revoked" }),
 ];
@@ -88,6 +95,43 @@ const QUERIES: readonly { name: string; query: Partial<CertificateQuery>; expect
     name: "of a signer and expiring",
     query: { expiresBefore: inDays(10), signerName: SERVING },
     expected: ["08", "03"],
+  },
+  { name: "an issuer, soonest first", query: { issuerId: "33".repeat(32) }, expected: ["08'"] },
+  {
+    name: "another issuer, what is valid",
+    query: { issuerId: "11".repeat(32), state: "valid" },
+    expected: ["02", "08", "04", "03", "06", "07"],
+  },
+  { name: "an issuer and a node", query: { issuerId: "11".repeat(32), nodeName: "node-2" }, expected: ["05", "04"] },
+  { name: "an issuer and expiring", query: { issuerId: "33".repeat(32), expiresBefore: inDays(5) }, expected: [] },
+  { name: "a key of nodes", query: { spkiSha256: "44".repeat(32) }, expected: ["00"] },
+  { name: "a key of nobody's node", query: { spkiSha256: "55".repeat(32) }, expected: ["06"] },
+  {
+    name: "a key of many",
+    query: { spkiSha256: "22".repeat(32) },
+    expected: ["09", "08'", "08", "07", "05", "04", "03", "02", "01"],
+  },
+  {
+    name: "a key and expiring",
+    query: { spkiSha256: "22".repeat(32), expiresAfter: inDays(4) },
+    expected: ["08'", "07"],
+  },
+  { name: "a DNS name", query: { name: "node-1.example" }, expected: ["08", "03"] },
+  { name: "a DNS name and expiring", query: { name: "node-1.example", expiresAfter: NOW }, expected: ["08", "03"] },
+  {
+    name: "a DNS name and a window",
+    query: { name: "node-1.example", expiresAfter: inDays(2), expiresBefore: inDays(4) },
+    expected: ["03"],
+  },
+  { name: "a DNS name of a node", query: { name: "node-1.example", nodeName: "node-3" }, expected: ["08"] },
+  { name: "a wildcard, as it stands", query: { name: "*.apps.example" }, expected: ["03"] },
+  { name: "a name under a wildcard", query: { name: "a.apps.example" }, expected: [] },
+  { name: "an address", query: { name: "10.0.0.1" }, expected: ["03"] },
+  { name: "expiring after an instant, which is included", query: { expiresAfter: inDays(9) }, expected: ["06", "07"] },
+  {
+    name: "a window of expiry",
+    query: { expiresAfter: inDays(2), expiresBefore: inDays(5) },
+    expected: ["04", "05", "03"],
   },
   { name: "an unknown node", query: { nodeName: "node-9" }, expected: [] },
 ];

@@ -50,12 +50,15 @@ const STATEMENTS = Object.entries(TABLES).flatMap(([table, statements]) =>
   Object.entries<string>(statements).map(([name, sql]) => ({ name: `${table}.${name}`, sql })),
 );
 
-/** Few rows each: those of one node, the issuers that gave one serial, and what people wrote to plain objects. */
+/** Few rows each: those of one node, key or name, the issuers that gave one serial, and what people wrote to plain objects. */
 const SORTED_IN_MEMORY = [
   "changesSql.ofPrefixAfter",
   "certificatesSql.bySerial",
   "certificatesSql.newestOfNode",
   "certificatesSql.newestOfNodeAndSigner",
+  "certificatesSql.newestOfNodesKey",
+  "certificatesSql.newestOfName",
+  "certificatesSql.expiringOfName",
 ];
 
 let opened: TestLedger;

@@ -1,45 +1,15 @@
 import { z } from "zod";
 import type { Clock } from "../../../shared/clock.ts";
-import { parseDuration } from "../../../shared/duration.ts";
 import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { CertificateSummary } from "../../domain/certificate.ts";
-import type { CertificateQuery, Certificates } from "../../domain/ports.ts";
+import type { Certificates } from "../../domain/ports.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate, PEM_TYPE } from "../negotiation.ts";
+import { certificateListQuery, toCertificateQuery } from "./certificate-query.ts";
 import { certificatePemOf } from "./pem.ts";
 import { API_VERSION, type CertificateResource, listBody } from "./resources.ts";
 import { pathParameter, readQuery } from "./validation.ts";
-
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1_000;
-/** A certificate lives for 100 years at most; a longer look ahead is a slip of the finger. */
-const MAX_EXPIRES_WITHIN_SECONDS = 100 * 366 * 86_400;
-
-const name = z.string().min(1, "must not be empty; leave the parameter out to ask for all");
-
-/** What `GET /v1/certificates` can be asked. */
-export const certificateListQuery = z.strictObject({
-  node: name.optional().describe("Only certificates of this node."),
-  signer: name.optional().describe("Only certificates of this signer, e.g. kubernetes.io/kubelet-serving."),
-  request: name.optional().describe("Only certificates that answer a request of this name."),
-  state: z
-    .enum(["valid", "expired", "revoked"], { error: "must be valid, expired or revoked" })
-    .optional()
-    .describe("Only certificates in this state; with expiresWithin the default is valid."),
-  expiresWithin: z
-    .string()
-    .refine(isLookAhead, "must be a duration such as 90m, 24h or 30d, of at most 36600 days")
-    .optional()
-    .describe("Only certificates that expire within this time, e.g. 24h; the soonest comes first."),
-  limit: z
-    .string()
-    .refine(isLimit, `must be a whole number from 1 to ${MAX_LIMIT}; follow metadata.continue for more`)
-    .optional()
-    .meta({ type: "integer", minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-    .describe("How many to answer at most."),
-  continue: name.optional().describe("metadata.continue of the page before."),
-});
 
 export interface CertificateDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
@@ -70,30 +40,6 @@ export function certificateHandlers({ certificates, clock }: CertificateDependen
   }
 
   return { list, show };
-}
-
-function toCertificateQuery(query: z.output<typeof certificateListQuery>, now: Date): CertificateQuery {
-  const aheadSeconds = query.expiresWithin === undefined ? undefined : parseDuration(query.expiresWithin);
-  // "Expires within a day" asks what is going to lapse; what already has lapsed must be asked for by name.
-  const state = query.state ?? (aheadSeconds === undefined ? undefined : "valid");
-  return {
-    limit: query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit),
-    ...(query.node !== undefined && { nodeName: query.node }),
-    ...(query.signer !== undefined && { signerName: query.signer }),
-    ...(query.request !== undefined && { requestName: query.request }),
-    ...(state !== undefined && { state }),
-    ...(aheadSeconds !== undefined && { expiresBefore: new Date(now.getTime() + aheadSeconds * 1000) }),
-    ...(query.continue !== undefined && { continueToken: query.continue }),
-  };
-}
-
-function isLookAhead(text: string): boolean {
-  const seconds = parseDuration(text);
-  return seconds !== undefined && seconds <= MAX_EXPIRES_WITHIN_SECONDS;
-}
-
-function isLimit(text: string): boolean {
-  return /^[1-9]\d{0,3}$/.test(text) && Number(text) <= MAX_LIMIT;
 }
 
 /** Serials and fingerprints as openssl and browsers show them (`0A:1B:…`) mean the same as our lower-case hex. */

@@ -3,7 +3,7 @@ import { JSON_TYPE, PEM_TYPE } from "../negotiation.ts";
 import { personalVerdict } from "./approval.ts";
 import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
-import { certificateListQuery } from "./certificates.ts";
+import { certificateListQuery } from "./certificate-query.ts";
 import { issuerChain } from "./configured-issuers.ts";
 import { explainRequest } from "./explain.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";

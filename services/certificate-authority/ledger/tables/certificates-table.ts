@@ -54,6 +54,23 @@ export const certificatesSql = {
     `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_request ` +
     `WHERE request_name = @requestName ${NEWEST_FIRST}`,
   newestRevoked: `SELECT ${LISTED} FROM certificates INDEXED BY certificates_revoked WHERE state = 'revoked' ${NEWEST_FIRST}`,
+  newestOfNodesKey:
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_key ` +
+    `WHERE spki_sha256 = unhex(@spkiSha256) AND node_name IS NOT NULL ${NEWEST_FIRST}`,
+  newestOfOthersKey:
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_key_alone ` +
+    `WHERE spki_sha256 = unhex(@spkiSha256) AND node_name IS NULL ${NEWEST_FIRST}`,
+  newestOfName:
+    `SELECT ${LISTED} FROM certificates WHERE id IN (SELECT certificate_id FROM certificate_names ` +
+    "WHERE name = @name AND certificate_id < @beforeId ORDER BY certificate_id DESC LIMIT @limit) ORDER BY id DESC",
+  expiringOfName:
+    `SELECT ${LISTED} FROM certificates WHERE id IN (SELECT certificate_id FROM certificate_names ` +
+    "WHERE name = @name AND (not_after_ms, certificate_id) > (@fromMilliseconds, @afterId) " +
+    "AND not_after_ms < @toMilliseconds ORDER BY not_after_ms, certificate_id LIMIT @limit) ORDER BY not_after_ms, id",
+  expiringOfIssuer:
+    `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_issuer WHERE issuer_id = unhex(@issuerId) ` +
+    "AND (not_after_ms, id) > (@fromMilliseconds, @afterId) AND not_after_ms < @toMilliseconds " +
+    "ORDER BY not_after_ms, id LIMIT @limit",
   expiring:
     `SELECT ${LISTED} FROM certificates INDEXED BY certificates_by_expiry ` +
     "WHERE (not_after_ms, id) > (@fromMilliseconds, @afterId) AND not_after_ms < @toMilliseconds " +

@@ -56,6 +56,19 @@ test.each([
   { query: "signer=a.b%2Fc", asked: { signerName: "a.b/c", limit: 100 } },
   { query: "request=csr-x", asked: { requestName: "csr-x", limit: 100 } },
   { query: "state=revoked", asked: { state: "revoked", limit: 100 } },
+  { query: `issuer=${"Ab".repeat(32)}`, asked: { issuerId: "ab".repeat(32), limit: 100 } },
+  { query: `key=${Array(32).fill("CD").join(":")}`, asked: { spkiSha256: "cd".repeat(32), limit: 100 } },
+  { query: "san=*.Apps.Example", asked: { name: "*.apps.example", limit: 100 } },
+  { query: "san=10.0.0.1", asked: { name: "10.0.0.1", limit: 100 } },
+  { query: "san=FD00:0:0::1", asked: { name: "fd00::1", limit: 100 } },
+  {
+    query: "expiresAfter=2026-02-01T00:00:00Z&expiresBefore=2026-03-01T01:00:00%2B01:00",
+    asked: {
+      expiresAfter: new Date("2026-02-01T00:00:00Z"),
+      expiresBefore: new Date("2026-03-01T00:00:00Z"),
+      limit: 100,
+    },
+  },
   { query: "limit=1", asked: { limit: 1 } },
   { query: "limit=1000", asked: { limit: 1000 } },
   { query: "continue=abc", asked: { continueToken: "abc", limit: 100 } },
@@ -75,7 +88,10 @@ test.each([
 
 const LIMIT_RULE = "must be a whole number from 1 to 1000; follow metadata.continue for more";
 const DURATION_RULE = "must be a duration such as 90m, 24h or 30d, of at most 36600 days";
-const KNOWN = "known are node, signer, request, state, expiresWithin, limit, continue";
+const KNOWN =
+  "known are node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter, limit, continue";
+const HEX_RULE = "64 hexadecimal digits, with or without colons";
+const TIME_RULE = "must be an RFC 3339 time such as 2026-11-30T00:00:00Z";
 
 test.each([
   { query: "limit=0", message: `query parameter "limit" is "0": ${LIMIT_RULE}` },
@@ -83,6 +99,21 @@ test.each([
   { query: "limit=ten", message: `query parameter "limit" is "ten": ${LIMIT_RULE}` },
   { query: "limit=1e2", message: `query parameter "limit" is "1e2": ${LIMIT_RULE}` },
   { query: "state=old", message: 'query parameter "state" is "old": must be valid, expired or revoked' },
+  { query: "issuer=default", message: `query parameter "issuer" is "default": must be an issuer's id: ${HEX_RULE}` },
+  {
+    query: "key=ab",
+    message: `query parameter "key" is "ab": must be the SHA-256 of a SubjectPublicKeyInfo: ${HEX_RULE}`,
+  },
+  { query: "expiresBefore=2026", message: `query parameter "expiresBefore" is "2026": ${TIME_RULE}` },
+  { query: "expiresAfter=tomorrow", message: `query parameter "expiresAfter" is "tomorrow": ${TIME_RULE}` },
+  {
+    query: "expiresWithin=1d&expiresBefore=2026-02-01T00:00:00Z",
+    message: "expiresWithin and expiresBefore both say when the time ends; give one of them",
+  },
+  {
+    query: `san=${"x".repeat(254)}`,
+    message: `query parameter "san" is "${"x".repeat(79)}…: must have at most 253 characters`,
+  },
   { query: "expiresWithin=24", message: `query parameter "expiresWithin" is "24": ${DURATION_RULE}` },
   { query: "expiresWithin=36601d", message: `query parameter "expiresWithin" is "36601d": ${DURATION_RULE}` },
   {
