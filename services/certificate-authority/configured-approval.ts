@@ -20,6 +20,7 @@ import type {
   PendingRequests,
   ReviewHistory,
 } from "./domain/ports.ts";
+import type { RevocationLookups } from "./domain/revocation.ts";
 import type { ShadowDecisions } from "./domain/shadow.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
@@ -30,6 +31,7 @@ export interface ApprovalParts {
   readonly certificates: Pick<Certificates, "find" | "ofNode">;
   readonly shadow: Pick<ShadowDecisions, "record">;
   readonly keyPolicy: KeyPolicy;
+  readonly revocations: RevocationLookups;
   readonly observe: HookObserver;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -125,7 +127,11 @@ function buildChain(
   pending: KnownPendingRequests,
 ): BuiltChain {
   const { keyPolicy, observe, certificates } = parts;
-  const { links: guards, limits } = createGuards(approval.guards, { certificates, pending });
+  const { links: guards, limits } = createGuards(approval.guards, {
+    certificates,
+    pending,
+    revocations: parts.revocations,
+  });
   const hooks = buildHooks(approval.hooks, parts);
   try {
     const history = reviewHistory(certificates);

@@ -45,6 +45,7 @@ export function configuredIssuance(
     configuredSigners: signerProfiles,
     chain,
     keyPolicy,
+    revocations: ledger.revocations,
     nodeNames,
     pending,
     authorizer: access.authorizer,

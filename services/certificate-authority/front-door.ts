@@ -18,6 +18,7 @@ import type { ConfiguredIssuers } from "./domain/issuer.ts";
 import * as accessReviews from "./http/access-reviews/routes.ts";
 import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open-api.ts";
 import { admittingRequesters } from "./http/admin-api/own-decision.ts";
+import { createRevocationWaiters } from "./http/admin-api/revocation-waiters.ts";
 import * as adminApi from "./http/admin-api/routes.ts";
 import * as description from "./http/description/routes.ts";
 import { createEdge } from "./http/edge.ts";
@@ -33,6 +34,7 @@ import {
   shutDown,
 } from "./http/server.ts";
 import type { Issuance } from "./issuance/issuance.ts";
+import { createRevoking } from "./issuance/revoke.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { type OwnCertificate, type ownIdentity, servingNames } from "./own-identity.ts";
 import { clusterKubeconfig } from "./own-kubeconfigs.ts";
@@ -90,7 +92,8 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
   });
   attachMetricSources(deps, () => watches.size);
   let url = "";
-  const listener = requestListener(deps, watches, () => url);
+  const revocationWaiters = createRevocationWaiters(deps.ledger.revocations);
+  const listener = requestListener(deps, { watches, revocationWaiters, serverUrl: () => url });
   const serving = new ServingCertificates(deps);
   const open = async (address: string, requestClientCertificate: boolean) => {
     const { maxConnections } = settings;
@@ -126,12 +129,19 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     },
     close: async () => {
       watches.closeAll();
+      revocationWaiters.close();
       await Promise.all(servers.map((server) => shutDown(server, SHUTDOWN_GRACE_MILLISECONDS)));
     },
   };
 }
 
-function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.WatchRegistry, serverUrl: () => string) {
+interface ListenerParts {
+  readonly watches: kubernetesApi.WatchRegistry;
+  readonly revocationWaiters: ReturnType<typeof createRevocationWaiters>;
+  readonly serverUrl: () => string;
+}
+
+function requestListener(deps: FrontDoorDependencies, { watches, revocationWaiters, serverUrl }: ListenerParts) {
   const { access, ledger, issuance, clock, logger, metrics, rateLimiter, configuration } = deps;
   const edge = createEdge({
     authenticate: access.authenticate,
@@ -158,6 +168,9 @@ function requestListener(deps: FrontDoorDependencies, watches: kubernetesApi.Wat
     ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
     ...adminApi.routes({
       certificates: ledger.certificates,
+      revocations: ledger.revocations,
+      revocationWaiters,
+      revoking: createRevoking({ ...ledger, clock, logger }),
       decisions: ledger.decisions,
       requests: ledger.requests,
       recorded: recordedReviews(ledger.recorded),

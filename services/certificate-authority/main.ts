@@ -46,9 +46,9 @@ import { createSigner, type Signer } from "./signer/signer.ts";
 
 export { ConfigurationError } from "./configuration.ts";
 export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
-export { replayPolicy } from "./replay.ts";
 export { checkPki, initializePki } from "./pki.ts";
 export { checkPolicy, testPolicy } from "./policy.ts";
+export { replayPolicy } from "./replay.ts";
 export { makeServiceCertificates } from "./service-certificates.ts";
 
 const clock = systemClock;
@@ -174,6 +174,7 @@ async function openAuthority(
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
   const approval = configuredApproval(configuration, {
     ...{ overrides, certificates, shadow: ledger.shadow, keyPolicy, observe: metrics.hookAnswered, clock, logger },
+    revocations: ledger.revocations,
     hooks: {
       ...{ authorizer: access.authorizer, certificates, logger },
       onNewEvidence: () => issuance.revisit(),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { createRevocationWaiters } from "../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../services/certificate-authority/http/admin-api/routes.ts";
 import {
   FakeAuditTrail,
@@ -15,11 +16,16 @@ import {
   SettableAuthorizer,
 } from "../fakes/admin-ports.ts";
 import { FakeApprovalAdministration, FakeShadowDecisions } from "../fakes/approval-administration.ts";
+import { FakeRevocationFeed, FakeRevoking } from "../fakes/revocations.ts";
 import { appOf } from "./edge.ts";
 
 /** The admin API over fakes, as an Express application; `directory` is where its copies of the ledger pass through. */
 export function adminApiOver(directory: string, now: Date) {
+  const revocations = new FakeRevocationFeed();
   const fakes = {
+    revocations,
+    revocationWaiters: createRevocationWaiters(revocations),
+    revoking: new FakeRevoking(),
     certificates: new FakeCertificates(),
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),

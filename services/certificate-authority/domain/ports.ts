@@ -170,6 +170,8 @@ export interface Certificates {
   find(query: CertificateQuery): Promise<Page<CertificateSummary>>;
   /** By fingerprint or serial, lower-case hex. */
   get(id: string): Promise<CertificateRecord | undefined>;
+  /** All of that serial (lower-case hex), one an issuer, the newest first. */
+  withSerial(serial: string): Promise<readonly CertificateSummary[]>;
   /**
    * Whether the certificate of this fingerprint (lower-case hex) is on record as revoked; one that is not on record is
    * not. Synchronous on purpose: it stands on the path of every request that shows a client certificate.

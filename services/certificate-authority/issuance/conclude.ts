@@ -10,6 +10,7 @@ import { judgeSigning } from "../domain/intent.ts";
 import type { ActiveIssuer, IssuerAvailability } from "../domain/issuer.ts";
 import { nameViolation } from "../domain/name-constraints.ts";
 import type { OutcomeRecords } from "../domain/ports.ts";
+import { revocationViolation } from "../domain/revocation.ts";
 import { type Certified, certify } from "./certify.ts";
 import type { WorkDependencies } from "./contract.ts";
 import {
@@ -20,6 +21,7 @@ import {
   profileRefusal,
   type Refusal,
   recordOf,
+  revocationRefusal,
 } from "./decision-records.ts";
 import { observed } from "./phases.ts";
 import type { WorkResult } from "./work-queue.ts";
@@ -65,14 +67,26 @@ async function issueForKey(deps: WorkDependencies, approval: Approval): Promise<
   let releaseName: (() => void) | undefined;
   try {
     releaseName = deps.nodeNames?.reserve(csr, facts, decision !== undefined, deps.clock.now());
-    const violation = deps.keyPolicy.violation(facts);
-    if (violation === undefined) return await issueWhenReady(deps, approval);
-    await fail(deps, csr, keyRefusal(violation), decision);
+    const refusal = refusalOf(deps, csr, facts);
+    if (refusal === undefined) return await issueWhenReady(deps, approval);
+    await fail(deps, csr, refusal, decision);
     return "done";
   } finally {
     releaseName?.();
     releaseKey();
   }
+}
+
+/** What has come to speak against the key, the node or the requester's certificate. */
+function refusalOf(
+  { keyPolicy, revocations }: WorkDependencies,
+  { spec }: CertificateSigningRequest,
+  facts: CsrFacts,
+): Refusal | undefined {
+  const revoked = revocations && revocationViolation(spec, facts, revocations);
+  if (revoked !== undefined) return revocationRefusal(revoked);
+  const violation = keyPolicy.violation(facts);
+  return violation && keyRefusal(violation);
 }
 
 async function issueWhenReady(deps: WorkDependencies, approval: Approval): Promise<WorkResult> {
@@ -113,6 +127,9 @@ async function issue(deps: WorkDependencies, { csr, facts, decision }: Approval,
     if (decision) await commit(deps, csr, { decision });
     throw error;
   }
+  // From here to the ledger's queue nothing waits: a revocation that comes later finds the certificate on record.
+  const revoked = deps.revocations && revocationViolation(csr.spec, facts, deps.revocations);
+  if (revoked !== undefined) return fail(deps, csr, revocationRefusal(revoked), decision);
   const { certificateBase64: certificate, record } = certified;
   const { status } = without(csr, ISSUER_READY);
   const next = { ...csr, status: { ...status, certificate } };

@@ -22,6 +22,7 @@ import type {
   RemovalPreconditions,
   SigningIssuers,
 } from "../domain/ports.ts";
+import type { RevocationLookups } from "../domain/revocation.ts";
 import type { ObjectChange, Removal, WriteOptions } from "../registry/contract.ts";
 
 export type { WriteOptions } from "../registry/contract.ts";
@@ -158,6 +159,8 @@ export interface IssuanceDependencies {
   readonly signer: CertificateSigner;
   readonly chain: ApprovalChain;
   readonly keyPolicy: KeyPolicy;
+  /** What was taken back; nothing when absent. */
+  readonly revocations?: RevocationLookups;
   /** Keeps nodes' names from changing hands while certificates are made; names change freely when absent. */
   readonly nodeNames?: NodeNames;
   /** Told which requests wait. */

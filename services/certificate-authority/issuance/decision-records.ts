@@ -1,7 +1,8 @@
-import { KEY_POLICY_HOOK, NAMES_HOOK, PROFILE_HOOK } from "../domain/after-chain.ts";
+import { KEY_POLICY_HOOK, NAMES_HOOK, PROFILE_HOOK, REVOCATION_HOOK } from "../domain/after-chain.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import type { Decision, DecisionRecord, TraceEntry } from "../domain/decision.ts";
 import type { KeyViolation } from "../domain/key-policy.ts";
+import type { RevocationViolation } from "../domain/revocation.ts";
 
 /** Who decides where no person does. */
 export const OURSELVES = "gatehouse";
@@ -40,6 +41,11 @@ export function profileRefusal(message: string): Refusal {
 /** The refusal of a key, found right before signing. */
 export function keyRefusal(violation: KeyViolation): Refusal {
   return { hook: KEY_POLICY_HOOK, ...violation };
+}
+
+/** The refusal of what was taken back since the approval. */
+export function revocationRefusal(violation: RevocationViolation): Refusal {
+  return { hook: REVOCATION_HOOK, ...violation };
 }
 
 /** The refusal of a name that the issuer, or a CA above it, may not certify. */

@@ -6,6 +6,7 @@ import type { CsrFacts } from "../domain/csr-facts.ts";
 import type { CsrDraft } from "../domain/draft.ts";
 import { completeName, prepareCreate } from "../domain/prepare-create.ts";
 import { invalidRequest, requestAlreadyExists, requestForbidden } from "../domain/request-errors.ts";
+import { revocationViolation } from "../domain/revocation.ts";
 import { validateCreate } from "../domain/validation.ts";
 import type { IssuanceDependencies } from "./contract.ts";
 import type { FactsCache } from "./facts-cache.ts";
@@ -33,6 +34,8 @@ export async function submit(
   const facts = await judge(cache, isGenerated ? withName(draft, name) : draft);
   const refusal = creationRefusal(requester, draft.spec.signerName, facts);
   if (refusal !== undefined) throw requestForbidden(name, refusal);
+  const violation = deps.revocations && revocationViolation(requester, facts, deps.revocations);
+  if (violation !== undefined) throw requestForbidden(name, violation.message);
   if (REVISION.test(draft.metadata.resourceVersion)) {
     throw new StatusError("BadRequest", "resourceVersion may not be set on an object that is to be created");
   }

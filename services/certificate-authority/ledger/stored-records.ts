@@ -48,6 +48,7 @@ export function storedCertificates(
       const row = table.byFingerprint(id) ?? table.bySerial(id)[0];
       return row && toCertificateRecord(row);
     },
+    withSerial: async (serial) => table.bySerial(serial).map(toCertificateSummary),
     isRevoked: (fingerprint) => table.isRevoked(fingerprint),
     otherNodeOfKey: (spkiSha256, nodeName) => keyNodes.otherNodeOf(spkiSha256, nodeName),
     ofNode: (nodeName, signerName) => nodeCertificates.of(nodeName, signerName),

@@ -2,18 +2,17 @@ import type { CertificateSummary } from "../domain/certificate.ts";
 import type { RevocationEntry, Revocations, RevocationTarget } from "../domain/revocation.ts";
 import { RECORD_BYTES, type StoredRecordsDependencies } from "./stored-records.ts";
 import { type CertificateRow, toCertificateSummary } from "./tables/certificate-row.ts";
-import { certificatesReader } from "./tables/certificates-table.ts";
 import { type RevocationRow, revocationsReader, toRevocationEntry } from "./tables/revocations-table.ts";
 
 /**
- * The revocations of the ledger. Nodes in quarantine and keys are kept in memory, since every request asks for them. An
+ * The revocations of the ledger. What every request asks for is kept in memory, some 200 octets a revocation. An
  * order counts from the moment it is given: what passed the last look before a signature until then is on record before
  * it, and is hit by it; what comes later is refused.
  */
 export function storedRevocations({ reader, writer, clock }: StoredRecordsDependencies): Revocations {
   const table = revocationsReader(reader);
-  const certificates = certificatesReader(reader);
   const keys = new Set<string>(table.keys());
+  const fingerprints = new Set<string>(table.fingerprints());
   const quarantined = new Set<string>();
   const ordered = new Set<RevocationTarget>();
   const listeners = new Set<() => void>();
@@ -29,6 +28,7 @@ export function storedRevocations({ reader, writer, clock }: StoredRecordsDepend
   function learn(rows: readonly RevocationRow[]): readonly RevocationEntry[] {
     for (const row of rows) {
       learnOfNode(row);
+      if (row.fingerprint !== null) fingerprints.add(row.fingerprint);
       if (row.spkiSha256 !== null) keys.add(row.spkiSha256);
       head = Math.max(head, row.sequence);
     }
@@ -61,7 +61,7 @@ export function storedRevocations({ reader, writer, clock }: StoredRecordsDepend
     isKeyRevoked: (spkiSha256) =>
       keys.has(spkiSha256) || isOrdered((target) => target.kind === "key" && target.spkiSha256 === spkiSha256),
     isCertificateRevoked: (fingerprint) =>
-      certificates.isRevoked(fingerprint) ||
+      fingerprints.has(fingerprint) ||
       isOrdered((target) => target.kind === "certificates" && target.fingerprints.includes(fingerprint)),
     quarantinedNodes: () => [...quarantined].toSorted(),
     head: () => head,

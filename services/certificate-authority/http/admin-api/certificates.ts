@@ -43,7 +43,7 @@ export function certificateHandlers({ certificates, clock }: CertificateDependen
 }
 
 /** Serials and fingerprints as openssl and browsers show them (`0A:1B:…`) mean the same as our lower-case hex. */
-function toCertificateId(id: string): string {
+export function toCertificateId(id: string): string {
   const hex = id.replaceAll(":", "").toLowerCase();
   if (!/^[0-9a-f]{1,64}$/.test(hex)) {
     const wayOut = "give a serial or a SHA-256 fingerprint in hexadecimal";
@@ -59,7 +59,7 @@ function noSuchCertificate(id: string): StatusError {
 }
 
 /** A record as `/v1` shows it, without its PEM. */
-function describeCertificate(record: CertificateSummary, now: Date): CertificateResource {
+export function describeCertificate(record: CertificateSummary, now: Date): CertificateResource {
   const { requestName, requestUid, requester } = record;
   return {
     apiVersion: API_VERSION,

@@ -9,6 +9,13 @@ import { explainRequest } from "./explain.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
 import { recordedRequestsQuery } from "./recorded-requests.ts";
 import * as resources from "./resources.ts";
+import {
+  certificateRevocation,
+  nodeQuarantine,
+  nodeReadmission,
+  revocationListQuery,
+  revocationRequest,
+} from "./revocations.ts";
 import { shadowQuery } from "./shadow.ts";
 import { spiffeBundle } from "./spiffe-bundles.ts";
 
@@ -35,6 +42,8 @@ const SCHEMAS = {
   IssuerRequest: resources.issuerRequest,
   Reencryption: resources.reencryption,
   AuditEntryList: resources.auditEntryList,
+  RevocationList: resources.revocationList,
+  RevocationOutcome: resources.revocationOutcome,
   LedgerVerification: resources.ledgerVerification,
   SpiffeBundle: spiffeBundle,
 } as const satisfies Record<string, z.ZodType>;
@@ -53,6 +62,10 @@ export function adminOpenApiDocument(version: string): Json {
         NewBootstrapToken: toSchema(bootstrapTokenRequest, "input"),
         PersonalVerdict: toSchema(personalVerdict, "input"),
         IssuerChain: toSchema(issuerChain, "input"),
+        CertificateRevocation: toSchema(certificateRevocation, "input"),
+        NodeQuarantine: toSchema(nodeQuarantine, "input"),
+        NodeReadmission: toSchema(nodeReadmission, "input"),
+        Revocation: toSchema(revocationRequest, "input"),
         Status: STATUS,
       },
     },
@@ -86,6 +99,53 @@ function paths(): Json {
     "/v1/certificates/{id}": {
       parameters: [pathParameter("id", "Serial or SHA-256 fingerprint in hexadecimal.")],
       get: operation("readCertificate", "Shows one certificate.", answer("Certificate", true)),
+    },
+    "/v1/certificates/{id}/revoke": {
+      parameters: [pathParameter("id", "Serial or SHA-256 fingerprint in hexadecimal.")],
+      post: {
+        ...operation("revokeCertificate", "Revokes one certificate, for good.", answer("RevocationOutcome")),
+        requestBody: { required: false, content: json("CertificateRevocation") },
+      },
+    },
+    "/v1/revocations": {
+      get: {
+        ...operation(
+          "listRevocations",
+          "The feed of revocations and quarantines after a sequence, the oldest first; waits for the next when asked to.",
+          answer("RevocationList"),
+        ),
+        parameters: queryParameters(revocationListQuery),
+      },
+      post: {
+        ...operation(
+          "revoke",
+          "Revokes a certificate, or all valid ones of a node or key; all of it or nothing.",
+          answer("RevocationOutcome"),
+        ),
+        requestBody: { required: true, content: json("Revocation") },
+      },
+    },
+    "/v1/nodes/{name}/quarantine": {
+      parameters: [pathParameter("name", "Name of the node.")],
+      post: {
+        ...operation(
+          "quarantineNode",
+          "Revokes all valid certificates of a node; it gets no other until it is readmitted.",
+          answer("RevocationOutcome"),
+        ),
+        requestBody: { required: false, content: json("NodeQuarantine") },
+      },
+    },
+    "/v1/nodes/{name}/readmit": {
+      parameters: [pathParameter("name", "Name of the node.")],
+      post: {
+        ...operation(
+          "readmitNode",
+          "Lets a node out of quarantine; what was revoked stays so.",
+          answer("RevocationOutcome"),
+        ),
+        requestBody: { required: false, content: json("NodeReadmission") },
+      },
     },
     "/v1/requests/{name}/decision": {
       parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],

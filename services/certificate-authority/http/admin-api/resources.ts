@@ -245,6 +245,38 @@ export const reencryption = resource("Reencryption", {
   rewritten: z.number().describe("How many of them were not under that key before."),
 });
 
+const revocationEntry = z.object({
+  sequence: z.number().describe("Its place in the feed; grows, not without gaps."),
+  type: z.enum(["revoked", "quarantined", "readmitted"]),
+  fingerprint: hex.optional().describe("SHA-256 of the certificate's DER; absent of a key that no certificate has."),
+  serial: hex.optional(),
+  issuerId: hex.optional(),
+  nodeName: z.string().optional(),
+  publicKeySha256: hex.optional(),
+  reason: z.string().describe("A reason of RFC 5280, section 5.3.1."),
+  message: z.string(),
+  at: time.describe("With milliseconds."),
+  by: z.string(),
+});
+
+export const revocationList = z.object({
+  apiVersion: z.literal(API_VERSION),
+  kind: z.literal("RevocationList"),
+  metadata: z.object({
+    resourceVersion: z
+      .string()
+      .describe("What to ask after next; smaller than asked after when a backup was restored."),
+  }),
+  items: z.array(revocationEntry),
+});
+
+export const revocationOutcome = resource("RevocationOutcome", {
+  dryRun: z.boolean().describe("Nothing was done."),
+  quarantined: z.boolean().describe("The node came into quarantine by this, or would."),
+  readmitted: z.boolean(),
+  items: z.array(certificate).describe("The certificates that were revoked by this, or would be."),
+});
+
 export const ledgerVerification = resource("LedgerVerification", {
   sound: z.boolean(),
   revision: z.number(),
@@ -296,6 +328,8 @@ export type BootstrapTokenResource = z.infer<typeof bootstrapToken>;
 export const configuredIssuerList = listOf("ConfiguredIssuerList", configuredIssuer);
 
 export type ConfiguredIssuerResource = z.infer<typeof configuredIssuer>;
+export type RevocationEntryResource = z.infer<typeof revocationEntry>;
+export type RevocationOutcomeResource = z.infer<typeof revocationOutcome>;
 export type IssuerRequestResource = z.infer<typeof issuerRequest>;
 export type IssuerResource = z.infer<typeof issuer>;
 export type ReencryptionResource = z.infer<typeof reencryption>;

@@ -26,10 +26,14 @@ import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
 import { reencryptionHandler } from "./reencryption.ts";
+import { type RevocationDependencies, revocationHandlers } from "./revocations.ts";
 import { shadowHandler } from "./shadow.ts";
 import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bundles.ts";
 
-export interface AdminApiDependencies extends ConfiguredIssuerDependencies, SpiffeBundleDependencies {
+export interface AdminApiDependencies
+  extends ConfiguredIssuerDependencies,
+    RevocationDependencies,
+    SpiffeBundleDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
@@ -57,9 +61,15 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const issuers = issuerHandlers(deps);
   const configured = configuredIssuerHandlers(deps);
   const ledger = ledgerHandlers(deps);
+  const revocations = revocationHandlers(deps);
   return [
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
     { method: "GET", path: "/v1/certificates/:id", handler: certificates.show },
+    { method: "POST", path: "/v1/certificates/:id/revoke", handler: revocations.revokeCertificate },
+    { method: "GET", path: "/v1/revocations", handler: revocations.list },
+    { method: "POST", path: "/v1/revocations", handler: revocations.create },
+    { method: "POST", path: "/v1/nodes/:name/quarantine", handler: revocations.quarantine },
+    { method: "POST", path: "/v1/nodes/:name/readmit", handler: revocations.readmit },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
     { method: "GET", path: "/v1/recorded-requests", handler: recordedRequestsHandler(deps.recorded) },
     { method: "POST", path: "/v1/explain", handler: explainHandler(deps) },

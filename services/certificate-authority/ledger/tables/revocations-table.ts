@@ -40,6 +40,8 @@ export const revocationsSql = {
     "SELECT type, node_name AS nodeName FROM revocations INDEXED BY revocations_of_nodes " +
     "WHERE type <> 'revoked' AND sequence > 0 ORDER BY sequence",
   keys: "SELECT lower(hex(spki_sha256)) FROM revocations INDEXED BY revocations_by_key WHERE spki_sha256 > x''",
+  fingerprints:
+    "SELECT lower(hex(fingerprint)) FROM revocations INDEXED BY revocations_by_fingerprint WHERE fingerprint > x''",
   hasKey: "SELECT 1 FROM revocations INDEXED BY revocations_by_key WHERE spki_sha256 = unhex(?)",
   revocable: `${REVOCABLE} INDEXED BY certificates_by_fingerprint WHERE fingerprint = unhex(?) AND state = 'issued'`,
   revocableOfNode:
@@ -78,6 +80,7 @@ export function revocationsReader(connection: Connection) {
   const byFingerprint = connection.prepare<[string], StoredRevocationRow>(revocationsSql.byFingerprint);
   const ofNodes = connection.prepare<[], Pick<RevocationRow, "type"> & { nodeName: string }>(revocationsSql.ofNodes);
   const keys = connection.prepare<[], string>(revocationsSql.keys).pluck();
+  const fingerprints = connection.prepare<[], string>(revocationsSql.fingerprints).pluck();
   const hasKey = connection.prepare<[string]>(revocationsSql.hasKey);
   const revocable = connection.prepare<[string], RevocableRow>(revocationsSql.revocable);
   const revocableOfNode = connection.prepare<[string, number], RevocableRow>(revocationsSql.revocableOfNode);
@@ -92,6 +95,7 @@ export function revocationsReader(connection: Connection) {
     /** Quarantines and readmissions in their order. */
     ofNodes: () => ofNodes.iterate(),
     keys: () => keys.iterate(),
+    fingerprints: () => fingerprints.iterate(),
     hasKey: (spkiSha256: string): boolean => hasKey.get(spkiSha256) !== undefined,
     revocable: (fingerprint: string): RevocableRow | undefined => revocable.get(fingerprint),
     revocableOfNode: (nodeName: string, nowMilliseconds: number): readonly RevocableRow[] =>

@@ -13,6 +13,7 @@ import { facts } from "../../../builders/facts.ts";
 import { CLIENT, CLIENT_KUBELET, request, SERVING_KUBELET } from "../../../builders/request.ts";
 import { createFakeKeyPolicy } from "../../../fakes/key-policy.ts";
 import { NO_HISTORY } from "../../../fakes/review-history.ts";
+import { FakeRevocationLookups } from "../../../fakes/revocations.ts";
 
 const NOW = new Date("2026-01-10T12:00:00Z");
 const OTHER_KEY = "cd".repeat(32);
@@ -46,7 +47,14 @@ function harness({ settings = {}, known = [], verdict = "approved" }: Arguments 
     },
   };
   const pending = createPendingRequests();
-  const { links: guards, limits } = createGuards({ ...guardsSchema.parse({}), ...settings }, { certificates, pending });
+  const { links: guards, limits } = createGuards(
+    { ...guardsSchema.parse({}), ...settings },
+    {
+      certificates,
+      pending,
+      revocations: new FakeRevocationLookups(),
+    },
+  );
   const review = (): Verdict => ({ kind: verdict, reason: "Hook", message: "", evidence: {} });
   const hooks = [{ hook: { name: "hook", review }, required: false }];
   const chain = createChain({ history: NO_HISTORY, keyPolicy: createFakeKeyPolicy(), guards, limits, hooks });
@@ -212,7 +220,11 @@ test("too many for one node: the node itself is not held to what others ask in i
 test("limits do not deny what waits because a hook could not be asked", () => {
   const pending = createPendingRequests();
   const settings = { ...guardsSchema.parse({}), pendingPerRequester: 1 };
-  const { limits } = createGuards(settings, { certificates: { ofNode: () => [] }, pending });
+  const { limits } = createGuards(settings, {
+    certificates: { ofNode: () => [] },
+    pending,
+    revocations: new FakeRevocationLookups(),
+  });
   const review = (): never => {
     throw new Error("no answer");
   };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import request from "supertest";
+import { createRevocationWaiters } from "../../../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../../../services/certificate-authority/http/admin-api/routes.ts";
 import { recordedReviews } from "../../../../services/certificate-authority/recorded-reviews.ts";
 import { appOf } from "../../../builders/edge.ts";
@@ -19,6 +20,7 @@ import {
   SettableAuthorizer,
 } from "../../../fakes/admin-ports.ts";
 import { FakeApprovalAdministration } from "../../../fakes/approval-administration.ts";
+import { FakeRevoking } from "../../../fakes/revocations.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
 const none = { nodeName: undefined, requestName: undefined, requestUid: undefined, requester: undefined };
@@ -39,6 +41,8 @@ beforeAll(async () => {
     encryption: new FakeEncryption(),
     configuredIssuers: new FakeConfiguredIssuers(),
     trustDomains: new Map(),
+    revoking: new FakeRevoking(),
+    revocationWaiters: createRevocationWaiters(ledger.revocations),
   };
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
   const { certificateDer, certificatePem } = buildIssuer();

@@ -1,0 +1,53 @@
+import type { RevocationEntry, RevocationLookups } from "../../services/certificate-authority/domain/revocation.ts";
+import type { RevocationOrder, Revoking } from "../../services/certificate-authority/issuance/revoke.ts";
+
+/** Look-ups in sets that tests fill. */
+export class FakeRevocationLookups implements RevocationLookups {
+  readonly nodes = new Set<string>();
+  readonly keys = new Set<string>();
+  readonly fingerprints = new Set<string>();
+  readonly isQuarantined = (nodeName: string): boolean => this.nodes.has(nodeName);
+  readonly isKeyRevoked = (spkiSha256: string): boolean => this.keys.has(spkiSha256);
+  readonly isCertificateRevoked = (fingerprint: string): boolean => this.fingerprints.has(fingerprint);
+}
+
+/** A feed in memory. */
+export class FakeRevocationFeed {
+  readonly entries: RevocationEntry[] = [];
+  readonly #listeners = new Set<() => void>();
+
+  head(): number {
+    return this.entries.at(-1)?.sequence ?? 0;
+  }
+
+  async after(sequence: number, limit: number): Promise<readonly RevocationEntry[]> {
+    return this.entries.filter((entry) => entry.sequence > sequence).slice(0, limit);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  add(entry: Partial<RevocationEntry>): void {
+    const base = { fingerprint: undefined, serial: undefined, issuerId: undefined, nodeName: undefined };
+    const more = { spkiSha256: undefined, notAfter: undefined, message: "", by: "alice", at: new Date(0) };
+    const sequence = this.head() + 1;
+    this.entries.push({ ...base, ...more, type: "revoked", reason: "unspecified", sequence, ...entry });
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Revokes nothing; remembers the orders. */
+export class FakeRevoking implements Revoking {
+  readonly orders: RevocationOrder[] = [];
+
+  async revoke(order: RevocationOrder) {
+    this.orders.push(order);
+    return { certificates: [], quarantined: false };
+  }
+
+  async readmit(): Promise<boolean> {
+    return false;
+  }
+}
