@@ -9,6 +9,7 @@ import { approvalSchema, resolveApprovalPaths } from "./approval/settings.ts";
 import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
+import { LARGEST_SPREAD, SMALLEST_SPREAD } from "./domain/spread.ts";
 import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
 import { mlDsaProblems } from "./ml-dsa-settings.ts";
 import { signersSchema } from "./signer-settings.ts";
@@ -87,6 +88,24 @@ const plainSchema = z.strictObject({
         .max(3650 * DAY_SECONDS)
         .default(365 * DAY_SECONDS),
       workers: z.int().min(1).max(64).optional(),
+      /** Shorter lifetimes for kubelets that ask for none, so that those that joined together do not renew together. */
+      spread: z
+        .strictObject({
+          fraction: z
+            .number()
+            .max(LARGEST_SPREAD)
+            .refine((fraction) => fraction === 0 || fraction >= SMALLEST_SPREAD, {
+              error: `must be 0 for none, or at least ${SMALLEST_SPREAD}: kubelets spread as much by themselves`,
+            })
+            .default(0),
+          /** No certificate is made shorter than this. */
+          minimumSeconds: z
+            .int()
+            .min(600)
+            .max(3650 * DAY_SECONDS)
+            .default(8 * 3600),
+        })
+        .prefault({}),
     })
     .prefault({}),
   /** Which public keys are certified, whoever approves. */

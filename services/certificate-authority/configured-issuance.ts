@@ -4,6 +4,7 @@ import type { Logger } from "../shared/logging.ts";
 import type { Access } from "./access/access.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ApprovalChain, KeyPolicy, NodeNames, PendingRequests } from "./domain/ports.ts";
+import { createSpread } from "./domain/spread.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
@@ -34,6 +35,7 @@ export function configuredIssuance(
   { ledger, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger }: IssuanceParts,
 ): Issuance {
   const signerProfiles = configuredSigners(configuration);
+  const { spread } = configuration.signing;
   return createIssuance({
     requests: ledger.requests,
     certificates: ledger.certificates,
@@ -55,6 +57,7 @@ export function configuredIssuance(
     newNameSuffix,
     settings: {
       maximumLifetimeSeconds: configuration.signing.maxDurationSeconds,
+      spread: spread.fraction > 0 ? createSpread(spread) : undefined,
       concurrency: 256,
       queueLimit: configuration.limits.maxStoredRequests,
     },

@@ -111,6 +111,11 @@ test("the command line overrides the file", () => {
 
 test.each([
   { name: "an unknown key", text: `${HEAD}sever: {}\n`, says: "sever" },
+  {
+    name: "a spread that would change nothing",
+    text: `${HEAD}signing: { spread: { fraction: 0.1 } }\n`,
+    says: "at least 0.23",
+  },
   { name: "a wrong nested value", text: `${HEAD}server: { maxWatches: 0 }\n`, says: "server.maxWatches" },
   { name: "another kind", text: "apiVersion: gatehouse.dev/v1\nkind: Config\n", says: "kind" },
   { name: "an unknown key algorithm", text: `${HEAD}issuer: { keyAlgorithm: dsa }\n`, says: "issuer.keyAlgorithm" },

@@ -1,4 +1,5 @@
 import { StatusError } from "../../shared/status-error.ts";
+import type { Spread } from "./spread.ts";
 
 const MIN_TTL_SECONDS = 600;
 const BACKDATE_SECONDS = 300;
@@ -10,6 +11,8 @@ export interface ValidityLimits {
   /** What is chosen when no lifetime is asked for. */
   readonly defaultSeconds?: number | undefined;
   readonly issuerNotAfter: Date;
+  /** Takes something off the end when no lifetime is asked for; `key` is the request's uid. */
+  readonly spread?: { readonly by: Spread; readonly key: string } | undefined;
 }
 
 export interface Validity {
@@ -19,7 +22,7 @@ export interface Validity {
 
 /**
  * Chooses the lifetime of a certificate, in whole seconds: five minutes are backdated, and taken off the end when the
- * lifetime is eight hours or more. Never outlives the issuer.
+ * lifetime is eight hours or more. Never outlives the issuer. A lifetime that was asked for is not spread.
  *
  * @param requestedSeconds - `spec.expirationSeconds`; undefined asks for the default.
  * @throws {StatusError} InternalError when the issuer has expired at `now`: to be tried again with another issuer.
@@ -34,8 +37,9 @@ export function chooseValidity(requestedSeconds: number | undefined, limits: Val
   const forwardSeconds = ttlSeconds < SHORT_LIVED_SECONDS ? ttlSeconds : ttlSeconds - BACKDATE_SECONDS;
   const nowEpoch = Math.floor(now.getTime() / 1000);
   const issuerEpoch = Math.floor(limits.issuerNotAfter.getTime() / 1000);
-  return {
-    notBefore: new Date((nowEpoch - BACKDATE_SECONDS) * 1000),
-    notAfter: new Date(Math.min(nowEpoch + forwardSeconds, issuerEpoch) * 1000),
-  };
+  const beginEpoch = nowEpoch - BACKDATE_SECONDS;
+  const endEpoch = Math.min(nowEpoch + forwardSeconds, issuerEpoch);
+  const spread = requestedSeconds === undefined ? limits.spread : undefined;
+  const notAfterEpoch = spread?.by.notAfter({ beginEpoch, nowEpoch, endEpoch }, spread.key) ?? endEpoch;
+  return { notBefore: new Date(beginEpoch * 1000), notAfter: new Date(notAfterEpoch * 1000) };
 }

@@ -3,8 +3,9 @@ import type { CertificateSigningRequest } from "../domain/certificate-signing-re
 import type { CsrFacts } from "../domain/csr-facts.ts";
 import { buildIntent } from "../domain/intent.ts";
 import type { ActiveIssuer } from "../domain/issuer.ts";
+import { isRenewedByKubelets } from "../domain/kubelet-renewal.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
-import type { WorkDependencies } from "./contract.ts";
+import type { IssuanceSettings, WorkDependencies } from "./contract.ts";
 import { observed } from "./phases.ts";
 
 export interface Certified {
@@ -27,11 +28,19 @@ export async function certify(
 ): Promise<Certified> {
   const { signer, settings, observe } = deps;
   const lifetime = deps.configuredSigners.get(csr.spec.signerName)?.lifetime;
-  const limits = { maximumSeconds: settings.maximumLifetimeSeconds, ...lifetime, issuerNotAfter: issuer.notAfter };
+  const limits = {
+    ...{ maximumSeconds: settings.maximumLifetimeSeconds, ...lifetime, issuerNotAfter: issuer.notAfter },
+    spread: spreadFor(csr, settings),
+  };
   const intent = buildIntent(csr.spec, facts, limits, now);
   const signed = await observed(observe, "sign", () => signer.sign(intent, issuer.description.id));
   const record = recordOf(csr, facts, signed, now);
   return { certificateBase64: Buffer.from(signed.pem + issuer.chainPem, "latin1").toString("base64"), record };
+}
+
+/** Kubelets alone: whoever else has a certificate renews it by hand, or counts on its whole lifetime. */
+function spreadFor({ spec, metadata }: CertificateSigningRequest, { spread }: IssuanceSettings) {
+  return spread !== undefined && isRenewedByKubelets(spec.signerName) ? { by: spread, key: metadata.uid } : undefined;
 }
 
 function recordOf(

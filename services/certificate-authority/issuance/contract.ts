@@ -23,6 +23,7 @@ import type {
   SigningIssuers,
 } from "../domain/ports.ts";
 import type { RevocationLookups } from "../domain/revocation.ts";
+import type { Spread } from "../domain/spread.ts";
 import type { ObjectChange, Removal, WriteOptions } from "../registry/contract.ts";
 
 export type { WriteOptions } from "../registry/contract.ts";
@@ -130,6 +131,8 @@ export interface IssuanceObserver {
 export interface IssuanceSettings {
   /** The longest certificate, in seconds; what is issued when a request names no lifetime. */
   readonly maximumLifetimeSeconds: number;
+  /** Shortens kubelets' certificates; nothing does when absent. */
+  readonly spread?: Spread | undefined;
   /** How many requests are worked on at a time. */
   readonly concurrency: number;
   /** How many requests may wait for hooks outside at a time; 20,000 when absent. */
