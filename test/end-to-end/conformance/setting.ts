@@ -32,7 +32,7 @@ export async function startSetting(programs: KubernetesPrograms): Promise<Settin
     issuer: { import: authority },
     rbac: { files: [rbacFile] },
     // Nothing acts on a request in kube-apiserver alone either.
-    approval: { hooks: [{ manual: {} }] },
+    approval: { hooks: [{ manual: {} }], guards: { supersede: false, pendingPerNode: 10_000 } },
     log: { level: "error" },
   });
   const [gatehouse, apiserver] = await Promise.all([
