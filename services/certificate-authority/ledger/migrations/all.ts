@@ -15,6 +15,7 @@ import { shadowDecisionsMigration } from "./0014-shadow-decisions.ts";
 import { revocationsMigration } from "./0015-revocations.ts";
 import { issuerRotationMigration } from "./0016-issuer-rotation.ts";
 import { runsMigration } from "./0017-runs.ts";
+import { expiryNoticesMigration } from "./0018-expiry-notices.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly Migration[] = [
   revocationsMigration,
   issuerRotationMigration,
   runsMigration,
+  expiryNoticesMigration,
 ];
