@@ -40,6 +40,7 @@ import { type OwnCertificate, type ownIdentity, servingNames } from "./own-ident
 import { clusterKubeconfig } from "./own-kubeconfigs.ts";
 import { recordedReviews } from "./recorded-reviews.ts";
 import { trustDomainsOf } from "./signer-settings.ts";
+import { examineCertificate } from "./signer/certificate-examiner.ts";
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 const MAX_WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -170,6 +171,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
       certificates: ledger.certificates,
       revocations: ledger.revocations,
       revocationWaiters,
+      ...{ nodes: ledger.nodes, quarantine: ledger.revocations, readDetails: examineCertificate },
       revoking: createRevoking({ ...ledger, clock, logger }),
       decisions: ledger.decisions,
       requests: ledger.requests,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createRevocationWaiters } from "../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../services/certificate-authority/http/admin-api/routes.ts";
+import { examineCertificate } from "../../services/certificate-authority/signer/certificate-examiner.ts";
 import {
   FakeAuditTrail,
   FakeCertificates,
@@ -10,6 +11,7 @@ import {
   FakeIssuance,
   FakeIssuers,
   FakeMaintenance,
+  FakeNodes,
   FakeRecordedReviews,
   FakeRequests,
   FakeTokenAdministration,
@@ -23,10 +25,16 @@ import { appOf } from "./edge.ts";
 export function adminApiOver(directory: string, now: Date) {
   const revocations = new FakeRevocationFeed();
   const fakes = {
+  const certificates = new FakeCertificates();
+  const quarantined = new Set<string>();
     revocations,
     revocationWaiters: createRevocationWaiters(revocations),
     revoking: new FakeRevoking(),
-    certificates: new FakeCertificates(),
+    certificates,
+    nodes: new FakeNodes(certificates),
+    quarantined,
+    quarantine: { isQuarantined: (nodeName: string) => quarantined.has(nodeName) },
+    readDetails: (der: Uint8Array) => examineCertificate(der),
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),
     issuance: new FakeIssuance(),

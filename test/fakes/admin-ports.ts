@@ -11,6 +11,7 @@ import type { CertificateSigningRequest } from "../../services/certificate-autho
 import type { DecisionRecord } from "../../services/certificate-authority/domain/decision.ts";
 import type { CsrDraft } from "../../services/certificate-authority/domain/draft.ts";
 import type { EncryptionAtRest, ReencryptionOutcome } from "../../services/certificate-authority/domain/encryption.ts";
+import type { NodeInventory } from "../../services/certificate-authority/domain/inventory.ts";
 import type {
   ConfiguredIssuer,
   ConfiguredIssuers,
@@ -47,11 +48,37 @@ export class FakeCertificates {
 
   async find(query: CertificateQuery) {
     this.queries.push(query);
-    return { items: this.records.slice(0, query.limit), continueToken: this.continueToken };
+    const wanted = (["nodeName", "signerName", "spkiSha256"] as const).filter((field) => query[field] !== undefined);
+    const items = this.records.filter((record) => wanted.every((field) => record[field] === query[field]));
+    return { items: items.slice(0, query.limit), continueToken: this.continueToken };
   }
 
   async get(id: string): Promise<CertificateRecord | undefined> {
     return this.records.find((record) => record.serial === id || record.fingerprint === id);
+  }
+}
+
+/** The nodes of certificates in memory. */
+export class FakeNodes implements NodeInventory {
+  readonly #certificates: FakeCertificates;
+
+  constructor(certificates: FakeCertificates) {
+    this.#certificates = certificates;
+  }
+
+  namesAfter(nodeName: string, limit: number) {
+    const names = new Set(this.#certificates.records.flatMap((record) => record.nodeName ?? []));
+    return [...names]
+      .filter((name) => name > nodeName)
+      .toSorted()
+      .slice(0, limit);
+  }
+
+  newestOf(nodeName: string) {
+    const ofNode = this.#certificates.records.filter((record) => record.nodeName === nodeName);
+    const byAge = ofNode.toSorted((a, b) => b.notBefore.getTime() - a.notBefore.getTime());
+    const signers = [...new Set(ofNode.map(({ signerName }) => signerName))].toSorted();
+    return signers.flatMap((signer) => byAge.find(({ signerName }) => signerName === signer) ?? []);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
+import type { NodeInventory } from "../domain/inventory.ts";
 import type { JobRuns } from "../domain/job.ts";
 import type {
   AuditTrail,
@@ -34,6 +35,7 @@ import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
 import { storedObjects } from "./stored-objects.ts";
 import {
+import { storedNodes } from "./stored-nodes.ts";
   storedAuditTrail,
   storedCertificates,
   storedDecisions,
@@ -96,6 +98,7 @@ export interface Ledger {
   readonly shadow: ShadowDecisions;
   readonly issuers: Issuers;
   readonly tokens: BootstrapTokens;
+  readonly nodes: NodeInventory;
   readonly clusterRoles: ObjectStore<ClusterRole>;
   readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
   readonly recorded: RecordedRequests;
@@ -167,6 +170,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     tokens: storedBootstrapTokens(records),
     clusterRoles: storedObjects(CLUSTER_ROLES, { ...records, hub }),
     clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
+    nodes: storedNodes(reader),
     recorded: recordedRequests(reader),
     revocations: storedRevocations(records),
     runs: storedRuns(records),

@@ -15,6 +15,7 @@ import { nodeCertificatesSql } from "../../../services/certificate-authority/led
 import { objectsSql } from "../../../services/certificate-authority/ledger/tables/objects-table.ts";
 import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
 import { revocationsSql } from "../../../services/certificate-authority/ledger/tables/revocations-table.ts";
+import { nodeNamesSql } from "../../../services/certificate-authority/ledger/tables/node-names-table.ts";
 import { runsSql } from "../../../services/certificate-authority/ledger/tables/runs-table.ts";
 import { shadowDecisionsSql } from "../../../services/certificate-authority/ledger/tables/shadow-decisions-table.ts";
 import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
@@ -44,6 +45,7 @@ const TABLES = {
   },
   ...{ subjectSql, requestChecksSql, revocationChecksSql, rowsSql },
   migrationsSql: { applied: migrationsSql.applied, record: migrationsSql.record },
+    nodeNamesSql,
 };
 
 const STATEMENTS = Object.entries(TABLES).flatMap(([table, statements]) =>

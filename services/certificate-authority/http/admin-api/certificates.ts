@@ -3,23 +3,24 @@ import type { Clock } from "../../../shared/clock.ts";
 import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { CertificateSummary } from "../../domain/certificate.ts";
-import type { Certificates } from "../../domain/ports.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate, PEM_TYPE } from "../negotiation.ts";
 import { certificateListQuery, toCertificateQuery } from "./certificate-query.ts";
+import { type ExaminationDependencies, examineCertificate } from "./examine-certificate.ts";
 import { certificatePemOf } from "./pem.ts";
 import { API_VERSION, type CertificateResource, listBody } from "./resources.ts";
 import { pathParameter, readQuery } from "./validation.ts";
 
-export interface CertificateDependencies {
-  readonly certificates: Pick<Certificates, "find" | "get">;
+export interface CertificateDependencies extends ExaminationDependencies {
   readonly clock: Clock;
 }
 
-export function certificateHandlers({ certificates, clock }: CertificateDependencies): {
+export function certificateHandlers(deps: CertificateDependencies): {
   readonly list: Handler;
   readonly show: Handler;
 } {
+  const { certificates, clock } = deps;
+
   async function list(call: Call): Promise<void> {
     negotiate(call.request.headers.accept, [JSON_TYPE]);
     const now = clock.now();
@@ -36,7 +37,9 @@ export function certificateHandlers({ certificates, clock }: CertificateDependen
     if (record === undefined) throw noSuchCertificate(id);
     const certificatePem = certificatePemOf(record.der);
     if (type === PEM_TYPE) return sendBytes(call.response, 200, PEM_TYPE, Buffer.from(certificatePem));
-    sendJson(call.response, 200, { ...describeCertificate(record, clock.now()), certificatePem });
+    const now = clock.now();
+    const examination = await examineCertificate(record, (kin) => stateOf(kin, now), now, deps);
+    sendJson(call.response, 200, { ...describeCertificate(record, now), certificatePem, ...examination });
   }
 
   return { list, show };

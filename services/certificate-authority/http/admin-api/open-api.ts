@@ -1,5 +1,5 @@
-import { z } from "zod";
-import { JSON_TYPE, PEM_TYPE } from "../negotiation.ts";
+import type { z } from "zod";
+import { PEM_TYPE } from "../negotiation.ts";
 import { personalVerdict } from "./approval.ts";
 import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
@@ -8,6 +8,17 @@ import { issuerChain } from "./configured-issuers.ts";
 import { explainRequest } from "./explain.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
 import { recordedRequestsQuery } from "./recorded-requests.ts";
+import { NODE_SCHEMAS, nodePaths } from "./node-open-api.ts";
+import {
+  answer,
+  type Json,
+  json,
+  operation,
+  pathParameter,
+  queryParameters,
+  TEXT,
+  toSchema,
+} from "./open-api-parts.ts";
 import * as resources from "./resources.ts";
 import {
   certificateRevocation,
@@ -22,12 +33,11 @@ import { spiffeBundle } from "./spiffe-bundles.ts";
 /** Where the document is registered below `/openapi/v3`. */
 export const ADMIN_OPEN_API_PATH = "v1";
 
-type Json = Readonly<Record<string, unknown>>;
-
 const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
   Decision: resources.decision,
+  ...NODE_SCHEMAS,
   RecordedRequestList: resources.recordedRequestList,
   DecisionList: resources.decisionList,
   ApprovalOutcome: resources.approvalOutcome,
@@ -150,6 +160,7 @@ function paths(): Json {
     "/v1/requests/{name}/decision": {
       parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],
       get: operation(
+    ...nodePaths(),
         "readDecision",
         "Every decision on requests of this name with its trace, oldest first; what would change the newest. Requesters " +
           "without the right to this path see the newest on their own requests, redacted.",
@@ -307,37 +318,4 @@ function paths(): Json {
       post: operation("verifyLedger", "Checks the whole ledger and its hash chain.", answer("LedgerVerification")),
     },
   };
-}
-
-const TEXT: Json = { schema: { type: "string" } };
-
-function operation(operationId: string, summary: string, responses: Json): Json {
-  const failure = { description: "What was wrong", content: json("Status") };
-  return { operationId, summary, tags: ["gatehouse_v1"], responses: { ...responses, default: failure } };
-}
-
-function answer(schema: string, asPem = false): Json {
-  return { 200: { description: "OK", content: { ...json(schema), ...(asPem && { [PEM_TYPE]: TEXT }) } } };
-}
-
-function json(schema: string): Json {
-  return { [JSON_TYPE]: { schema: { $ref: `#/components/schemas/${schema}` } } };
-}
-
-function pathParameter(name: string, description: string): Json {
-  return { name, in: "path", required: true, description, schema: { type: "string" } };
-}
-
-function queryParameters(query: z.ZodObject): readonly Json[] {
-  const { properties } = toSchema(query, "input") as { properties: Readonly<Record<string, Json>> };
-  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
-    name,
-    in: "query",
-    description,
-    schema,
-  }));
-}
-
-function toSchema(schema: z.ZodType, io: "input" | "output"): Json {
-  return z.toJSONSchema(schema, { target: "openapi-3.0", io });
 }

@@ -1,22 +1,23 @@
 import { z } from "zod";
 import { TOKEN_ID } from "../../domain/bootstrap-token.ts";
+import { examinationShape } from "./examination-resources.ts";
 
 export const API_VERSION = "gatehouse.dev/v1";
 
 /** The envelope every object of `/v1` carries. Times are RFC 3339 in UTC and whole seconds. */
-function resource<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
+export function resource<Kind extends string, Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
   return z.object({ apiVersion: z.literal(API_VERSION), kind: z.literal(kind), ...shape });
 }
 
-function listOf<Kind extends string, Item extends z.ZodType>(kind: Kind, item: Item) {
+export function listOf<Kind extends string, Item extends z.ZodType>(kind: Kind, item: Item) {
   const metadata = z.object({
     continue: z.string().optional().describe("Where the next page starts; absent on the last page."),
   });
   return z.object({ apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata, items: z.array(item) });
 }
 
-const time = z.string().meta({ format: "date-time" });
-const hex = z.string().meta({ pattern: "^[0-9a-f]+$" });
+export const time = z.string().meta({ format: "date-time" });
+export const hex = z.string().meta({ pattern: "^[0-9a-f]+$" });
 
 export const certificate = resource("Certificate", {
   serial: hex.describe("Unique for one issuer."),
@@ -39,6 +40,7 @@ export const certificate = resource("Certificate", {
   predecessor: hex.optional().describe("Fingerprint of the certificate this one replaces."),
   keyReused: z.boolean().optional().describe("Whether it has the key of the certificate it replaces."),
   certificatePem: z.string().optional().describe("Left out of lists."),
+  ...examinationShape,
 });
 
 const verdictKind = z.enum(["approved", "denied", "noOpinion", "skipped"]);

@@ -23,10 +23,12 @@ import { type ConfiguredIssuerDependencies, configuredIssuerHandlers } from "./c
 import { decisionHandler } from "./decisions.ts";
 import { explainHandler } from "./explain.ts";
 import { issuerHandlers } from "./issuers.ts";
+import type { ExaminationDependencies } from "./examine-certificate.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
 import { reencryptionHandler } from "./reencryption.ts";
 import { type RevocationDependencies, revocationHandlers } from "./revocations.ts";
+import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
 import { shadowHandler } from "./shadow.ts";
 import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bundles.ts";
 
@@ -35,6 +37,8 @@ export interface AdminApiDependencies
     RevocationDependencies,
     SpiffeBundleDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
+    ExaminationDependencies,
+    NodeDependencies,
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
   readonly issuance: Pick<Issuance, "decide" | "rehearse" | "explain">;
@@ -68,12 +72,15 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "POST", path: "/v1/certificates/:id/revoke", handler: revocations.revokeCertificate },
     { method: "GET", path: "/v1/revocations", handler: revocations.list },
     { method: "POST", path: "/v1/revocations", handler: revocations.create },
+  const nodes = nodeHandlers(deps);
     { method: "POST", path: "/v1/nodes/:name/quarantine", handler: revocations.quarantine },
     { method: "POST", path: "/v1/nodes/:name/readmit", handler: revocations.readmit },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
     { method: "GET", path: "/v1/recorded-requests", handler: recordedRequestsHandler(deps.recorded) },
     { method: "POST", path: "/v1/explain", handler: explainHandler(deps) },
     { method: "POST", path: "/v1/requests/:name/approve", handler: approval.approve },
+    { method: "GET", path: "/v1/nodes", handler: nodes.list },
+    { method: "GET", path: "/v1/nodes/:name", handler: nodes.show },
     { method: "POST", path: "/v1/requests/:name/deny", handler: approval.deny },
     { method: "GET", path: "/v1/approval", handler: approvalChainHandler(deps.approval) },
     { method: "GET", path: "/v1/approval/shadow", handler: shadowHandler(deps) },

@@ -1,6 +1,9 @@
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { expect, test } from "@jest/globals";
 import request from "supertest";
-import { certificateRecord } from "../../../builders/records.ts";
+import { buildIssuer } from "../../../builders/issuer.ts";
+import { buildLeafCertificate } from "../../../builders/leaf-certificate.ts";
+import { certificateRecord, issuerRecord } from "../../../builders/records.ts";
 import { adminApi, bytes, failure } from "./fixture.ts";
 
 const SHOWN = {
@@ -27,6 +30,14 @@ const SHOWN = {
     uid: "6f6e1d3a-0000-4000-8000-000000000001",
     requester: "system:bootstrap:abcdef",
   },
+};
+/** Its encoding is none, and no issuer is on record. */
+const EXAMINED = {
+  risks: [
+    { kind: "unreadable", severity: "medium", message: "its encoding is unreadable" },
+    { kind: "unknownIssuer", severity: "medium", message: "its issuer is not on record" },
+  ],
+  lineage: { predecessors: [], successors: [] },
 };
 const PEM = `-----BEGIN CERTIFICATE-----\n${Buffer.from("certificate 0a1b2c").toString("base64")}\n-----END CERTIFICATE-----\n`;
 
@@ -168,7 +179,7 @@ test.each([
   const { app, certificates } = adminApi();
   certificates.records.push(certificateRecord());
   const response = await request(app).get(`/v1/certificates/${id}`).expect(200);
-  expect(response.body).toEqual({ ...SHOWN, certificatePem: PEM });
+  expect(response.body).toEqual({ ...SHOWN, ...EXAMINED, certificatePem: PEM });
 });
 
 test.each([
@@ -230,3 +241,38 @@ test.each([
   const response = await request(app).get(`/v1/certificates/${id}`).expect(code);
   expect(response.body).toEqual(failure(code, reason, message, details));
 });
+
+test("a certificate shows what its encoding says, its risks and its kin", async () => {
+  const { app, certificates, issuers } = adminApi();
+  const der = leafDer();
+  const own = { issuerId: "aa".repeat(32), spkiSha256: "bb".repeat(32) };
+  const first = certificateRecord({ serial: "01", notAfter: new Date("2026-01-01T00:00:00Z") });
+  const second = certificateRecord({ ...own, der, serial: "02", predecessor: first.fingerprint, keyReused: false });
+  const third = certificateRecord({ serial: "03", predecessor: second.fingerprint, keyReused: true });
+  const thief = certificateRecord({
+    serial: "04",
+    spkiSha256: own.spkiSha256,
+    nodeName: undefined,
+    commonName: "thief",
+  });
+  certificates.records.push(thief, third, second, first);
+  issuers.records.push(issuerRecord({ id: own.issuerId }));
+  const { body } = await request(app).get(`/v1/certificates/${second.fingerprint}`).expect(200);
+  expect(body.details).toEqual({
+    ...{ keyAlgorithm: "ECDSA P-256", signatureAlgorithm: "ecdsa-with-SHA256" },
+    ...{ extendedKeyUsages: ["clientAuth"], isAuthority: false },
+  });
+  expect(body.risks.map(({ kind }: { kind: string }) => kind)).toEqual(["sharedKey"]);
+  const ids = (kin: readonly { serial: string; state: string }[]) =>
+    kin.map(({ serial, state }) => `${serial} ${state}`);
+  expect(ids(body.lineage.predecessors)).toEqual(["01 expired"]);
+  expect(ids(body.lineage.successors)).toEqual(["03 valid"]);
+  expect(body.lineage.successors[0]).toMatchObject({ fingerprint: third.fingerprint, keyReused: true });
+});
+
+function leafDer(): Buffer {
+  const { privateKey: key } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  const validity = { notBefore: new Date("2026-01-01T00:00:00Z"), notAfter: new Date("2026-02-01T00:00:00Z") };
+  const names = { commonName: "system:node:node-1", organization: "system:nodes" };
+  return new X509Certificate(buildLeafCertificate({ issuer: buildIssuer(), ...names, key, ...validity })).raw;
+}

@@ -42,9 +42,14 @@ test("query parameters come from the schema that checks them", () => {
   expect(list.map((parameter) => parameter["name"])).toEqual([
     "node",
     "signer",
+    "issuer",
+    "san",
+    "key",
     "request",
     "state",
     "expiresWithin",
+    "expiresBefore",
+    "expiresAfter",
     "limit",
     "continue",
   ]);

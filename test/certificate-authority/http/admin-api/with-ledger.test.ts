@@ -7,6 +7,7 @@ import request from "supertest";
 import { createRevocationWaiters } from "../../../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../../../services/certificate-authority/http/admin-api/routes.ts";
 import { recordedReviews } from "../../../../services/certificate-authority/recorded-reviews.ts";
+import { examineCertificate } from "../../../../services/certificate-authority/signer/certificate-examiner.ts";
 import { appOf } from "../../../builders/edge.ts";
 import { buildIssuer } from "../../../builders/issuer.ts";
 import { openTestLedger, type TestLedger } from "../../../builders/ledger.ts";
@@ -44,6 +45,7 @@ beforeAll(async () => {
     revoking: new FakeRevoking(),
     revocationWaiters: createRevocationWaiters(ledger.revocations),
   };
+    ...{ quarantine: ledger.revocations, readDetails: examineCertificate },
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
   const { certificateDer, certificatePem } = buildIssuer();
   const issuerId = createHash("sha256").update(certificateDer).digest("hex");
@@ -113,6 +115,19 @@ test("a certificate is read by serial and by fingerprint", async () => {
 test("a backup is a database with everything in it", async () => {
   const { body } = await request(app).get("/v1/ledger/backup").buffer(true).parse(bytes);
   const file = join(temporaryDirectory(), "copy.db");
+test("nodes follow each other in pages, each with what it has now", async () => {
+  const first = await request(app).get("/v1/nodes?limit=1").expect(200);
+  const next = encodeURIComponent(first.body.metadata.continue);
+  const second = await request(app).get(`/v1/nodes?limit=1&continue=${next}`).expect(200);
+  expect([...first.body.items, ...second.body.items]).toMatchObject([
+    { name: "node-1", state: "fresh", holdings: [{ serial: "02" }] },
+    { name: "node-2", state: "fresh", holdings: [{ serial: "03" }] },
+  ]);
+  expect(second.body.metadata).toEqual({});
+  const { body } = await request(app).get("/v1/nodes?state=due").expect(200);
+  expect(body).toMatchObject({ metadata: {}, items: [] });
+});
+
   writeFileSync(file, body as Buffer);
   const database = new Database(file, { readonly: true });
   expect(database.prepare("SELECT count(*) AS count FROM certificates").get()).toEqual({ count: 4 });
