@@ -371,7 +371,7 @@ export interface KeyPolicy {
 /** Whose client certificate is being made. */
 export interface NodeNames {
   /**
-   * Keeps a node's name from being certified for two keys at the same time, when it is not the node who asks.
+   * Keeps a node's name from being certified for two keys at the same time without a person, when it is not the node who asks.
    *
    * @param isAutomatic - nobody but hooks approved: the name must still be free.
    * @returns what ends the reservation: to be called once, when the certificate is on record or will not be made.

@@ -62,21 +62,23 @@ export function createNodeNames(
   certificates: Pick<Certificates, "ofNode">,
   mode: () => GuardSettings["firstJoin"],
 ): NodeNames {
-  const taken = new Map<string, { readonly spkiSha256: string; holders: number }>();
+  /** By node, the keys that certificates are being made for, as often as they are. */
+  const making = new Map<string, readonly string[]>();
   return {
     reserve(csr, facts, isAutomatic, now) {
       const node = mode() === "allow" ? undefined : joiningNode(csr, facts);
       if (node === undefined) return () => undefined;
-      const reservation = taken.get(node) ?? { spkiSha256: facts.spkiSha256, holders: 0 };
-      const isTaken = reservation.spkiSha256 !== facts.spkiSha256;
-      if (isTaken || (isAutomatic && holderOf(certificates, node, facts, now) !== undefined)) {
-        throw new StatusError("Conflict", "the node's name was just taken for another key");
-      }
-      reservation.holders += 1;
-      taken.set(node, reservation);
+      const { spkiSha256 } = facts;
+      const keys = making.get(node) ?? [];
+      // A person has looked, and may have approved several: none of them waits for another.
+      const isTaken = () => keys.some((key) => key !== spkiSha256) || holderOf(certificates, node, facts, now);
+      if (isAutomatic && isTaken()) throw new StatusError("Conflict", "the node's name was just taken for another key");
+      making.set(node, [...keys, spkiSha256]);
       return () => {
-        reservation.holders -= 1;
-        if (reservation.holders === 0) taken.delete(node);
+        const left = making.get(node) ?? [];
+        const at = left.indexOf(spkiSha256);
+        if (left.length <= 1) making.delete(node);
+        else making.set(node, left.toSpliced(at, 1));
       };
     },
   };
