@@ -12,6 +12,7 @@ import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
 import { LARGEST_SPREAD, SMALLEST_SPREAD } from "./domain/spread.ts";
 import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
 import { mlDsaProblems } from "./ml-dsa-settings.ts";
+import { issuerRotationSchema, resolveIssuerRotationPaths } from "./rotation/issuers/settings.ts";
 import { signersSchema } from "./signer-settings.ts";
 
 const DAY_SECONDS = 86_400;
@@ -78,6 +79,8 @@ const plainSchema = z.strictObject({
   signers: signersSchema,
   /** PKCS #11 tokens that issuers have their keys in. */
   tokens: tokensSchema,
+  /** How issuers are replaced, and where the trust bundle is kept. */
+  issuerRotation: issuerRotationSchema,
   encryption: encryptionSchema.optional(),
   signing: z
     .strictObject({
@@ -273,6 +276,7 @@ function resolvePaths(
     approval: resolveApprovalPaths(configuration.approval, (path) => resolve(base, path)),
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
     authorization: resolveAuthorizationPaths(configuration.authorization, (path) => resolve(base, path)),
+    issuerRotation: resolveIssuerRotationPaths(configuration.issuerRotation, base),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },
     ...(configuration.audit && { audit: resolveAuditPaths(configuration.audit, base) }),
   };

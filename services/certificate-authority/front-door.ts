@@ -11,6 +11,7 @@ import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { RbacRegistries } from "./access/rbac/registries.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ConfiguredApproval } from "./configured-approval.ts";
+import type { ConfiguredRotation } from "./configured-rotation.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
 import type { EncryptionAtRest } from "./domain/encryption.ts";
@@ -39,8 +40,8 @@ import type { Ledger } from "./ledger/ledger.ts";
 import { type OwnCertificate, type ownIdentity, servingNames } from "./own-identity.ts";
 import { clusterKubeconfig } from "./own-kubeconfigs.ts";
 import { recordedReviews } from "./recorded-reviews.ts";
-import { trustDomainsOf } from "./signer-settings.ts";
 import { examineCertificate } from "./signer/certificate-examiner.ts";
+import { trustDomainsOf } from "./signer-settings.ts";
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 const MAX_WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -64,6 +65,7 @@ export interface FrontDoorDependencies {
   readonly trustedCaPem: () => string;
   readonly configuredIssuers: ConfiguredIssuers;
   readonly approval: Pick<ConfiguredApproval, "administration" | "loads">;
+  readonly rotation: Pick<ConfiguredRotation, "rotation" | "trust">;
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
@@ -169,9 +171,9 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
     ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
     ...adminApi.routes({
       certificates: ledger.certificates,
+      ...{ nodes: ledger.nodes, quarantine: ledger.revocations, readDetails: examineCertificate },
       revocations: ledger.revocations,
       revocationWaiters,
-      ...{ nodes: ledger.nodes, quarantine: ledger.revocations, readDetails: examineCertificate },
       revoking: createRevoking({ ...ledger, clock, logger }),
       decisions: ledger.decisions,
       requests: ledger.requests,
@@ -184,6 +186,8 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
       tokens: access.tokenAdministration,
       encryption: deps.encryption,
       configuredIssuers: deps.configuredIssuers,
+      issuerRotation: deps.rotation.rotation,
+      trust: deps.rotation.trust,
       approval: deps.approval.administration,
       shadow: ledger.shadow,
       trustDomains: trustDomainsOf(configuration.signers),

@@ -12,6 +12,7 @@ import {
   type IssuerSettings,
   issuersInOrder,
   pathLengthOf,
+  requirementsOf,
   type SigningSettings,
   signerNamesOf,
 } from "./issuer-settings.ts";
@@ -69,7 +70,9 @@ export function issuerAdministration(deps: IssuerAdministrationDependencies): Co
       const home = issuerHome(issuer, deps);
       await live.exclusively(async () => {
         const now = clock.now();
-        const chained = await home.install(chainPem, now, requirementsOf(issuer, all)).catch(rethrow);
+        const chained = await home
+          .install(chainPem, now, requirementsOf(issuer, all, constraintsOf(issuer)))
+          .catch(rethrow);
         await deps.issuers.record(recordOf(issuer, chained, "generated", now));
         await note("issuer.installed", chained.issuer.description.id, installedBy, { name });
       });
@@ -78,21 +81,6 @@ export function issuerAdministration(deps: IssuerAdministrationDependencies): Co
       await home.forgetRequest();
     },
   };
-}
-
-/** What a certificate from elsewhere must leave room for. */
-function requirementsOf(issuer: IssuerSettings, all: readonly IssuerSettings[]) {
-  return {
-    maximumPathLength: pathLengthOf(issuer, all),
-    nameConstraints: constraintsOf(issuer),
-    depthBelow: depthBelow(issuer, all),
-  };
-}
-
-/** How many issuers there are below, one below the other. */
-function depthBelow({ name }: IssuerSettings, all: readonly IssuerSettings[]): number {
-  const children = all.filter(({ parent }) => parent === name);
-  return Math.max(0, ...children.map((child) => 1 + depthBelow(child, all)));
 }
 
 function describe(selection: Selection, { signers }: SigningSettings): ConfiguredIssuer {

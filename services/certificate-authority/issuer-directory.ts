@@ -1,6 +1,7 @@
-import { imposedBy } from "./custody/authority.ts";
+import { imposedBy, isSignedBy } from "./custody/authority.ts";
 import { isControlPlaneIssuer } from "./domain/control-plane.ts";
 import type { ActiveIssuer, IssuerAvailability, IssuerRecord } from "./domain/issuer.ts";
+import { isInSlot } from "./domain/issuer-rotation.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import { ancestorsOf, trustAnchors } from "./domain/trust.ts";
 import type { Selection } from "./issuer-selection.ts";
@@ -30,13 +31,14 @@ export function issuerDirectory(
   records: readonly IssuerRecord[],
   now: Date,
 ): IssuerDirectory {
+  const trusted = records.filter((record) => isInSlot(record, now));
   const availability = new Map<string, () => IssuerAvailability>();
-  for (const [name, selection] of selections) availability.set(name, availabilityOf(selection));
+  for (const [name, selection] of selections) availability.set(name, availabilityOf(selection, trusted));
   const bySigner = new Map(
     settings.signers.map(({ signerName, issuer }) => [signerName as string, availability.get(issuer)]),
   );
   const usual = availability.get("default") ?? UNKNOWN;
-  const clients = records.filter((record) => record.notAfter >= now && isForClients(record, settings));
+  const clients = trusted.filter((record) => isForClients(record, settings));
   const active = [...selections.values()].filter((selection) => selection.kind === "active");
   return {
     issuerFor: (signerName) => (bySigner.get(signerName) ?? usual)(),
@@ -46,7 +48,7 @@ export function issuerDirectory(
     trustedPem: trustAnchors(records, now).join(""),
     clientCaPem: clients.map(pemOf).join(""),
     tlsCaPem: [...new Set(clients.flatMap((record) => [pemOf(record), ...ancestorsOf(record)]))].join(""),
-    strangerCaPem: records
+    strangerCaPem: trusted
       .filter((record) => record.ancestorsPem !== "" && !clients.includes(record))
       .map(pemOf)
       .join(""),
@@ -57,12 +59,12 @@ const NO_ISSUER: IssuerAvailability = { kind: "awaited", reason: "NoIssuer", mes
 const UNKNOWN = (): IssuerAvailability => NO_ISSUER;
 
 /** Asked anew for each request: a token comes and goes without anything else changing. */
-function availabilityOf(selection: Selection): () => IssuerAvailability {
+function availabilityOf(selection: Selection, trusted: readonly IssuerRecord[]): () => IssuerAvailability {
   if (selection.kind === "awaited") {
     const awaited: IssuerAvailability = { kind: "awaited", reason: selection.reason, message: selection.message };
     return () => awaited;
   }
-  const ready: IssuerAvailability = { kind: "ready", issuer: activeIssuerOf(selection.chained) };
+  const ready: IssuerAvailability = { kind: "ready", issuer: activeIssuerOf(selection.chained, trusted) };
   const { privateKey } = selection.chained.issuer;
   if (!("spkiDer" in privateKey)) return () => ready;
   // Requesters read this: what is wrong with the token is for the log.
@@ -71,17 +73,28 @@ function availabilityOf(selection: Selection): () => IssuerAvailability {
   return () => (privateKey.problem === undefined ? ready : away);
 }
 
-function activeIssuerOf({ issuer, ancestors }: Extract<Selection, { kind: "active" }>["chained"]): ActiveIssuer {
+function activeIssuerOf(
+  { issuer, ancestors }: Extract<Selection, { kind: "active" }>["chained"],
+  trusted: readonly IssuerRecord[],
+): ActiveIssuer {
   const { description, authority, privateKey } = issuer;
   const line = [authority, ...ancestors];
   const intermediates = ancestors.length === 0 ? [] : line.filter(({ isSelfSigned }) => !isSelfSigned);
   return {
     description,
-    chainPem: intermediates.map(({ certificatePem }) => certificatePem).join(""),
+    chainPem: intermediates.map(({ certificatePem }) => certificatePem).join("") + bridgeOf(description.id, trusted),
     notAfter: new Date(Math.min(...line.map(({ notAfter }) => notAfter.getTime()))),
     constraints: imposedBy(line),
     isRemote: "spkiDer" in privateKey,
   };
+}
+
+/** Goes along while the issuer that signed it is trusted, for those who trust that one alone. */
+function bridgeOf(id: string, trusted: readonly IssuerRecord[]): string {
+  const { name, bridgePem } = trusted.find((record) => record.id === id) ?? {};
+  if (bridgePem === undefined) return "";
+  const former = trusted.filter((record) => record.name === name && record.slot === "old");
+  return former.some(({ certificatePem }) => isSignedBy(bridgePem, certificatePem)) ? bridgePem : "";
 }
 
 /**

@@ -26,11 +26,13 @@ export interface IssuerHome {
   /** Whether a crash may leave an issuer behind that nobody has on record; in a token a key is found by its label. */
   readonly keepsLeftOvers: boolean;
   create(creation: Creation): Promise<UsableIssuer>;
-  load(record: Pick<IssuerRecord, "id" | "certificateDer">, now: Date): Promise<UsableIssuer>;
+  load(record: Pick<IssuerRecord, "id" | "certificateDer" | "keyLabel">, now: Date): Promise<UsableIssuer>;
   import(files: NonNullable<IssuerSettings["import"]>, now: Date): Promise<ChainedIssuer>;
   request(wish: AuthorityWish & { readonly algorithm: KeyAlgorithm }): Promise<string>;
   install(chainPem: string, now: Date, needs: AuthorityNeeds): Promise<ChainedIssuer>;
   forgetRequest(): Promise<void>;
+  /** Destroys the key of an issuer that is trusted no more. @returns whether that can be done here: not in a token. */
+  forget(record: Pick<IssuerRecord, "id">): Promise<boolean>;
 }
 
 /** The home of an issuer's key: our own files, or the token that its settings name. */
@@ -41,7 +43,7 @@ export function issuerHome(settings: IssuerSettings, { custody, tokens }: Homes)
 }
 
 /** What an issuer's key is called in its token. */
-function keyLabelOf({ name, keyLabel }: Pick<IssuerSettings, "name" | "keyLabel">): string {
+export function keyLabelOf({ name, keyLabel }: Pick<IssuerSettings, "name" | "keyLabel">): string {
   return keyLabel ?? `gatehouse-${name}`;
 }
 
@@ -57,6 +59,10 @@ function fileHome(name: string, custody: Custody): IssuerHome {
     request: (wish) => custody.requestIssuer(name, wish),
     install: (chainPem, now, needs) => custody.installIssuer(name, chainPem, now, needs),
     forgetRequest: () => custody.forgetRequest(name),
+    async forget({ id }) {
+      await custody.forgetIssuer(id);
+      return true;
+    },
   };
 }
 
@@ -64,10 +70,12 @@ function tokenHome(name: string, place: KeyPlace): IssuerHome {
   return {
     keepsLeftOvers: false,
     create: (creation) => createTokenIssuer(place, creation),
-    load: ({ certificateDer }, now) => loadTokenIssuer(place, certificateDer, now, `of the issuer ${name}`),
+    load: ({ certificateDer, keyLabel = place.keyLabel }, now) =>
+      loadTokenIssuer({ ...place, keyLabel }, certificateDer, now, `of the issuer ${name}`),
     import: (files, now) => importTokenIssuer(place, files, now),
     request: (wish) => requestTokenIssuer(place, wish),
     install: (chainPem, now, needs) => installTokenIssuer(place, chainPem, now, needs),
     forgetRequest: () => Promise.resolve(),
+    forget: () => Promise.resolve(false),
   };
 }

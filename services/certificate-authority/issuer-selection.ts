@@ -223,7 +223,8 @@ async function takeLeftOver(
   return isMeant ? loaded : undefined;
 }
 
-function requireWithin(
+/** @throws {ConfigurationError} when the issuer would outlive one above it. */
+export function requireWithin(
   { name, lifetimeDays }: IssuerSettings,
   ancestors: readonly { readonly commonName: string; readonly notAfter: Date }[],
   lifetimeSeconds: number,

@@ -126,6 +126,21 @@ export function pathLengthOf(settings: IssuerSettings, all: readonly IssuerSetti
   return above === undefined ? undefined : above - 1;
 }
 
+/** What the certificate of an issuer that is signed elsewhere must leave room for. */
+export function requirementsOf<Constraints>(
+  issuer: IssuerSettings,
+  all: readonly IssuerSettings[],
+  nameConstraints: Constraints,
+) {
+  return { maximumPathLength: pathLengthOf(issuer, all), nameConstraints, depthBelow: depthBelow(issuer, all) };
+}
+
+/** How many issuers there are below, one below the other. */
+function depthBelow({ name }: Pick<IssuerSettings, "name">, all: readonly IssuerSettings[]): number {
+  const children = all.filter(({ parent }) => parent === name);
+  return Math.max(0, ...children.map((child) => 1 + depthBelow(child, all)));
+}
+
 /** The name of the issuer that signs for a signer. */
 export function issuerNameOf(signerName: string, signers: SigningSettings["signers"]): string {
   return signers.find((entry) => entry.signerName === signerName)?.issuer ?? DEFAULT_ISSUER;

@@ -24,6 +24,7 @@ import {
 import { type ConfiguredApproval, configuredApproval } from "./configured-approval.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
 import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
+import { type ConfiguredRotation, configuredRotation } from "./configured-rotation.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
@@ -110,6 +111,7 @@ interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock
   readonly approval: ConfiguredApproval;
   readonly signer: Signer;
   readonly issuers: LiveIssuers;
+  readonly rotation: ConfiguredRotation;
   readonly tokens: Tokens;
   close(): Promise<void>;
 }
@@ -141,6 +143,7 @@ async function openAuthority(
   const tokens = await openConfiguredTokens(configuration, logger);
   const settings = configuration;
   const issuers = await LiveIssuers.open({ settings, custody, tokens, issuers: ledger.issuers, clock, logger });
+  const rotation = configuredRotation(configuration, { ledger, live: issuers, custody, tokens, clock, logger });
   const workers = configuration.signing.workers ?? Math.max(1, availableParallelism() - 1);
   const acceptsMlDsa = configuration.keyPolicy.mlDsa.length > 0;
   const unguarded = createSigner({ issuers: issuers.directory.signing, workers, acceptsMlDsa, clock, logger });
@@ -199,6 +202,7 @@ async function openAuthority(
       ...{ settings, live: issuers, custody, tokens, clock },
       ...{ issuers: ledger.issuers, audit: ledger.audit },
     }),
+    rotation,
     encryption: encryptionAtRest(custody),
     keyServices: () => custody.checkKeyServices(),
     tokens,
@@ -238,6 +242,7 @@ async function leaveFiles(
   const administrators = issuers.issuerFor("gatehouse.dev/administrator");
   if (administrators.kind === "awaited") throw new ConfigurationError(administrators.message);
   await writeFileDurably(join(directory, "ca.crt"), caPem, { mode: 0o644, existing: "replaced" });
+  await authority.rotation.publish();
   await leaveKubeconfigs({
     directory,
     serverUrl: door.url,
@@ -294,6 +299,12 @@ function followApproval({ approval, issuance }: Authority, logger: Logger): Watc
   return watchFiles(approval.follower.paths, () => approval.follower.check(), logger);
 }
 
+/** What is published is looked at as well: CAs expire, and files go away. */
+async function rotateIssuers({ rotation }: Authority, logger: Logger): Promise<void> {
+  for (const step of await rotation.takeDueSteps()) logger.info({ step }, "took a step of issuer rotation");
+  await rotation.publish();
+}
+
 function scheduledJobs(
   configuration: Configuration,
   authority: Authority,
@@ -317,6 +328,7 @@ function scheduledJobs(
       run: () => pruneArchive(configuration.ledger.archive, ledger.maintenance),
     },
     { name: "check-issuer-files", intervalSeconds: 10, run: () => authority.issuers.checkFiles() },
+    { name: "rotate-issuers", intervalSeconds: MINUTE_SECONDS, run: () => rotateIssuers(authority, logger) },
     { name: "check-configuration", intervalSeconds: 10, run: async () => authority.approval.follower.check() },
     { name: "reload-key-lists", intervalSeconds: KEY_LISTS_INTERVAL_SECONDS, run: () => keyLists.reload() },
     {

@@ -140,7 +140,31 @@ export interface Issuer {
   readonly origin: string;
   readonly keyAlgorithm: string;
   readonly notAfter: string;
+  readonly endedAt?: string;
   readonly certificatePem: string;
+}
+
+export interface IssuerRotation {
+  readonly name: string;
+  readonly phase: string;
+  readonly summary: string;
+  readonly trust?: {
+    readonly shown: number;
+    readonly total: number;
+    readonly missing: readonly string[];
+    readonly given?: string;
+  };
+  readonly slots: readonly {
+    readonly id: string;
+    readonly slot: string;
+    readonly keyAlgorithm: string;
+    readonly liveCertificates: number;
+    readonly nodeCertificates: number;
+    readonly blockingCertificates: number;
+    readonly notAfter: string;
+  }[];
+  readonly refusal?: string;
+  readonly requestPem?: string;
 }
 
 export interface ConfiguredIssuer {

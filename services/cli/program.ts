@@ -16,6 +16,13 @@ import { addIssuerInstall } from "./commands/issuer-install.ts";
 import { addIssuerList } from "./commands/issuer-list.ts";
 import { addIssuerReencrypt } from "./commands/issuer-reencrypt.ts";
 import { addIssuerRequest } from "./commands/issuer-request.ts";
+import {
+  addIssuerAbandon,
+  addIssuerActivate,
+  addIssuerPrepare,
+  addIssuerRetire,
+  addIssuerStatus,
+} from "./commands/issuer-rotation.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
 import { addNodeAuthorizer } from "./commands/node-authorizer.ts";
@@ -93,6 +100,11 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addIssuerExport(issuer, terminal);
   addIssuerRequest(issuer, terminal);
   addIssuerInstall(issuer, terminal);
+  addIssuerStatus(issuer, terminal);
+  addIssuerPrepare(issuer, terminal);
+  addIssuerActivate(issuer, terminal);
+  addIssuerRetire(issuer, terminal);
+  addIssuerAbandon(issuer, terminal);
   addIssuerReencrypt(issuer, terminal);
   const policy = program.command("policy").description("who decides which requests are approved");
   addPolicyShow(policy, terminal);

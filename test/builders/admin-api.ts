@@ -18,15 +18,16 @@ import {
   SettableAuthorizer,
 } from "../fakes/admin-ports.ts";
 import { FakeApprovalAdministration, FakeShadowDecisions } from "../fakes/approval-administration.ts";
+import { FakeIssuerRotation, FakeTrustObserver } from "../fakes/issuer-rotation.ts";
 import { FakeRevocationFeed, FakeRevoking } from "../fakes/revocations.ts";
 import { appOf } from "./edge.ts";
 
 /** The admin API over fakes, as an Express application; `directory` is where its copies of the ledger pass through. */
 export function adminApiOver(directory: string, now: Date) {
   const revocations = new FakeRevocationFeed();
-  const fakes = {
   const certificates = new FakeCertificates();
   const quarantined = new Set<string>();
+  const fakes = {
     revocations,
     revocationWaiters: createRevocationWaiters(revocations),
     revoking: new FakeRevoking(),
@@ -44,6 +45,8 @@ export function adminApiOver(directory: string, now: Date) {
     authorizer: new SettableAuthorizer(),
     issuers: new FakeIssuers(),
     configuredIssuers: new FakeConfiguredIssuers(),
+    issuerRotation: new FakeIssuerRotation(),
+    trust: new FakeTrustObserver(),
     audit: new FakeAuditTrail(),
     maintenance: new FakeMaintenance(),
     tokens: new FakeTokenAdministration(now),

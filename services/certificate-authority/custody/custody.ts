@@ -1,8 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { writeFileDurably } from "../../shared/durable-file.ts";
+import { syncDirectory, writeFileDurably } from "../../shared/durable-file.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { ReencryptionOutcome } from "../domain/encryption.ts";
 import type { Authority, IssuerDescription, KeyAlgorithm } from "../domain/issuer.ts";
@@ -118,6 +118,8 @@ export interface Custody {
   installIssuer(name: string, chainPem: string, now: Date, needs: AuthorityNeeds): Promise<ChainedIssuer<LoadedIssuer>>;
   /** Forgets the key of a request, whose certificate is on record now. */
   forgetRequest(name: string): Promise<void>;
+  /** Destroys the key of an issuer that is trusted no more, and its certificate here. Idempotent. */
+  forgetIssuer(id: string): Promise<void>;
   /** @param id - lower-case hex SHA-256 of the certificate's DER. */
   loadIssuer(id: string, now: Date): Promise<LoadedIssuer>;
 }
@@ -264,6 +266,17 @@ class EncryptedFileCustody implements Custody {
 
   forgetRequest(name: string): Promise<void> {
     return this.#files.remove(requestLabel(name));
+  }
+
+  /** The certificate first: a key alone is nobody's, and the next call removes it. */
+  async forgetIssuer(id: string): Promise<void> {
+    const label = issuerLabel(id);
+    const isThere = existsSync(this.#certificatePath(id)) || existsSync(this.#files.path(label));
+    if (!isThere) return;
+    await rm(this.#certificatePath(id), { force: true });
+    await this.#files.remove(label);
+    await syncDirectory(this.#directory);
+    this.#logger.info({ issuer: id }, "issuer key destroyed: the issuer is trusted no more");
   }
 
   async loadIssuer(id: string, now: Date): Promise<LoadedIssuer> {

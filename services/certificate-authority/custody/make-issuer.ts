@@ -4,6 +4,7 @@ import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   Extension,
+  type JsonName,
   KeyUsageFlags,
   KeyUsagesExtension,
   Pkcs10CertificateRequestGenerator,
@@ -105,6 +106,31 @@ async function certify(wish: Omit<IssuerWish, "algorithm">, own: WebCryptoKeys):
   return Buffer.from(certificate.rawData);
 }
 
+/**
+ * A CA says of another's key that it stands for that other CA: whoever trusts the first accepts what the second signs. It
+ * says what the second's own certificate says, and ends with the first of the two.
+ *
+ * @returns DER.
+ * Source: RFC 4210, 4.4 (new with old); RFC 5280, 3.2 (self-issued certificates).
+ */
+export async function makeBridge(
+  subject: { readonly certificateDer: Uint8Array },
+  parent: SigningParent,
+  now: Date,
+): Promise<Buffer> {
+  const own = new X509Certificate(new Uint8Array(subject.certificateDer));
+  const above = new X509Certificate(new Uint8Array(parent.certificateDer));
+  const content = {
+    serialNumber: randomSerial(),
+    notBefore: new Date((Math.floor(now.getTime() / 1000) - BACKDATE_SECONDS) * 1000),
+    notAfter: new Date(Math.min(own.notAfter.getTime(), above.notAfter.getTime())),
+    subject: own.subjectName.toJSON(),
+    publicKey: new Uint8Array(own.publicKey.rawData),
+  };
+  const kept = own.extensions.filter((extension) => !(extension instanceof AuthorityKeyIdentifierExtension));
+  return Buffer.from((await signedBy(parent, content, kept)).rawData);
+}
+
 function signingWith({ keys, signingAlgorithm }: WebCryptoKeys) {
   return { signingKey: keys.privateKey, signingAlgorithm };
 }
@@ -113,7 +139,7 @@ async function signedBy(
   { certificateDer, keyAlgorithm, privateKey }: SigningParent,
   content: Readonly<Record<"notBefore" | "notAfter", Date>> & {
     readonly serialNumber: string;
-    readonly subject: ReturnType<typeof subjectOf>;
+    readonly subject: JsonName;
     readonly publicKey: Uint8Array<ArrayBuffer>;
   },
   extensions: readonly Extension[],

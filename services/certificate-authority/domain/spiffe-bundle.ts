@@ -18,6 +18,8 @@ export type TrustDomains = ReadonlyMap<string, TrustDomain>;
  * Source: SPIFFE Trust Domain and Bundle section 4.1.1.
  */
 export function bundleSequence(records: readonly IssuerRecord[], now: Date): number {
-  const instants = records.flatMap(({ createdAt, notAfter }) => (notAfter < now ? [createdAt, notAfter] : [createdAt]));
-  return Math.floor(Math.max(0, ...instants.map((instant) => instant.getTime())) / 1000);
+  const instants = records.flatMap(({ createdAt, notAfter, endedAt }) => {
+    return [createdAt, notAfter < now ? notAfter : undefined, endedAt];
+  });
+  return Math.floor(Math.max(0, ...instants.map((instant) => instant?.getTime() ?? 0)) / 1000);
 }

@@ -28,6 +28,7 @@ export function administrativeWrites(connection: Connection, audit: AuditWrites)
   function moveIssuer(stored: IssuerRow, slot: IssuerSlot, at: Date): void {
     const row = { ...stored, slot, endedMilliseconds: null };
     issuers.move(row, audit.append(issuerPayload("issuer.moved", row, { at, actor: OURSELVES })));
+    audit.endedIssuers.delete(row.id);
   }
 
   return {

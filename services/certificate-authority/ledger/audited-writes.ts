@@ -11,6 +11,7 @@ import { auditAppender } from "./tables/audit-table.ts";
 import { type CertificateRow, certificateContent } from "./tables/certificate-row.ts";
 import { certificatesWriter } from "./tables/certificates-table.ts";
 import { type DecisionRow, decisionContent, decisionsWriter } from "./tables/decisions-table.ts";
+import { issuersReader } from "./tables/issuers-table.ts";
 
 /** Who acts when no person does. */
 export const OURSELVES = "gatehouse";
@@ -23,12 +24,25 @@ export function auditWrites(connection: Connection) {
   const decisions = decisionsWriter(connection);
   const certificates = certificatesWriter(connection);
   const archive = archivedRequestsWriter(connection);
+  const issuers = issuersReader(connection);
+  const endedIssuers = new Set<string>();
+  readEndedIssuers();
+
+  function readEndedIssuers(): void {
+    endedIssuers.clear();
+    for (const { id, endedMilliseconds } of issuers.all()) if (endedMilliseconds !== null) endedIssuers.add(id);
+  }
 
   return {
     /** @param payload - canonical JSON of the entry. */
     append: (payload: string): number => audit.append(payload),
     /** To be called after every rollback. */
-    reload: () => audit.reload(),
+    reload: () => {
+      audit.reload();
+      readEndedIssuers();
+    },
+    /** Ids of issuers that nothing may be recorded of any more: to be kept up with by who changes them. */
+    endedIssuers,
 
     recordDecision(decision: DecisionRow): undefined {
       const sequence = audit.append(decisionPayload(decision));
@@ -43,8 +57,14 @@ export function auditWrites(connection: Connection) {
       if (archived) archive.insert(archived, sequence);
     },
 
-    /** @throws {StatusError} Conflict when the issuer has used the serial, or the certificate is recorded already. */
+    /**
+     * @throws {StatusError} Conflict when the issuer has used the serial, or was retired since it signed; or the certificate
+     *   is recorded already.
+     */
     requireNewCertificate({ serial, issuerId, fingerprint }: CertificateRow): void {
+      if (endedIssuers.has(issuerId)) {
+        throw new StatusError("Conflict", `the issuer ${issuerId} is trusted no more; sign again`);
+      }
       if (certificates.hasSerial(serial, issuerId)) {
         throw new StatusError("Conflict", `serial ${serial} was used by this issuer before; sign again`);
       }

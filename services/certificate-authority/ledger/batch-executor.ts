@@ -9,6 +9,7 @@ import type { Answers, Operation, OperationOutcome } from "./operations.ts";
 import { toRefusal } from "./refusals.ts";
 import { requestWrites } from "./request-writes.ts";
 import { revocationWrites } from "./revocation-writes.ts";
+import { rotationWrites } from "./rotation-writes.ts";
 import { runWrites } from "./run-writes.ts";
 import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
 import { metaTable } from "./tables/meta-table.ts";
@@ -102,6 +103,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const archive = archiveWrites(connection, audit);
   const administrative = administrativeWrites(connection, audit);
   const revocations = revocationWrites(connection, audit);
+  const rotation = rotationWrites(connection, audit);
   const shadows = shadowDecisionsWriter(connection);
   const runs = runWrites(connection);
   const meta = metaTable(connection);
@@ -157,6 +159,10 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return runs.beat(operation);
       case "finishRun":
         return runs.finish(operation);
+      case "rotateIssuer":
+        return rotation.rotate(operation);
+      case "reportTrust":
+        return rotation.reportTrust(operation);
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;

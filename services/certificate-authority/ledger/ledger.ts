@@ -2,6 +2,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
 import type { NodeInventory } from "../domain/inventory.ts";
+import type { RotationRecords } from "../domain/issuer-rotation.ts";
 import type { JobRuns } from "../domain/job.ts";
 import type {
   AuditTrail,
@@ -33,9 +34,9 @@ import { migrate } from "./migrations/migrate.ts";
 import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
+import { storedNodes } from "./stored-nodes.ts";
 import { storedObjects } from "./stored-objects.ts";
 import {
-import { storedNodes } from "./stored-nodes.ts";
   storedAuditTrail,
   storedCertificates,
   storedDecisions,
@@ -44,6 +45,7 @@ import { storedNodes } from "./stored-nodes.ts";
 } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
 import { storedRevocations } from "./stored-revocations.ts";
+import { storedRotation } from "./stored-rotation.ts";
 import { storedRuns } from "./stored-runs.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
 import { acquireWriterLock } from "./writer-lock.ts";
@@ -94,11 +96,12 @@ export interface LedgerOptions {
 export interface Ledger {
   readonly requests: CertificateRequests;
   readonly certificates: Certificates;
+  readonly nodes: NodeInventory;
   readonly decisions: Decisions;
   readonly shadow: ShadowDecisions;
   readonly issuers: Issuers;
+  readonly rotation: RotationRecords;
   readonly tokens: BootstrapTokens;
-  readonly nodes: NodeInventory;
   readonly clusterRoles: ObjectStore<ClusterRole>;
   readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
   readonly recorded: RecordedRequests;
@@ -164,13 +167,14 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
   return {
     requests: storedRequests({ ...records, log, hub, cache, recorded }),
     certificates: storedCertificates(records, { keyNodes, nodeCertificates, recorded }),
+    nodes: storedNodes(reader),
     decisions: storedDecisions(records),
     shadow: storedShadowDecisions(records),
     issuers: storedIssuers(records),
+    rotation: storedRotation(records),
     tokens: storedBootstrapTokens(records),
     clusterRoles: storedObjects(CLUSTER_ROLES, { ...records, hub }),
     clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
-    nodes: storedNodes(reader),
     recorded: recordedRequests(reader),
     revocations: storedRevocations(records),
     runs: storedRuns(records),

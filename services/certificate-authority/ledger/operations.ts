@@ -1,5 +1,6 @@
 import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
 import type { ResourceName } from "../domain/api-object.ts";
+import type { RotationStep } from "../domain/issuer-rotation.ts";
 import type { JobLease, RunOutcome, RunTrigger } from "../domain/job.ts";
 import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
@@ -204,6 +205,32 @@ export interface FinishRun {
   readonly details: string;
 }
 
+/** One step of an issuer's rotation. */
+export interface RotateIssuer {
+  readonly kind: "rotateIssuer";
+  readonly step: RotationStep;
+  /** Whom it is about; empty for `prepare`. */
+  readonly ids: readonly string[];
+  /** What is prepared. */
+  readonly issuer: IssuerRow | undefined;
+  /** What still needs them does not keep old issuers from being retired. */
+  readonly despite: boolean;
+  readonly actor: string;
+  readonly atMilliseconds: number;
+  /** For the audit entries. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Puts down that a consumer holds a trust bundle. */
+export interface ReportTrust {
+  readonly kind: "reportTrust";
+  readonly consumer: string;
+  readonly etag: string;
+  /** JSON list of the bundle's CAs. */
+  readonly anchors: string;
+  readonly atMilliseconds: number;
+}
+
 export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
@@ -234,6 +261,8 @@ export type Operation =
   | ClaimRun
   | BeatRun
   | FinishRun
+  | RotateIssuer
+  | ReportTrust
   | CheckWrite;
 
 export interface Revised {
@@ -268,6 +297,8 @@ export interface Answers {
   readonly claimRun: { readonly kind: "claimed"; readonly runId: number } | ({ readonly kind: "held" } & JobLease);
   readonly beatRun: boolean;
   readonly finishRun: boolean;
+  readonly rotateIssuer: undefined;
+  readonly reportTrust: undefined;
   readonly checkWrite: undefined;
 }
 

@@ -37,8 +37,10 @@ export function addIssuerList(parent: Command, terminal: Terminal): void {
 
 function tableOf(items: readonly Issuer[], configured: readonly ConfiguredIssuer[]): string {
   const header = ["ID", "NAME", "COMMON NAME", "SLOT", "KEY", "ORIGIN", "NOT AFTER"];
-  const rows = items.map(({ id, name, commonName, slot, keyAlgorithm, origin, notAfter }) => {
-    return [id.slice(0, SHOWN_ID_CHARACTERS), name, commonName, slot, keyAlgorithm, origin, notAfter];
+  const rows = items.map(({ id, name, commonName, slot, endedAt, keyAlgorithm, origin, notAfter }) => {
+    const ended = slot === "prepared" ? "abandoned" : "retired";
+    const state = endedAt === undefined ? slot : ended;
+    return [id.slice(0, SHOWN_ID_CHARACTERS), name, commonName, state, keyAlgorithm, origin, notAfter];
   });
   const awaited = configured
     .filter(({ issuerId }) => issuerId === undefined)

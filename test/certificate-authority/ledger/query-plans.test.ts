@@ -9,15 +9,17 @@ import { certificateNamesSql } from "../../../services/certificate-authority/led
 import { certificatesSql } from "../../../services/certificate-authority/ledger/tables/certificates-table.ts";
 import { changesSql } from "../../../services/certificate-authority/ledger/tables/changes-table.ts";
 import { decisionsSql } from "../../../services/certificate-authority/ledger/tables/decisions-table.ts";
+import { issuerCertificatesSql } from "../../../services/certificate-authority/ledger/tables/issuer-certificates-table.ts";
 import { issuersSql } from "../../../services/certificate-authority/ledger/tables/issuers-table.ts";
 import { metaSql } from "../../../services/certificate-authority/ledger/tables/meta-table.ts";
 import { nodeCertificatesSql } from "../../../services/certificate-authority/ledger/tables/node-certificates-table.ts";
+import { nodeNamesSql } from "../../../services/certificate-authority/ledger/tables/node-names-table.ts";
 import { objectsSql } from "../../../services/certificate-authority/ledger/tables/objects-table.ts";
 import { requestsSql } from "../../../services/certificate-authority/ledger/tables/requests-table.ts";
 import { revocationsSql } from "../../../services/certificate-authority/ledger/tables/revocations-table.ts";
-import { nodeNamesSql } from "../../../services/certificate-authority/ledger/tables/node-names-table.ts";
 import { runsSql } from "../../../services/certificate-authority/ledger/tables/runs-table.ts";
 import { shadowDecisionsSql } from "../../../services/certificate-authority/ledger/tables/shadow-decisions-table.ts";
+import { trustReportsSql } from "../../../services/certificate-authority/ledger/tables/trust-reports-table.ts";
 import { subjectSql } from "../../../services/certificate-authority/ledger/verification/check-chain.ts";
 import { requestChecksSql } from "../../../services/certificate-authority/ledger/verification/check-requests.ts";
 import { revocationChecksSql } from "../../../services/certificate-authority/ledger/verification/check-revocations.ts";
@@ -34,9 +36,12 @@ const TABLES = {
     certificatesSql,
     changesSql,
     decisionsSql,
+    issuerCertificatesSql,
     issuersSql,
+    trustReportsSql,
     metaSql,
     nodeCertificatesSql,
+    nodeNamesSql,
     objectsSql,
     revocationsSql,
     runsSql,
@@ -45,7 +50,6 @@ const TABLES = {
   },
   ...{ subjectSql, requestChecksSql, revocationChecksSql, rowsSql },
   migrationsSql: { applied: migrationsSql.applied, record: migrationsSql.record },
-    nodeNamesSql,
 };
 
 const STATEMENTS = Object.entries(TABLES).flatMap(([table, statements]) =>

@@ -5,6 +5,7 @@ import { StatusError } from "../../../shared/status-error.ts";
 import type { IssuerRecord } from "../../domain/issuer.ts";
 import type { Issuers } from "../../domain/ports.ts";
 import { trustAnchors } from "../../domain/trust.ts";
+import type { TrustObserver } from "../../rotation/issuers/trust.ts";
 import { type Call, type Handler, sendBytes, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate, PEM_TYPE } from "../negotiation.ts";
 import { API_VERSION, type IssuerResource, listBody } from "./resources.ts";
@@ -13,10 +14,12 @@ import { pathParameter, readQuery } from "./validation.ts";
 
 export interface IssuerDependencies {
   readonly issuers: Pick<Issuers, "list">;
+  /** Told who holds the bundle. */
+  readonly trust: Pick<TrustObserver, "holds">;
   readonly clock: Clock;
 }
 
-export function issuerHandlers({ issuers, clock }: IssuerDependencies): {
+export function issuerHandlers({ issuers, trust, clock }: IssuerDependencies): {
   readonly list: Handler;
   readonly show: Handler;
   readonly trustBundle: Handler;
@@ -40,22 +43,19 @@ export function issuerHandlers({ issuers, clock }: IssuerDependencies): {
     sendJson(call.response, 200, describeIssuer(record));
   }
 
+  /**
+   * What clients should trust now, in all slots, so that a prepared issuer is trusted before it signs and an old one for as
+   * long as its certificates live. Who names the bundle as the one it has is shown to trust what is in it.
+   */
   async function trustBundle(call: Call): Promise<void> {
     readQuery(z.strictObject({}), call.query);
     negotiate(call.request.headers.accept, [PEM_TYPE, "text/plain"]);
-    const bundle = bundleOf(await issuers.list(), clock.now());
-    sendTagged(call, PEM_TYPE, bundle);
+    const anchors = trustAnchors(await issuers.list(), clock.now());
+    const held = sendTagged(call, PEM_TYPE, Buffer.from(anchors.join("")));
+    if (held !== undefined) trust.holds(call.user, held, anchors);
   }
 
   return { list, show, trustBundle };
-}
-
-/**
- * What clients should trust now, in all slots, so that a prepared issuer is trusted before it signs and an old one for as
- * long as its certificates live.
- */
-function bundleOf(issuers: readonly IssuerRecord[], now: Date): Buffer {
-  return Buffer.from(trustAnchors(issuers, now).join(""));
 }
 
 function trimmedPem(issuer: IssuerRecord): string {
@@ -76,6 +76,7 @@ function describeIssuer(record: IssuerRecord): IssuerResource {
     notBefore: toKubernetesTime(record.notBefore),
     notAfter: toKubernetesTime(record.notAfter),
     createdAt: toKubernetesTime(record.createdAt),
+    ...(record.endedAt && { endedAt: toKubernetesTime(record.endedAt) }),
     certificatePem: trimmedPem(record),
     ...(record.ancestorsPem !== "" && { ancestorsPem: record.ancestorsPem }),
   };

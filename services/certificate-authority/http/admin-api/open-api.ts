@@ -6,8 +6,8 @@ import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificate-query.ts";
 import { issuerChain } from "./configured-issuers.ts";
 import { explainRequest } from "./explain.ts";
+import { ROTATION_SCHEMAS, rotationInputs, rotationPaths } from "./issuer-rotation-open-api.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
-import { recordedRequestsQuery } from "./recorded-requests.ts";
 import { NODE_SCHEMAS, nodePaths } from "./node-open-api.ts";
 import {
   answer,
@@ -19,6 +19,7 @@ import {
   TEXT,
   toSchema,
 } from "./open-api-parts.ts";
+import { recordedRequestsQuery } from "./recorded-requests.ts";
 import * as resources from "./resources.ts";
 import {
   certificateRevocation,
@@ -36,8 +37,8 @@ export const ADMIN_OPEN_API_PATH = "v1";
 const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
-  Decision: resources.decision,
   ...NODE_SCHEMAS,
+  Decision: resources.decision,
   RecordedRequestList: resources.recordedRequestList,
   DecisionList: resources.decisionList,
   ApprovalOutcome: resources.approvalOutcome,
@@ -50,6 +51,7 @@ const SCHEMAS = {
   ConfiguredIssuer: resources.configuredIssuer,
   ConfiguredIssuerList: resources.configuredIssuerList,
   IssuerRequest: resources.issuerRequest,
+  ...ROTATION_SCHEMAS,
   Reencryption: resources.reencryption,
   AuditEntryList: resources.auditEntryList,
   RevocationList: resources.revocationList,
@@ -72,6 +74,7 @@ export function adminOpenApiDocument(version: string): Json {
         NewBootstrapToken: toSchema(bootstrapTokenRequest, "input"),
         PersonalVerdict: toSchema(personalVerdict, "input"),
         IssuerChain: toSchema(issuerChain, "input"),
+        ...rotationInputs(),
         CertificateRevocation: toSchema(certificateRevocation, "input"),
         NodeQuarantine: toSchema(nodeQuarantine, "input"),
         NodeReadmission: toSchema(nodeReadmission, "input"),
@@ -157,10 +160,10 @@ function paths(): Json {
         requestBody: { required: false, content: json("NodeReadmission") },
       },
     },
+    ...nodePaths(),
     "/v1/requests/{name}/decision": {
       parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],
       get: operation(
-    ...nodePaths(),
         "readDecision",
         "Every decision on requests of this name with its trace, oldest first; what would change the newest. Requesters " +
           "without the right to this path see the newest on their own requests, redacted.",
@@ -276,11 +279,12 @@ function paths(): Json {
         requestBody: { required: true, content: json("IssuerChain") },
       },
     },
+    ...rotationPaths(),
     "/v1/trust-bundle": {
       get: {
         ...operation("readTrustBundle", "The CA certificates to trust now. Needs no credentials.", {
           200: { description: "The bundle; its ETag changes when it does.", content: { [PEM_TYPE]: TEXT } },
-          304: { description: "If-None-Match named the bundle's ETag." },
+          304: { description: "If-None-Match named the bundle's ETag; nodes and consumers show so that they hold it." },
         }),
         security: [],
       },

@@ -214,6 +214,7 @@ export const issuer = resource("Issuer", {
   name: z.string().describe("What the configuration calls it; default for the one that is not in the list of issuers."),
   commonName: z.string(),
   slot: z.enum(["prepared", "active", "old"]),
+  endedAt: time.optional().describe("Since when it is trusted no more: retired when old, abandoned when prepared."),
   origin: z.enum(["generated", "imported"]),
   keyAlgorithm: z.string(),
   serial: hex,

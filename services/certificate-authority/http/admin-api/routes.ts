@@ -13,6 +13,8 @@ import type {
 import type { RecordedReviews } from "../../domain/recorded-request.ts";
 import type { ShadowDecisions } from "../../domain/shadow.ts";
 import type { Issuance } from "../../issuance/contract.ts";
+import type { IssuerRotation } from "../../rotation/issuers/contract.ts";
+import type { TrustObserver } from "../../rotation/issuers/trust.ts";
 import type { Route } from "../call.ts";
 import { approvalHandlers } from "./approval.ts";
 import { approvalChainHandler } from "./approval-chain.ts";
@@ -21,24 +23,25 @@ import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./boo
 import { certificateHandlers } from "./certificates.ts";
 import { type ConfiguredIssuerDependencies, configuredIssuerHandlers } from "./configured-issuers.ts";
 import { decisionHandler } from "./decisions.ts";
-import { explainHandler } from "./explain.ts";
-import { issuerHandlers } from "./issuers.ts";
 import type { ExaminationDependencies } from "./examine-certificate.ts";
+import { explainHandler } from "./explain.ts";
+import { issuerRotationHandlers } from "./issuer-rotation.ts";
+import { issuerHandlers } from "./issuers.ts";
 import { ledgerHandlers } from "./ledger.ts";
+import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
 import { reencryptionHandler } from "./reencryption.ts";
 import { type RevocationDependencies, revocationHandlers } from "./revocations.ts";
-import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
 import { shadowHandler } from "./shadow.ts";
 import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bundles.ts";
 
 export interface AdminApiDependencies
   extends ConfiguredIssuerDependencies,
+    ExaminationDependencies,
+    NodeDependencies,
     RevocationDependencies,
     SpiffeBundleDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
-    ExaminationDependencies,
-    NodeDependencies,
   readonly decisions: Decisions;
   readonly requests: Pick<CertificateRequests, "get">;
   readonly issuance: Pick<Issuance, "decide" | "rehearse" | "explain">;
@@ -48,6 +51,8 @@ export interface AdminApiDependencies
   readonly shadow: Pick<ShadowDecisions, "latest">;
   readonly recorded: RecordedReviews;
   readonly issuers: Pick<Issuers, "list">;
+  readonly issuerRotation: IssuerRotation;
+  readonly trust: Pick<TrustObserver, "holds">;
   readonly audit: Pick<AuditTrail, "find">;
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
   readonly tokens: BootstrapTokenAdministration;
@@ -64,23 +69,24 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const tokens = bootstrapTokenHandlers(deps.tokens);
   const issuers = issuerHandlers(deps);
   const configured = configuredIssuerHandlers(deps);
+  const rotation = issuerRotationHandlers(deps.issuerRotation);
   const ledger = ledgerHandlers(deps);
   const revocations = revocationHandlers(deps);
+  const nodes = nodeHandlers(deps);
   return [
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
     { method: "GET", path: "/v1/certificates/:id", handler: certificates.show },
     { method: "POST", path: "/v1/certificates/:id/revoke", handler: revocations.revokeCertificate },
     { method: "GET", path: "/v1/revocations", handler: revocations.list },
     { method: "POST", path: "/v1/revocations", handler: revocations.create },
-  const nodes = nodeHandlers(deps);
+    { method: "GET", path: "/v1/nodes", handler: nodes.list },
+    { method: "GET", path: "/v1/nodes/:name", handler: nodes.show },
     { method: "POST", path: "/v1/nodes/:name/quarantine", handler: revocations.quarantine },
     { method: "POST", path: "/v1/nodes/:name/readmit", handler: revocations.readmit },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
     { method: "GET", path: "/v1/recorded-requests", handler: recordedRequestsHandler(deps.recorded) },
     { method: "POST", path: "/v1/explain", handler: explainHandler(deps) },
     { method: "POST", path: "/v1/requests/:name/approve", handler: approval.approve },
-    { method: "GET", path: "/v1/nodes", handler: nodes.list },
-    { method: "GET", path: "/v1/nodes/:name", handler: nodes.show },
     { method: "POST", path: "/v1/requests/:name/deny", handler: approval.deny },
     { method: "GET", path: "/v1/approval", handler: approvalChainHandler(deps.approval) },
     { method: "GET", path: "/v1/approval/shadow", handler: shadowHandler(deps) },
@@ -94,6 +100,12 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/configured-issuers", handler: configured.list },
     { method: "POST", path: "/v1/configured-issuers/:name/request", handler: configured.request },
     { method: "POST", path: "/v1/configured-issuers/:name/certificate", handler: configured.install },
+    { method: "GET", path: "/v1/issuer-rotations", handler: rotation.list },
+    { method: "GET", path: "/v1/configured-issuers/:name/rotation", handler: rotation.show },
+    { method: "POST", path: "/v1/configured-issuers/:name/rotation/prepare", handler: rotation.prepare },
+    { method: "POST", path: "/v1/configured-issuers/:name/rotation/activate", handler: rotation.activate },
+    { method: "POST", path: "/v1/configured-issuers/:name/rotation/retire", handler: rotation.retire },
+    { method: "POST", path: "/v1/configured-issuers/:name/rotation/abandon", handler: rotation.abandon },
     { method: "GET", path: "/v1/trust-bundle", handler: issuers.trustBundle },
     { method: "GET", path: "/v1/spiffe/bundles/:trustDomain", handler: spiffeBundleHandler(deps) },
     { method: "GET", path: "/v1/audit", handler: auditHandler(deps.audit) },

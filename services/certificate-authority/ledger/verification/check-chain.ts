@@ -65,6 +65,11 @@ function subjectFinder(connection: Connection) {
         return content === undefined || sequence <= prunedUpTo || archived.get(sequence) !== undefined;
       case "issuer.recorded":
       case "issuer.moved":
+      case "issuer.prepared":
+      case "issuer.activated":
+      case "issuer.replaced":
+      case "issuer.retired":
+      case "issuer.abandoned":
         return (issuer.get(subject) ?? 0) >= sequence;
       default:
         return true;

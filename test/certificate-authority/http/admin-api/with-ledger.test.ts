@@ -21,6 +21,7 @@ import {
   SettableAuthorizer,
 } from "../../../fakes/admin-ports.ts";
 import { FakeApprovalAdministration } from "../../../fakes/approval-administration.ts";
+import { FakeIssuerRotation, FakeTrustObserver } from "../../../fakes/issuer-rotation.ts";
 import { FakeRevoking } from "../../../fakes/revocations.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
@@ -41,11 +42,13 @@ beforeAll(async () => {
     authorizer: new SettableAuthorizer(),
     encryption: new FakeEncryption(),
     configuredIssuers: new FakeConfiguredIssuers(),
+    issuerRotation: new FakeIssuerRotation(),
+    trust: new FakeTrustObserver(),
     trustDomains: new Map(),
+    ...{ quarantine: ledger.revocations, readDetails: examineCertificate },
     revoking: new FakeRevoking(),
     revocationWaiters: createRevocationWaiters(ledger.revocations),
   };
-    ...{ quarantine: ledger.revocations, readDetails: examineCertificate },
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
   const { certificateDer, certificatePem } = buildIssuer();
   const issuerId = createHash("sha256").update(certificateDer).digest("hex");
@@ -112,9 +115,6 @@ test("a certificate is read by serial and by fingerprint", async () => {
   expect(bySerial.body).toMatchObject({ serial: "03", nodeName: "node-2", state: "valid" });
 });
 
-test("a backup is a database with everything in it", async () => {
-  const { body } = await request(app).get("/v1/ledger/backup").buffer(true).parse(bytes);
-  const file = join(temporaryDirectory(), "copy.db");
 test("nodes follow each other in pages, each with what it has now", async () => {
   const first = await request(app).get("/v1/nodes?limit=1").expect(200);
   const next = encodeURIComponent(first.body.metadata.continue);
@@ -128,6 +128,9 @@ test("nodes follow each other in pages, each with what it has now", async () => 
   expect(body).toMatchObject({ metadata: {}, items: [] });
 });
 
+test("a backup is a database with everything in it", async () => {
+  const { body } = await request(app).get("/v1/ledger/backup").buffer(true).parse(bytes);
+  const file = join(temporaryDirectory(), "copy.db");
   writeFileSync(file, body as Buffer);
   const database = new Database(file, { readonly: true });
   expect(database.prepare("SELECT count(*) AS count FROM certificates").get()).toEqual({ count: 4 });

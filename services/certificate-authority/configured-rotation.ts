@@ -1,0 +1,61 @@
+import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/logging.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Custody } from "./custody/custody.ts";
+import type { Tokens } from "./custody/pkcs11/tokens.ts";
+import { trustAnchors } from "./domain/trust.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import type { LiveIssuers } from "./live-issuers.ts";
+import { rotateWhatIsDue } from "./rotation/issuers/automatic.ts";
+import type { IssuerRotation } from "./rotation/issuers/contract.ts";
+import { createPublication, filePublisher, type TrustBundlePublisher } from "./rotation/issuers/publication.ts";
+import { createIssuerRotation } from "./rotation/issuers/rotation.ts";
+import { createTrustObserver, type TrustObserver } from "./rotation/issuers/trust.ts";
+import { rotationKeys } from "./rotation-keys.ts";
+
+export interface RotationParts {
+  readonly ledger: Pick<Ledger, "rotation" | "issuers">;
+  readonly live: LiveIssuers;
+  readonly custody: Custody;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Where the trust bundle is kept besides the configured files. */
+  readonly publishers?: readonly TrustBundlePublisher[];
+}
+
+/** The rotation of issuers, and what goes with it. */
+export interface ConfiguredRotation {
+  readonly rotation: IssuerRotation;
+  readonly trust: TrustObserver;
+  /** Brings the trust bundle to every place it is kept in. */
+  publish(): Promise<void>;
+  /** The steps that are due, when the configuration leaves them to us. @returns what was done, a line each. */
+  takeDueSteps(isDryRun?: boolean): Promise<readonly string[]>;
+}
+
+export function configuredRotation(
+  configuration: Configuration,
+  { ledger, live, custody, tokens, clock, logger, publishers = [] }: RotationParts,
+): ConfiguredRotation {
+  const { automatic, consumers, trustBundleFiles } = configuration.issuerRotation;
+  const { rotation: records, issuers } = ledger;
+  const keys = rotationKeys({ settings: configuration, live, custody, tokens, issuers, clock });
+  const trust = createTrustObserver({ records, consumers, clock, logger });
+  const settings = { consumers, automatic };
+  const parts = { records, issuers, keys, clock, logger };
+  const rotation = createIssuerRotation({ ...parts, inUse: live, settings, trust });
+  const files = trustBundleFiles.map(({ path, mode }) => filePublisher({ path, mode: Number.parseInt(mode, 8) }));
+  const publishBundle = createPublication([...files, ...publishers], logger);
+  return {
+    rotation,
+    trust,
+    async publish() {
+      await publishBundle(trustAnchors(await issuers.list(), clock.now()).join(""));
+    },
+    async takeDueSteps(isDryRun = false) {
+      await rotation.recover();
+      return automatic === undefined ? [] : rotateWhatIsDue({ ...parts, rotation, policy: automatic }, isDryRun);
+    },
+  };
+}
