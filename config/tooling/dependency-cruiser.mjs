@@ -5,7 +5,7 @@ const NODE_AUTHORIZER = "services/node-authorizer";
 /** Rooms of the certificate authority and what each may import besides itself and `services/shared`. */
 const ROOMS = {
   http: ["issuance", "registry", "rotation", "access", "attestation", "domain"],
-  kubernetes: ["access", "domain"],
+  kubernetes: ["issuance", "access", "domain"],
   issuance: ["approval", "registry", "domain"],
   registry: ["domain"],
   rotation: ["approval", "domain"],

@@ -11,6 +11,7 @@ import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts
 import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
 import { LARGEST_SPREAD, SMALLEST_SPREAD } from "./domain/spread.ts";
 import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
+import { clusterSchema } from "./kubernetes/cluster-settings.ts";
 import { mlDsaProblems } from "./ml-dsa-settings.ts";
 import { issuerRotationSchema, resolveIssuerRotationPaths } from "./rotation/issuers/settings.ts";
 import { signersSchema } from "./signer-settings.ts";
@@ -172,6 +173,8 @@ const plainSchema = z.strictObject({
     .prefault({}),
   /** What was asked, and by whom; nothing is recorded without it. */
   audit: auditSettingsSchema.optional(),
+  /** For `gatehouse controller` alone: whose requests it works on in a cluster, and how. */
+  cluster: clusterSchema,
   cleaner: z.strictObject({ intervalSeconds: z.int().min(1).max(DAY_SECONDS).default(3600) }).prefault({}),
   log: z
     .strictObject({

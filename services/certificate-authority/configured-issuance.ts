@@ -3,7 +3,7 @@ import { systemClock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { Access } from "./access/access.ts";
 import type { Configuration } from "./configuration.ts";
-import type { ApprovalChain, KeyPolicy, NodeNames, PendingRequests } from "./domain/ports.ts";
+import type { ApprovalChain, CertificateRequests, KeyPolicy, NodeNames, PendingRequests } from "./domain/ports.ts";
 import { createSpread } from "./domain/spread.ts";
 import type { Metrics } from "./http/metrics.ts";
 import { createIssuance, type Issuance } from "./issuance/issuance.ts";
@@ -18,6 +18,7 @@ const NAME_SUFFIX_LENGTH = 5;
 /** What the use cases stand on. */
 export interface IssuanceParts {
   readonly ledger: Ledger;
+  readonly requests: CertificateRequests;
   readonly issuers: LiveIssuers;
   readonly signer: Signer;
   readonly access: Access;
@@ -32,12 +33,12 @@ export interface IssuanceParts {
 /** Builds the use cases from what is configured and open. */
 export function configuredIssuance(
   configuration: Configuration,
-  { ledger, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger }: IssuanceParts,
+  { ledger, requests, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger }: IssuanceParts,
 ): Issuance {
   const signerProfiles = configuredSigners(configuration);
   const { spread } = configuration.signing;
   return createIssuance({
-    requests: ledger.requests,
+    requests,
     certificates: ledger.certificates,
     decisions: ledger.decisions,
     decoder: signer.decoder,

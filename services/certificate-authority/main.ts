@@ -26,6 +26,7 @@ import { openConfiguredCustody } from "./configured-custody.ts";
 import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
 import { type ConfiguredRotation, configuredRotation } from "./configured-rotation.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
+import { type ClusterMode, type ControllerOptions, openCluster } from "./controller.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { LedgerMaintenance } from "./domain/ports.ts";
@@ -67,18 +68,29 @@ const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
  * @throws {ConfigurationError} and the errors of the rooms that refuse to start, each naming its way out.
  */
 export async function serve(overrides: ConfigurationOverrides): Promise<void> {
+  await run(overrides, undefined);
+}
+
+/** The same for the requests of a cluster, in place of our own. @throws as `serve`. */
+export async function control(overrides: ConfigurationOverrides, options: ControllerOptions): Promise<void> {
+  await run(overrides, options);
+}
+
+async function run(overrides: ConfigurationOverrides, controlled: ControllerOptions | undefined): Promise<void> {
   const configuration = loadConfiguration(overrides);
   const logger = createLogger({ level: configuration.log.level, format: logFormat(configuration.log.format) });
   nameLessSafeChoices(configuration, logger);
   mkdirSync(configuration.dataDirectory, { recursive: true, mode: 0o700 });
   await removeLeftovers(configuration.dataDirectory);
-  const authority = await openAuthority(configuration, overrides, logger);
+  const cluster = controlled && openCluster(configuration, controlled, { clock, logger });
+  const authority = await openAuthority(configuration, overrides, cluster, logger);
   const door = await openFrontDoor({ ...authority, configuration, clock, logger });
   await leaveFiles(configuration, authority, door, logger);
   const jobs = startJobs(scheduledJobs(configuration, authority, door, logger), logger);
   const issuerFiles = followIssuers(configuration, authority, door, logger);
   const configurationFile = followApproval(authority, logger);
-  authority.issuance.start();
+  if (cluster === undefined) authority.issuance.start();
+  else cluster.start(authority.issuance);
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MILLISECONDS }, async ({ err, signal }) => {
     if (err === undefined) logger.info({ signal }, "stopping: no new connections, finishing what was accepted");
     else logger.fatal({ err }, "unexpected error, stopping");
@@ -113,12 +125,14 @@ interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock
   readonly issuers: LiveIssuers;
   readonly rotation: ConfiguredRotation;
   readonly tokens: Tokens;
+  readonly cleanable: ClusterMode["cleanable"];
   close(): Promise<void>;
 }
 
 async function openAuthority(
   configuration: Configuration,
   overrides: ConfigurationOverrides,
+  cluster: ClusterMode | undefined,
   logger: Logger,
 ): Promise<Authority> {
   const { dataDirectory } = configuration;
@@ -179,13 +193,14 @@ async function openAuthority(
     ...{ overrides, certificates, shadow: ledger.shadow, keyPolicy, observe: metrics.hookAnswered, clock, logger },
     revocations: ledger.revocations,
     hooks: {
-      ...{ authorizer: access.authorizer, certificates, logger },
+      ...{ authorizer: cluster?.authorizer ?? access.authorizer, certificates, logger },
       onNewEvidence: () => issuance.revisit(),
       openNodeAddresses: (wanted, onChange) => openNodeAddresses(wanted, { clock, logger, onChange }),
     },
   });
   const { chain, nodeNames, pending } = approval;
-  const parts = { ledger, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger };
+  const requests = cluster?.requestsOf(ledger) ?? ledger.requests;
+  const parts = { ledger, requests, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger };
   const issuance = configuredIssuance(configuration, parts);
   const identity = ownIdentity({
     issuers,
@@ -196,6 +211,7 @@ async function openAuthority(
   });
   return {
     ...{ ledger, issuers, signer, access, rbac, approval, issuance, keyLists, metrics, identity, rateLimiter, audit },
+    cleanable: cluster?.cleanable ?? ledger.requests,
     trustedCaPem: () => issuers.directory.trustedPem,
     clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
     configuredIssuers: issuerAdministration({
@@ -208,6 +224,7 @@ async function openAuthority(
     tokens,
     close: async () => {
       await issuance.stop();
+      await cluster?.stop();
       await approval.close();
       await signer.close();
       await tokens.close();
@@ -315,7 +332,7 @@ function scheduledJobs(
   const { issuance } = authority;
   const onDeleted = (name: string): void => issuance.forget(name);
   const { inspector } = authority.signer;
-  const cleaner = createCleaner({ requests: ledger.requests, inspector, onDeleted, clock, logger });
+  const cleaner = createCleaner({ requests: authority.cleanable, inspector, onDeleted, clock, logger });
   return [
     {
       name: "clean-requests",

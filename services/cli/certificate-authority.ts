@@ -5,6 +5,8 @@ import type { ReplayOptions, ReplayReport } from "./policy-replay-report.ts";
 export interface CertificateAuthority {
   /** Resolves when the server has stopped. */
   readonly serve: (options: ServeOptions) => Promise<void>;
+  /** As `serve`, for the requests of a cluster. */
+  readonly control: (options: ServeOptions, cluster: { readonly kubeconfigFile: string | undefined }) => Promise<void>;
   readonly verifyLedgerFile: (path: string) => Promise<LedgerVerification>;
   readonly replayPolicy: (options: ReplayOptions) => Promise<ReplayReport>;
   readonly initializePki: (options: PkiOptions) => Promise<PkiOutcome>;

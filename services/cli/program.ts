@@ -6,6 +6,7 @@ import { addAuditSearch, addAuditTail } from "./commands/audit.ts";
 import { addBench, type BenchmarkPlace, benchmarkPlace } from "./commands/bench.ts";
 import { addCertificateList } from "./commands/certificate-list.ts";
 import { addCertificateShow } from "./commands/certificate-show.ts";
+import { addController } from "./commands/controller.ts";
 import { APPROVAL, addCsrDecision, DENIAL } from "./commands/csr-decide.ts";
 import { addCsrExplain } from "./commands/csr-explain.ts";
 import { addCsrList } from "./commands/csr-list.ts";
@@ -81,6 +82,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
     });
   withExamples(program, ["gatehouse serve", "gatehouse csr list", "gatehouse csr approve csr-x7k2p"]);
   addServe(program, load);
+  addController(program, load);
   const csr = program.command("csr").description("certificate signing requests");
   addCsrList(csr, terminal);
   addCsrShow(csr, terminal);

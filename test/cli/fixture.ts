@@ -68,6 +68,7 @@ export async function gatehouse(args: readonly string[], options: RunOptions = {
     terminal,
     loadCertificateAuthority: async () => ({
       serve: unexpected,
+      control: unexpected,
       verifyLedgerFile: unexpected,
       replayPolicy: unexpected,
       initializePki: unexpected,

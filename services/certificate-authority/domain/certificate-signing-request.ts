@@ -59,6 +59,9 @@ export function conditionOf(csr: CertificateSigningRequest, type: string): CsrCo
 /** The type of the condition that says who has approved a request which several people have to approve. */
 export const QUORUM_PENDING = "QuorumPending";
 
+/** The type of the condition that is False while an approved request waits for an issuer that cannot sign yet. */
+export const ISSUER_READY = "IssuerReady";
+
 /** Nobody has approved or denied it, nothing failed and no certificate is set: hooks and people may still decide. */
 export function isUndecided(csr: CertificateSigningRequest): boolean {
   return (

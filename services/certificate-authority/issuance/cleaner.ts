@@ -10,7 +10,7 @@ import { withdraw } from "./withdraw.ts";
 const BATCH = 64;
 
 export interface CleanerDependencies {
-  readonly requests: CertificateRequests;
+  readonly requests: Pick<CertificateRequests, "list" | "get" | "update" | "remove">;
   readonly inspector: CertificateInspector;
   /** Told the names of what was deleted. */
   readonly onDeleted?: (name: string) => void;

@@ -3,6 +3,7 @@ import {
   type CertificateSigningRequest,
   type CsrCondition,
   conditionOf,
+  ISSUER_READY,
 } from "../domain/certificate-signing-request.ts";
 import type { CsrFacts } from "../domain/csr-facts.ts";
 import type { DecisionRecord } from "../domain/decision.ts";
@@ -25,9 +26,6 @@ import {
 } from "./decision-records.ts";
 import { observed } from "./phases.ts";
 import type { WorkResult } from "./work-queue.ts";
-
-/** False while an approved request waits for an issuer that cannot sign yet; gone once it is signed. */
-const ISSUER_READY = "IssuerReady";
 
 /** What a signature follows from: the approved object, not yet stored when the chain approved it just now. */
 export interface Approval {

@@ -106,6 +106,9 @@ export interface Issuance {
   /** Finishes the work that was accepted, retries nothing any more; what is left is found again at the next start. */
   stop(): Promise<void>;
 
+  /** Somebody else has stored or changed the request: what is to be done about it now is done soon. */
+  noticed(csr: CertificateSigningRequest): void;
+
   /** Somebody else has deleted the request. */
   forget(name: string): void;
 

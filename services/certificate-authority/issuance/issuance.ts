@@ -89,6 +89,7 @@ export function createIssuance(deps: IssuanceDependencies): Issuance {
       return removal;
     },
 
+    noticed: enqueue,
     forget,
     start: lifecycle.start,
     revisit: lifecycle.revisit,

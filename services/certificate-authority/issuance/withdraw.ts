@@ -12,7 +12,10 @@ export interface Withdrawal extends ObjectWithdrawal {
 
 /** Deletes a request, or marks it as being deleted while finalizers hold it. */
 export function withdraw(
-  { requests, clock }: { readonly requests: CertificateRequests; readonly clock: Clock },
+  {
+    requests,
+    clock,
+  }: { readonly requests: Pick<CertificateRequests, "get" | "update" | "remove">; readonly clock: Clock },
   { removedBy, ...withdrawal }: Withdrawal,
 ): Promise<Removal<CertificateSigningRequest>> {
   const parts = {

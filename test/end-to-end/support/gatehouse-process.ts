@@ -11,6 +11,8 @@ const READY = /^gatehouse ready (https:\/\/\S+)$/;
 const START_LIMIT_MILLISECONDS = 30_000;
 
 export interface GatehouseOptions {
+  /** What is run; `serve` without it. */
+  readonly command?: readonly string[];
   /** Content of the configuration file; none without it. */
   readonly configuration?: string;
   /** A configuration file of the test's own, instead of `configuration`; it may change it later. */
@@ -71,8 +73,9 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   };
 }
 
-function argumentsOf({ configuration, configurationFile }: GatehouseOptions, dataDirectory: string): readonly string[] {
-  const fixed = ["serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
+function argumentsOf(options: GatehouseOptions, dataDirectory: string): readonly string[] {
+  const { command = ["serve"], configuration, configurationFile } = options;
+  const fixed = [...command, "--data-dir", dataDirectory, "--listen", "127.0.0.1:0"];
   if (configurationFile !== undefined) return [...fixed, "--config", configurationFile];
   if (configuration === undefined) return fixed;
   const file = join(dataDirectory, "configuration.yaml");

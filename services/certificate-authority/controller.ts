@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/logging.ts";
+import { type Configuration, ConfigurationError } from "./configuration.ts";
+import type { Authorizer } from "./domain/authorization.ts";
+import { isServedSigner } from "./domain/configured-signer.ts";
+import type { CertificateRequests } from "./domain/ports.ts";
+import { OUR_SIGNERS } from "./domain/signer-profile.ts";
+import type { Issuance } from "./issuance/issuance.ts";
+import { clusterAuthorizer } from "./kubernetes/cluster-authorizer.ts";
+import { type ClusterConnection, connectCluster } from "./kubernetes/cluster-connection.ts";
+import { ALWAYS_LEADING, type Election, runElection } from "./kubernetes/leader-election.ts";
+import { createMirroredRequests, type MirroredRequests } from "./kubernetes/mirrored-requests.ts";
+import { type RemoteRequests, remoteRequests } from "./kubernetes/remote-requests.ts";
+import { createRequestCache } from "./kubernetes/request-cache.ts";
+import { followRequests, type Informer } from "./kubernetes/request-informer.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import { configuredSigners } from "./signer-settings.ts";
+
+/** Which cluster `gatehouse controller` works for. */
+export interface ControllerOptions {
+  /** Undefined is the cluster of the pod that this runs in. */
+  readonly kubeconfigFile: string | undefined;
+}
+
+/** A cluster whose requests take the place of our own. */
+export interface ClusterMode {
+  /** Who says what the cluster's users may do. */
+  readonly authorizer: Authorizer;
+  /** What the use cases work on. To be called once. */
+  requestsOf(ledger: Ledger): CertificateRequests;
+  /** What the cleaner works on; nothing while another replica leads. */
+  readonly cleanable: RemoteRequests["cleanable"];
+  /** Follows the cluster, and works on its requests whenever we lead. */
+  start(issuance: Issuance): void;
+  /** Finishes what waits, to be called when nothing is decided any more, and lets another replica lead. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The second way to compose the certificate authority: requests live in a kube-apiserver, and everything past the port
+ * `CertificateRequests` is what it is standalone.
+ *
+ * @throws {ConfigurationError} when a signer is named that nobody serves, or the kubeconfig cannot be used.
+ */
+export function openCluster(
+  configuration: Configuration,
+  { kubeconfigFile }: ControllerOptions,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): ClusterMode {
+  const settings = configuration.cluster;
+  const cluster = connect(kubeconfigFile, settings.client);
+  const signers = signersOf(configuration);
+  if (!settings.leaderElection.enabled) {
+    logger.warn(
+      "cluster.leaderElection.enabled is false: two replicas would both sign what the cluster has asked for once",
+    );
+  }
+  const cache = createRequestCache();
+  const remote = remoteRequests(cluster, cache);
+  let election: Election | undefined;
+  let mirrored: MirroredRequests | undefined;
+  let informer: Informer | undefined;
+  const isLeading = (): boolean => election?.isLeading() ?? false;
+
+  function elect(issuance: Issuance): Election {
+    const onElected = (): void => {
+      void mirrored?.syncAll();
+      issuance.start();
+    };
+    if (!settings.leaderElection.enabled) {
+      queueMicrotask(onElected);
+      return ALWAYS_LEADING;
+    }
+    const identity = `${hostname()}_${randomUUID()}`;
+    const lost = new Error("another replica leads, or the lease could not be renewed in time");
+    const onLost = (): void => void setImmediate(() => endWith(lost));
+    return runElection({
+      ...{ cluster, settings: settings.leaderElection, identity, onElected, onLost, logger },
+      now: () => clock.now(),
+    });
+  }
+
+  return {
+    authorizer: clusterAuthorizer(cluster),
+    requestsOf(ledger) {
+      mirrored = createMirroredRequests({
+        ...{ remote, record: ledger.requests, audit: ledger.audit, isLeading, clock, logger },
+        isOurs: (signerName) => signers.has(signerName),
+        concurrency: settings.client.maximumConnections,
+      });
+      return mirrored.requests;
+    },
+    cleanable: {
+      ...remote.cleanable,
+      list: async () => (isLeading() && settings.clean ? remote.cleanable.list() : { items: [], revision: 0 }),
+    },
+    start(issuance) {
+      const sync = (name: string): void => mirrored?.sync(name);
+      mirrored?.listen(issuance);
+      const followed = followRequests({ cluster, cache, onChange: sync, logger });
+      informer = followed;
+      logger.info({ signers: [...signers] }, "working for a cluster");
+      void followed.synced.then(() => {
+        election ??= elect(issuance);
+      });
+    },
+    async stop() {
+      await mirrored?.drain();
+      await informer?.stop();
+      await election?.stop();
+      cluster.close();
+    },
+  };
+}
+
+/** Ends the process the way errors do that nobody expected: what was accepted is finished, the exit code is not 0. */
+function endWith(error: Error): never {
+  throw error;
+}
+
+function connect(kubeconfigFile: string | undefined, limits: Configuration["cluster"]["client"]): ClusterConnection {
+  try {
+    return connectCluster(kubeconfigFile, limits);
+  } catch (cause) {
+    const wayOut = "name a cluster with --kubeconfig, or run in a pod with a service account";
+    throw new ConfigurationError(`${(cause as Error).message}; ${wayOut}`, { cause });
+  }
+}
+
+/** @throws {ConfigurationError} when a signer is named that nobody serves. */
+function signersOf(configuration: Configuration): ReadonlySet<string> {
+  const configured = configuredSigners(configuration);
+  const { signers } = configuration.cluster;
+  for (const [index, name] of (signers ?? []).entries()) {
+    if (isServedSigner(name, configured)) continue;
+    throw new ConfigurationError(
+      `cluster.signers[${index}]: nobody here signs for ${JSON.stringify(name)}; name a signer of Kubernetes, or give it a profile in signers`,
+    );
+  }
+  return new Set(signers ?? [...OUR_SIGNERS, ...configured.keys()]);
+}
