@@ -70,6 +70,46 @@ export interface Certificate {
   /** Missing from servers before it was told. */
   readonly keyReused?: boolean;
   readonly certificatePem?: string;
+  /** The rest is missing from lists, and from servers before it was told. */
+  readonly details?: {
+    readonly keyAlgorithm: string;
+    readonly signatureAlgorithm: string;
+    readonly extendedKeyUsages: readonly string[];
+    readonly isAuthority: boolean;
+  };
+  readonly risks?: readonly { readonly kind: string; readonly severity: string; readonly message: string }[];
+  readonly lineage?: { readonly predecessors: readonly Kin[]; readonly successors: readonly Kin[] };
+}
+
+/** A certificate that replaces another, or that it replaces. */
+export interface Kin {
+  readonly fingerprint: string;
+  readonly serial: string;
+  readonly state: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly keyReused?: boolean;
+}
+
+export interface Node {
+  readonly name: string;
+  readonly state: string;
+  readonly quarantined: boolean;
+  readonly holdings: readonly {
+    readonly signerName: string;
+    readonly state: string;
+    readonly serial: string;
+    readonly notBefore: string;
+    readonly notAfter: string;
+    readonly renewal: { readonly begins: string; readonly ends: string };
+    readonly renewsItself: boolean;
+  }[];
+  readonly certificates?: readonly (Certificate & {
+    readonly replacedBy: readonly string[];
+    readonly replacedAt?: string;
+    readonly renewedLate: boolean;
+  })[];
+  readonly hasMoreCertificates?: boolean;
 }
 
 export interface Decision {

@@ -52,6 +52,12 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
+/** An option's count; 0 stands for all. */
+export function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Give a whole number; 0 shows all.");
+  return Number(text);
+}
+
 /** An option that may be given several times. */
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];

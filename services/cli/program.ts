@@ -12,6 +12,8 @@ import { addCsrExplain } from "./commands/csr-explain.ts";
 import { addCsrList } from "./commands/csr-list.ts";
 import { addCsrShow } from "./commands/csr-show.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addExpiry } from "./commands/expiry.ts";
+import { addForecast } from "./commands/forecast.ts";
 import { addIssuerExport } from "./commands/issuer-export.ts";
 import { addIssuerInstall } from "./commands/issuer-install.ts";
 import { addIssuerList } from "./commands/issuer-list.ts";
@@ -34,6 +36,8 @@ import {
   addNodeAuthorizerReach,
 } from "./commands/node-authorizer-explain.ts";
 import { addNodeAuthorizerManifests } from "./commands/node-authorizer-manifests.ts";
+import { addNodeList } from "./commands/node-list.ts";
+import { addNodeShow } from "./commands/node-show.ts";
 import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
 import { addPolicyCheck } from "./commands/policy-check.ts";
@@ -92,6 +96,9 @@ function createProgram(dependencies: ProgramDependencies): Command {
   const certificate = program.command("certificate").description("certificates that were signed");
   addCertificateList(certificate, terminal);
   addCertificateShow(certificate, terminal);
+  const node = program.command("node").description("nodes that have certificates");
+  addNodeList(node, terminal);
+  addNodeShow(node, terminal);
   const token = program.command("token").description("bootstrap tokens, and lines for a token file");
   addTokenCreate(token, terminal);
   addTokenList(token, terminal);
@@ -129,6 +136,8 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addNodeAuthorizerDrain(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer);
   addNodeAuthorizerChanges(nodeAuthorizer, terminal);
   addNodeAuthorizerManifests(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer, load);
+  addExpiry(program, terminal);
+  addForecast(program, terminal);
   addDoctor(program, terminal, dependencies.loadDoctor);
   addBench(program, benchmark);
   addVersion(program, terminal);

@@ -130,10 +130,24 @@ test("show tells everything about one certificate", async () => {
       `Public key SHA-256:   ${"22".repeat(32)}`,
       "Request:              csr-abcde by system:bootstrap:abcdef",
       `Replaces:             ${"33".repeat(32)} (with a new key)`,
+      "Lineage:              <none>",
+      "Replaced by:          <none>",
+      "Risks:                medium: its encoding is unreadable",
+      "                      medium: its issuer is not on record",
       "",
     ].join("\n"),
     stderr: "",
   });
+});
+
+test("show tells what a certificate replaced, what replaces it and what that has of it", async () => {
+  const first = certificateRecord({ serial: "01" });
+  const second = certificateRecord({ serial: "02", predecessor: first.fingerprint, keyReused: true });
+  server.certificates.records.push(certificateRecord({ serial: "03", predecessor: second.fingerprint }), second, first);
+  const { stdout } = await server.command(["certificate", "show", "02"]);
+  const life = "from 2026-01-01T00:00:00Z to 2026-02-01T00:00:00Z, valid";
+  expect(stdout).toContain(`\nLineage:              01 ${life}\nReplaced by:          03 ${life}\n`);
+  expect(stdout).toContain("low: has the key of the certificate it replaces\n");
 });
 
 test("show --pem prints the certificate alone", async () => {

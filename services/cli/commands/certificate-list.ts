@@ -5,6 +5,7 @@ import type { Certificate, List } from "../api-types.ts";
 import {
   type ConnectionOptions,
   type FormatOptions,
+  parseCount,
   withClient,
   withConnection,
   withExamples,
@@ -48,7 +49,7 @@ export function addCertificateList(parent: Command, terminal: Terminal): void {
     .option("--expires-within <duration>", "only those that expire within this time, the soonest first", checkDuration)
     .option("--expires-before <time>", "only those that end before this time, the soonest first")
     .option("--expires-after <time>", "only those that end at this time or later, the soonest first")
-    .option("--limit <count>", "how many to show at most; 0 shows all", parseLimit, DEFAULT_LIMIT)
+    .option("--limit <count>", "how many to show at most; 0 shows all", parseCount, DEFAULT_LIMIT)
     .action((options: Options) => withClient(terminal, options, (client) => list(client, options, terminal)));
   withExamples(withConnection(withFormat(command)), [
     "gatehouse certificate list",
@@ -105,9 +106,4 @@ function keyOf({ predecessor, keyReused }: Certificate): string {
 function checkDuration(text: string): string {
   if (parseDuration(text) === undefined) throw new InvalidArgumentError("Give a duration such as 90m, 24h or 30d.");
   return text;
-}
-
-function parseLimit(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Give a whole number; 0 shows all.");
-  return Number(text);
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { ApiClient } from "../api-client.ts";
-import type { Certificate } from "../api-types.ts";
+import type { Certificate, Kin } from "../api-types.ts";
 import {
   type ConnectionOptions,
   type FormatOptions,
@@ -59,7 +59,38 @@ function describe(certificate: Certificate): string {
     ["Public key SHA-256", certificate.publicKeySha256],
     ["Request", request === undefined ? "" : `${request.name} by ${request.requester}`],
     ["Replaces", replacedBy(certificate)],
+    ...examination(certificate),
   ]);
+}
+
+/** What servers of before do not tell is left out. */
+function examination({
+  details,
+  risks,
+  lineage,
+}: Certificate): readonly (readonly [string, string | readonly string[]])[] {
+  return [
+    ...(details === undefined
+      ? []
+      : ([
+          ["Key", details.keyAlgorithm],
+          ["Signature", details.signatureAlgorithm],
+          ["Good for", details.isAuthority ? ["signing certificates"] : details.extendedKeyUsages],
+        ] as const)),
+    ...(lineage === undefined
+      ? []
+      : ([
+          ["Lineage", lineage.predecessors.map(describeKin)],
+          ["Replaced by", lineage.successors.map(describeKin)],
+        ] as const)),
+    ...(risks === undefined
+      ? []
+      : ([["Risks", risks.map(({ severity, message }) => `${severity}: ${message}`)]] as const)),
+  ];
+}
+
+function describeKin({ serial, state, notBefore, notAfter, keyReused }: Kin): string {
+  return `${serial} from ${notBefore} to ${notAfter}, ${state}${keyReused === true ? ", with the key of the one before" : ""}`;
 }
 
 function replacedBy({ predecessor, keyReused }: Certificate): string {
