@@ -1,7 +1,7 @@
 import type { Decision, TraceEntry } from "../domain/decision.ts";
 
 /** The reason of a decision that waits because a hook could not evaluate. */
-export const HOOK_FAILED = "HookFailed";
+const HOOK_FAILED = "HookFailed";
 
 /**
  * What the verdicts come to: any denial wins; an approval needs every required hook to approve, no hook to have failed,

@@ -9,7 +9,7 @@ import { checkWebhook, resolveWebhookPaths, webhookShape } from "./hooks/webhook
 const patterns = z.array(z.string().min(1).max(253)).min(1).max(100);
 
 /** What every kind of hook may be told. */
-export const commonHookShape = {
+const commonHookShape = {
   /** In traces, messages and metrics; the kind when absent. */
   name: z
     .string()
@@ -42,7 +42,7 @@ const manualSchema = z.strictObject({
 });
 
 /** One key: the kind of hook. */
-export const hookSchema = z.union([
+const hookSchema = z.union([
   z.strictObject({ manual: manualSchema }),
   z.strictObject({ "kubelet-client": z.strictObject(commonHookShape) }),
   z.strictObject({ policy: z.strictObject({ ...commonHookShape, ...policyShape }).superRefine(checkPolicySource) }),
