@@ -1,9 +1,9 @@
-import { StatusError } from "../../shared/status-error.ts";
 import { RUNS_KEPT } from "../domain/job.ts";
 import type { Connection } from "./connection.ts";
 import type { Answers, BeatRun, ClaimRun, FinishRun, RegisterJobs } from "./operations.ts";
 import { runsReader, runsSql } from "./tables/runs-table.ts";
 
+const NOBODY = { holder: null, runId: null, beats: 0 };
 const INTERRUPTED = "its process ended before it did";
 
 /** Runs of jobs and their leases, inside the caller's transaction. */
@@ -20,9 +20,8 @@ export function runWrites(connection: Connection) {
 
   /** @returns the lease that stands in the way. */
   function clearLease({ job, dead, atMilliseconds }: ClaimRun): Answers["claimRun"] | undefined {
-    const lease = stored.lease(job);
-    if (lease === undefined) throw new StatusError("NotFound", `the job ${job} is not registered`);
-    const { holder, runId, beats } = lease;
+    register.run(job, atMilliseconds);
+    const { holder, runId, beats } = stored.lease(job) ?? NOBODY;
     if (holder === null || runId === null) return undefined;
     if (dead?.runId !== runId || dead.beats !== beats) return { kind: "held", holder, runId, beats };
     const ended = { durationMilliseconds: null, outcome: "interrupted", summary: INTERRUPTED, details: "{}" } as const;

@@ -106,6 +106,7 @@ test("what a run says is bounded", async () => {
   expect(run?.details).toEqual({ leftOut: "10011 characters were too many" });
 });
 
-test("a job that was never registered is refused", async () => {
-  await expect(claim({ job: "unknown" })).rejects.toMatchObject({ reason: "NotFound" });
+test("a job that could not be registered before is with its first run", async () => {
+  expect(await claim({ job: "unknown" })).toMatchObject({ kind: "claimed" });
+  expect(runs().past("unknown")).toMatchObject({ since: AT, lease: { holder: "a" } });
 });

@@ -1,0 +1,53 @@
+import type { Timing } from "./plan.ts";
+import { parseSchedule } from "./schedule.ts";
+import { type JobName, type JobSettings, KNOWN_JOBS, type KnownJob } from "./settings.ts";
+
+/** What a run is told, and whom it tells. */
+export interface RunContext {
+  /** Nothing is to be changed, only told what would be. */
+  readonly dryRun: boolean;
+  /** Says that the run is to end: the server stops, it took too long, or another process has taken over. */
+  readonly signal: AbortSignal;
+  /** Adds a line to what is kept of the run. */
+  report(line: string): void;
+}
+
+export interface RunReport {
+  /** A sentence about what was done. */
+  readonly summary: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The work of a known job. Another run goes on where one was interrupted, so that it may be ended at any instant. */
+export interface JobWork {
+  readonly name: JobName;
+  /** Whether it heeds `dryRun`. */
+  readonly hasDryRun: boolean;
+  run(context: RunContext): Promise<RunReport>;
+}
+
+/** A job with its timing. */
+export interface ScheduledJob extends KnownJob, Omit<JobWork, "name"> {
+  readonly name: string;
+  readonly isEnabled: boolean;
+  readonly timing: Timing;
+}
+
+/**
+ * Puts work and configuration together.
+ *
+ * @param defaults - schedules that other settings decide.
+ */
+export function scheduledJobs(
+  work: readonly JobWork[],
+  settings: JobSettings,
+  defaults: Readonly<Partial<Record<JobName, string>>> = {},
+): readonly ScheduledJob[] {
+  return work.map((job) => {
+    const known = KNOWN_JOBS[job.name];
+    const { schedule = defaults[job.name] ?? known.schedule, ...own } = settings[job.name] ?? {};
+    const jitterSeconds = own.jitterSeconds ?? known.jitterSeconds;
+    const timing = { schedule: parseSchedule(schedule), jitterSeconds };
+    return { ...known, ...job, schedule, jitterSeconds, timing, isEnabled: own.enabled ?? true };
+  });
+}
