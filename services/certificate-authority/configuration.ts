@@ -14,6 +14,7 @@ import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerP
 import { clusterSchema } from "./kubernetes/cluster-settings.ts";
 import { mlDsaProblems } from "./ml-dsa-settings.ts";
 import { issuerRotationSchema, resolveIssuerRotationPaths } from "./rotation/issuers/settings.ts";
+import { jobsSchema } from "./rotation/scheduler/settings.ts";
 import { signersSchema } from "./signer-settings.ts";
 
 const DAY_SECONDS = 86_400;
@@ -175,6 +176,8 @@ const plainSchema = z.strictObject({
   audit: auditSettingsSchema.optional(),
   /** For `gatehouse controller` alone: whose requests it works on in a cluster, and how. */
   cluster: clusterSchema,
+  /** When jobs run; what is left out is as `KNOWN_JOBS` has it. */
+  jobs: jobsSchema,
   cleaner: z.strictObject({ intervalSeconds: z.int().min(1).max(DAY_SECONDS).default(3600) }).prefault({}),
   log: z
     .strictObject({

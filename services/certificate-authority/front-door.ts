@@ -16,6 +16,7 @@ import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
 import type { EncryptionAtRest } from "./domain/encryption.ts";
 import type { ConfiguredIssuers } from "./domain/issuer.ts";
+import type { JobAdministration } from "./domain/job.ts";
 import * as accessReviews from "./http/access-reviews/routes.ts";
 import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open-api.ts";
 import { admittingRequesters } from "./http/admin-api/own-decision.ts";
@@ -66,6 +67,7 @@ export interface FrontDoorDependencies {
   readonly configuredIssuers: ConfiguredIssuers;
   readonly approval: Pick<ConfiguredApproval, "administration" | "loads">;
   readonly rotation: Pick<ConfiguredRotation, "rotation" | "trust">;
+  readonly jobs: JobAdministration;
   readonly encryption: EncryptionAtRest;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
@@ -79,8 +81,8 @@ export interface FrontDoorDependencies {
 export interface FrontDoor {
   /** `https://HOST:PORT` that clients on this machine reach; goes into the kubeconfigs. */
   readonly url: string;
-  /** Makes a new serving certificate when less than a third of the old one's life is left. */
-  renewServingCertificate(): Promise<void>;
+  /** Makes a new serving certificate when less than a third of the old one's life is left; tells whether it did. */
+  renewServingCertificate(): Promise<boolean>;
   /** Trusts the CAs of clients as they are now, and makes a serving certificate under the issuer of now. */
   followIssuers(): Promise<void>;
   /** Stops accepting, ends watches and lets what is in flight finish. */
@@ -124,6 +126,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     renewServingCertificate: async () => {
       const renewed = await serving.renewWhenDue();
       if (renewed !== undefined) replace(renewed);
+      return renewed !== undefined;
     },
     followIssuers: async () => {
       // Clients of a new issuer are let in even if no serving certificate can be had from it.
@@ -185,6 +188,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
       maintenance: ledger.maintenance,
       tokens: access.tokenAdministration,
       encryption: deps.encryption,
+      jobs: deps.jobs,
       configuredIssuers: deps.configuredIssuers,
       issuerRotation: deps.rotation.rotation,
       trust: deps.rotation.trust,

@@ -3,6 +3,7 @@ import { approvalWarnings } from "./approval/approval-warnings.ts";
 import type { Configuration } from "./configuration.ts";
 import { keyPolicyRelaxations } from "./domain/key-policy.ts";
 import { issuerWarnings } from "./issuer-warnings.ts";
+import { disabledJobs } from "./rotation/scheduler/settings.ts";
 
 /** Each way to be less safe says so at every start. */
 export function nameLessSafeChoices(configuration: Configuration, logger: Logger): void {
@@ -24,6 +25,8 @@ export function nameLessSafeChoices(configuration: Configuration, logger: Logger
     logger.warn(
       "bootstrapTokens.publishClusterInfo is set: anybody reads signatures by which weak secrets can be guessed",
     );
+  for (const job of disabledJobs(configuration.jobs))
+    logger.warn({ job }, "a job is disabled: it runs only when somebody runs it");
   if (ledger.commitDelayMilliseconds > 0)
     logger.warn("ledger.commitDelayMilliseconds is set: every commit is slowed down on purpose");
 }

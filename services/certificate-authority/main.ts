@@ -29,21 +29,21 @@ import { openConfiguredTokens } from "./configured-tokens.ts";
 import { type ClusterMode, type ControllerOptions, openCluster } from "./controller.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
-import type { LedgerMaintenance } from "./domain/ports.ts";
 import { encryptionAtRest } from "./encryption-at-rest.ts";
 import { type FrontDoor, type FrontDoorDependencies, openFrontDoor } from "./front-door.ts";
 import { createMetrics } from "./http/metrics.ts";
-import { createCleaner } from "./issuance/cleaner.ts";
 import { guardedSigner } from "./issuance/guarded-signer.ts";
 import { issuerAdministration } from "./issuer-administration.ts";
 import { type WatchedFiles, watchFiles } from "./issuer-files.ts";
-import { type Job, startJobs } from "./jobs.ts";
 import { openNodeAddresses } from "./kubernetes/node-addresses.ts";
 import { openLedger } from "./ledger/ledger.ts";
 import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG, leaveKubeconfigs } from "./own-kubeconfigs.ts";
+import { type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
+import { createScheduler } from "./rotation/scheduler/scheduler.ts";
+import { scheduledWork } from "./scheduled-work.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
 
 export { ConfigurationError } from "./configuration.ts";
@@ -57,8 +57,6 @@ const clock = systemClock;
 const TOKEN_TTL_SECONDS = 86_400;
 const MINUTE_SECONDS = 60;
 const BYTES_PER_MEGABYTE = 1024 * 1024;
-const DAY_MILLISECONDS = 86_400_000;
-const KEY_LISTS_INTERVAL_SECONDS = 5;
 const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
 
 /**
@@ -84,9 +82,14 @@ async function run(overrides: ConfigurationOverrides, controlled: ControllerOpti
   await removeLeftovers(configuration.dataDirectory);
   const cluster = controlled && openCluster(configuration, controlled, { clock, logger });
   const authority = await openAuthority(configuration, overrides, cluster, logger);
-  const door = await openFrontDoor({ ...authority, configuration, clock, logger });
+  const jobs = schedule(configuration, authority, logger, async () => {
+    const wasDue = await door.renewServingCertificate();
+    await leaveFiles(configuration, authority, door, logger);
+    return { summary: wasDue ? "renewed the serving certificate" : "the serving certificate is not due" };
+  });
+  const door = await openFrontDoor({ ...authority, jobs: jobs.administration, configuration, clock, logger });
   await leaveFiles(configuration, authority, door, logger);
-  const jobs = startJobs(scheduledJobs(configuration, authority, door, logger), logger);
+  await jobs.start();
   const issuerFiles = followIssuers(configuration, authority, door, logger);
   const configurationFile = followApproval(authority, logger);
   if (cluster === undefined) authority.issuance.start();
@@ -94,7 +97,7 @@ async function run(overrides: ConfigurationOverrides, controlled: ControllerOpti
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MILLISECONDS }, async ({ err, signal }) => {
     if (err === undefined) logger.info({ signal }, "stopping: no new connections, finishing what was accepted");
     else logger.fatal({ err }, "unexpected error, stopping");
-    jobs.stop();
+    await jobs.stop();
     issuerFiles.close();
     configurationFile.close();
     await door.close();
@@ -118,7 +121,7 @@ function sayWhatNext(directory: string): void {
 }
 
 /** Everything behind the listeners. */
-interface Authority extends Omit<FrontDoorDependencies, "configuration" | "clock" | "logger"> {
+interface Authority extends Omit<FrontDoorDependencies, "jobs" | "configuration" | "clock" | "logger"> {
   readonly keyLists: KeyLists;
   readonly approval: ConfiguredApproval;
   readonly signer: Signer;
@@ -303,64 +306,25 @@ function followIssuers(
   return watchFiles(issuers.paths, () => void issuers.checkFiles(), logger);
 }
 
-function pruneArchive(
-  { maxAgeDays, maxRequests }: Configuration["ledger"]["archive"],
-  maintenance: Pick<LedgerMaintenance, "pruneArchive">,
-): Promise<void> {
-  return maintenance.pruneArchive(new Date(clock.now().getTime() - maxAgeDays * DAY_MILLISECONDS), maxRequests);
-}
-
 /** What waits is put to a new chain at once. */
 function followApproval({ approval, issuance }: Authority, logger: Logger): WatchedFiles {
   approval.onChange(() => issuance.revisit());
   return watchFiles(approval.follower.paths, () => approval.follower.check(), logger);
 }
 
-/** What is published is looked at as well: CAs expire, and files go away. */
-async function rotateIssuers({ rotation }: Authority, logger: Logger): Promise<void> {
-  for (const step of await rotation.takeDueSteps()) logger.info({ step }, "took a step of issuer rotation");
-  await rotation.publish();
-}
-
-function scheduledJobs(
+function schedule(
   configuration: Configuration,
   authority: Authority,
-  door: FrontDoor,
   logger: Logger,
-): readonly Job[] {
-  const { ledger, access, keyLists } = authority;
-  const { issuance } = authority;
-  const onDeleted = (name: string): void => issuance.forget(name);
-  const { inspector } = authority.signer;
-  const cleaner = createCleaner({ requests: authority.cleanable, inspector, onDeleted, clock, logger });
-  return [
-    {
-      name: "clean-requests",
-      intervalSeconds: configuration.cleaner.intervalSeconds,
-      run: async () => void (await cleaner.run()),
-    },
-    {
-      name: "prune-archive",
-      intervalSeconds: 10 * MINUTE_SECONDS,
-      run: () => pruneArchive(configuration.ledger.archive, ledger.maintenance),
-    },
-    { name: "check-issuer-files", intervalSeconds: 10, run: () => authority.issuers.checkFiles() },
-    { name: "rotate-issuers", intervalSeconds: MINUTE_SECONDS, run: () => rotateIssuers(authority, logger) },
-    { name: "check-configuration", intervalSeconds: 10, run: async () => authority.approval.follower.check() },
-    { name: "reload-key-lists", intervalSeconds: KEY_LISTS_INTERVAL_SECONDS, run: () => keyLists.reload() },
-    {
-      name: "expire-tokens",
-      intervalSeconds: MINUTE_SECONDS,
-      run: async () => void (await access.tokenAdministration.removeExpired()),
-    },
-    { name: "maintain-authenticators", intervalSeconds: 5, run: async () => access.maintain() },
-    {
-      name: "renew-own-certificates",
-      intervalSeconds: 60 * MINUTE_SECONDS,
-      run: async () => {
-        await door.renewServingCertificate();
-        await leaveFiles(configuration, authority, door, logger);
-      },
-    },
-  ];
+  renewOwnCertificates: () => Promise<RunReport>,
+) {
+  const work = scheduledWork({ ...authority, configuration, renewOwnCertificates, clock, logger });
+  const cleaning = `@every ${configuration.cleaner.intervalSeconds}s`;
+  return createScheduler({
+    jobs: scheduledJobs(work, configuration.jobs, cleaning),
+    runs: authority.ledger.runs,
+    observe: authority.metrics.jobEnded,
+    clock,
+    logger,
+  });
 }

@@ -296,3 +296,29 @@ export interface ApprovalChain {
     readonly needsRestart: readonly string[];
   };
 }
+
+/** One run of a job of the scheduler. */
+export interface JobRun {
+  readonly id: number;
+  readonly job: string;
+  readonly trigger: string;
+  readonly requestedBy?: string;
+  readonly dryRun: boolean;
+  readonly holder: string;
+  readonly outcome: "running" | "succeeded" | "failed" | "interrupted";
+  readonly startedAt: string;
+  readonly durationMilliseconds?: number;
+  readonly summary: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface Job {
+  readonly name: string;
+  readonly description: string;
+  readonly schedule: string;
+  readonly enabled: boolean;
+  readonly hasDryRun: boolean;
+  readonly nextAt?: string;
+  readonly problem?: string;
+  readonly lastRun?: JobRun;
+}

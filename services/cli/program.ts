@@ -43,6 +43,7 @@ import { addPolicyReplay } from "./commands/policy-replay.ts";
 import { addPolicyShadow } from "./commands/policy-shadow.ts";
 import { addPolicyShow } from "./commands/policy-show.ts";
 import { addPolicyTest } from "./commands/policy-test.ts";
+import { addRotate } from "./commands/rotate.ts";
 import { addServe } from "./commands/serve.ts";
 import { addTokenCreate } from "./commands/token-create.ts";
 import { addTokenDelete } from "./commands/token-delete.ts";
@@ -119,6 +120,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addPolicyReplay(policy, terminal, load);
   addPolicyCheck(policy, terminal, load);
   addPolicyTest(policy, terminal, load);
+  addRotate(program, terminal);
   const pki = program.command("pki").description("the certificates of a control plane");
   addPkiInit(pki, terminal, load);
   addPkiCheck(pki, terminal, load);

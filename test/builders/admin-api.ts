@@ -19,6 +19,7 @@ import {
 } from "../fakes/admin-ports.ts";
 import { FakeApprovalAdministration, FakeShadowDecisions } from "../fakes/approval-administration.ts";
 import { FakeIssuerRotation, FakeTrustObserver } from "../fakes/issuer-rotation.ts";
+import { FakeJobs } from "../fakes/jobs.ts";
 import { FakeRevocationFeed, FakeRevoking } from "../fakes/revocations.ts";
 import { appOf } from "./edge.ts";
 
@@ -51,6 +52,7 @@ export function adminApiOver(directory: string, now: Date) {
     maintenance: new FakeMaintenance(),
     tokens: new FakeTokenAdministration(now),
     encryption: new FakeEncryption(),
+    jobs: new FakeJobs(),
     trustDomains: new Map([["example.org", { issuerNames: ["default"], refreshHintSeconds: 300 }]]),
     backupDirectory: join(directory, "backups"),
   };

@@ -50,6 +50,8 @@ export interface Metrics {
   readonly issuancePhase: (phase: string, seconds: number) => void;
   /** One question to an authorization webhook; `remembered` ones cost no time. */
   readonly authorizationWebhook: (name: string, outcome: string, seconds: number) => void;
+  /** One run of a job of the scheduler. */
+  readonly jobEnded: (job: string, outcome: string, seconds: number) => void;
   /** Several audit events at once; a failure is one attempt to hand over a batch. */
   readonly auditEvents: (sink: string, outcome: "written" | "dropped" | "failed", count: number) => void;
 }
@@ -147,6 +149,7 @@ export function createMetrics(): Metrics {
     buckets: SECONDS_BUCKETS,
     registers,
   });
+  const jobEnded = jobMetrics(registers);
   let sources: MetricSources | undefined;
   const collectors = sourceGauges(registers);
   return {
@@ -175,10 +178,37 @@ export function createMetrics(): Metrics {
       webhookAnswers.inc({ webhook, outcome });
       if (outcome !== "remembered") webhookSeconds.observe({ webhook }, seconds);
     },
+    jobEnded,
     auditEvents: (sink, outcome, count) => {
       if (outcome === "failed") auditFailures.inc({ sink }, count);
       else auditEvents.inc({ sink, outcome }, count);
     },
+  };
+}
+
+function jobMetrics(registers: Registry[]): Metrics["jobEnded"] {
+  const runs = new Counter({
+    name: "gatehouse_job_runs_total",
+    help: "Runs of scheduled jobs by outcome: succeeded, failed or interrupted",
+    labelNames: ["job", "outcome"],
+    registers,
+  });
+  const duration = new Gauge({
+    name: "gatehouse_job_duration_seconds",
+    help: "Time the last run of a job took",
+    labelNames: ["job"],
+    registers,
+  });
+  const success = new Gauge({
+    name: "gatehouse_job_last_success_seconds",
+    help: "When the last run of a job ended that succeeded, seconds since 1970",
+    labelNames: ["job"],
+    registers,
+  });
+  return (job, outcome, seconds) => {
+    runs.inc({ job, outcome });
+    duration.set({ job }, seconds);
+    if (outcome === "succeeded") success.setToCurrentTime({ job });
   };
 }
 

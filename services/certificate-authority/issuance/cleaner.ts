@@ -26,8 +26,11 @@ export interface CleaningResult {
 }
 
 export interface Cleaner {
-  /** One full pass over all requests. Requests that finalizers hold are marked for deletion and not counted. */
-  run(): Promise<CleaningResult>;
+  /**
+   * One full pass over all requests. Requests that finalizers hold are marked for deletion and not counted. A dry run
+   * only counts what would be deleted.
+   */
+  run(options?: { readonly dryRun: boolean }): Promise<CleaningResult>;
 }
 
 interface Outlived {
@@ -57,23 +60,24 @@ export function createCleaner({ requests, inspector, onDeleted, clock, logger }:
   }
 
   return {
-    async run() {
+    async run({ dryRun } = { dryRun: false }) {
       const { items } = await requests.list();
       const now = clock.now();
       const outlived = items.flatMap((csr) => {
         const reason = cleaningReason(csr, now, notAfterOf);
         return reason === undefined ? [] : [{ csr, reason }];
       });
+      const clean = dryRun ? async ({ reason }: Outlived) => reason : remove;
       const reasons: Partial<Record<CleaningReason, number>> = {};
       let deleted = 0;
       for (let start = 0; start < outlived.length; start += BATCH) {
-        for (const reason of await Promise.all(outlived.slice(start, start + BATCH).map(remove))) {
+        for (const reason of await Promise.all(outlived.slice(start, start + BATCH).map(clean))) {
           if (reason === undefined) continue;
           deleted += 1;
           reasons[reason] = (reasons[reason] ?? 0) + 1;
         }
       }
-      logger.info({ examined: items.length, deleted, reasons }, "cleaned up requests");
+      if (!dryRun) logger.info({ examined: items.length, deleted, reasons }, "cleaned up requests");
       return { examined: items.length, deleted, reasons };
     },
   };

@@ -7,6 +7,7 @@ import { certificateListQuery } from "./certificate-query.ts";
 import { issuerChain } from "./configured-issuers.ts";
 import { explainRequest } from "./explain.ts";
 import { ROTATION_SCHEMAS, rotationInputs, rotationPaths } from "./issuer-rotation-open-api.ts";
+import { jobList, jobRun, jobRunList, jobRunRequest, runsQuery } from "./jobs.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
 import { NODE_SCHEMAS, nodePaths } from "./node-open-api.ts";
 import {
@@ -56,6 +57,9 @@ const SCHEMAS = {
   AuditEntryList: resources.auditEntryList,
   RevocationList: resources.revocationList,
   RevocationOutcome: resources.revocationOutcome,
+  JobList: jobList,
+  JobRun: jobRun,
+  JobRunList: jobRunList,
   LedgerVerification: resources.ledgerVerification,
   SpiffeBundle: spiffeBundle,
 } as const satisfies Record<string, z.ZodType>;
@@ -75,6 +79,7 @@ export function adminOpenApiDocument(version: string): Json {
         PersonalVerdict: toSchema(personalVerdict, "input"),
         IssuerChain: toSchema(issuerChain, "input"),
         ...rotationInputs(),
+        JobRunRequest: toSchema(jobRunRequest, "input"),
         CertificateRevocation: toSchema(certificateRevocation, "input"),
         NodeQuarantine: toSchema(nodeQuarantine, "input"),
         NodeReadmission: toSchema(nodeReadmission, "input"),
@@ -307,6 +312,33 @@ function paths(): Json {
           answer("AuditEntryList"),
         ),
         parameters: queryParameters(auditListQuery),
+      },
+    },
+    "/v1/jobs": {
+      get: operation(
+        "listJobs",
+        "The jobs of the scheduler, when they run next, and their last runs.",
+        answer("JobList"),
+      ),
+    },
+    "/v1/jobs/{name}/runs": {
+      parameters: [pathParameter("name", "Name of the job.")],
+      get: {
+        ...operation("listJobRuns", "The runs of a job, the newest first.", answer("JobRunList")),
+        parameters: queryParameters(runsQuery),
+      },
+    },
+    "/v1/jobs/{name}/runs/{id}": {
+      parameters: [pathParameter("name", "Name of the job."), pathParameter("id", "Number of the run.")],
+      get: operation("readJobRun", "One run of a job.", answer("JobRun")),
+    },
+    "/v1/jobs/{name}/run": {
+      parameters: [pathParameter("name", "Name of the job.")],
+      post: {
+        ...operation("runJob", "Runs a job now, and waits for its end as long as was asked for.", {
+          201: { description: "Begun; outcome tells whether it has ended.", content: json("JobRun") },
+        }),
+        requestBody: { required: false, content: json("JobRunRequest") },
       },
     },
     "/v1/ledger/backup": {

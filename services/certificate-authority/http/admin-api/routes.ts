@@ -2,6 +2,7 @@ import type { Clock } from "../../../shared/clock.ts";
 import type { ApprovalAdministration } from "../../domain/approval-status.ts";
 import type { Authorizer } from "../../domain/authorization.ts";
 import type { EncryptionAtRest } from "../../domain/encryption.ts";
+import type { JobAdministration } from "../../domain/job.ts";
 import type {
   AuditTrail,
   CertificateRequests,
@@ -27,6 +28,7 @@ import type { ExaminationDependencies } from "./examine-certificate.ts";
 import { explainHandler } from "./explain.ts";
 import { issuerRotationHandlers } from "./issuer-rotation.ts";
 import { issuerHandlers } from "./issuers.ts";
+import { jobHandlers } from "./jobs.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
@@ -57,6 +59,7 @@ export interface AdminApiDependencies
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
   readonly tokens: BootstrapTokenAdministration;
   readonly encryption: EncryptionAtRest;
+  readonly jobs: JobAdministration;
   /** A folder of the data directory for copies that are being streamed; made when missing. */
   readonly backupDirectory: string;
   readonly clock: Clock;
@@ -71,6 +74,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const configured = configuredIssuerHandlers(deps);
   const rotation = issuerRotationHandlers(deps.issuerRotation);
   const ledger = ledgerHandlers(deps);
+  const jobs = jobHandlers(deps.jobs);
   const revocations = revocationHandlers(deps);
   const nodes = nodeHandlers(deps);
   return [
@@ -108,6 +112,10 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "POST", path: "/v1/configured-issuers/:name/rotation/abandon", handler: rotation.abandon },
     { method: "GET", path: "/v1/trust-bundle", handler: issuers.trustBundle },
     { method: "GET", path: "/v1/spiffe/bundles/:trustDomain", handler: spiffeBundleHandler(deps) },
+    { method: "GET", path: "/v1/jobs", handler: jobs.list },
+    { method: "GET", path: "/v1/jobs/:name/runs", handler: jobs.runs },
+    { method: "GET", path: "/v1/jobs/:name/runs/:id", handler: jobs.show },
+    { method: "POST", path: "/v1/jobs/:name/run", handler: jobs.run },
     { method: "GET", path: "/v1/audit", handler: auditHandler(deps.audit) },
     { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },
     { method: "POST", path: "/v1/ledger/verification", handler: ledger.verify },

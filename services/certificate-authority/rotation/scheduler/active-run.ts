@@ -4,9 +4,9 @@ import type { RunContext, ScheduledJob } from "./job.ts";
 import { LEASE_MILLISECONDS } from "./lease-watch.ts";
 
 /** A run that takes longer is told to end. */
-export const RUN_LIMIT_MILLISECONDS = 3_600_000;
+const RUN_LIMIT_MILLISECONDS = 3_600_000;
 /** What does not end within this, having been told to, is given up. */
-export const END_GRACE_MILLISECONDS = 60_000;
+const END_GRACE_MILLISECONDS = 60_000;
 const BEAT_MILLISECONDS = LEASE_MILLISECONDS / 3;
 const LINES_KEPT = 30;
 const LINE_LIMIT = 200;

@@ -36,18 +36,16 @@ export interface ScheduledJob extends KnownJob, Omit<JobWork, "name"> {
 /**
  * Puts work and configuration together.
  *
- * @param defaults - schedules that other settings decide.
+ * @param cleaning - the schedule of `clean-requests` where the configuration has none.
  */
 export function scheduledJobs(
   work: readonly JobWork[],
   settings: JobSettings,
-  defaults: Readonly<Partial<Record<JobName, string>>> = {},
+  cleaning: string,
 ): readonly ScheduledJob[] {
   return work.map((job) => {
-    const known = KNOWN_JOBS[job.name];
-    const { schedule = defaults[job.name] ?? known.schedule, ...own } = settings[job.name] ?? {};
-    const jitterSeconds = own.jitterSeconds ?? known.jitterSeconds;
+    const { schedule = cleaning, jitterSeconds, enabled } = settings[job.name];
     const timing = { schedule: parseSchedule(schedule), jitterSeconds };
-    return { ...known, ...job, schedule, jitterSeconds, timing, isEnabled: own.enabled ?? true };
+    return { ...KNOWN_JOBS[job.name], ...job, schedule, jitterSeconds, timing, isEnabled: enabled };
   });
 }

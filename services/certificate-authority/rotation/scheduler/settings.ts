@@ -25,6 +25,10 @@ export const KNOWN_JOBS = {
     description: "removes bootstrap tokens that have expired",
     ...{ scope: "authority", schedule: "* * * * *", jitterSeconds: 5 },
   },
+  "rotate-issuers": {
+    description: "takes the steps of issuer rotation that are due, and publishes whom to trust",
+    ...{ scope: "authority", schedule: "* * * * *", jitterSeconds: 0 },
+  },
   "renew-own-certificates": {
     description: "renews the server's own certificate and the administrator's, once a third of their life is left",
     ...{ scope: "process", schedule: "@every 1h", jitterSeconds: 60 },
@@ -49,31 +53,46 @@ export const KNOWN_JOBS = {
 
 export type JobName = keyof typeof KNOWN_JOBS;
 
-const jobSchema = z
-  .strictObject({
-    /** Five or six fields of cron in UTC, `@hourly` and the like, or `@every 10m`. */
-    schedule: z.string().superRefine((text, context) => {
-      try {
-        parseSchedule(text);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        context.addIssue({ code: "custom", message: error.message });
-      }
-    }),
-    /** Each run waits up to this long, so that not everything happens on the hour. */
-    jitterSeconds: z.number().min(0).max(DAY_SECONDS),
-    enabled: z.boolean(),
-  })
-  .partial();
+const scheduleSchema = z.string().superRefine((text, context) => {
+  try {
+    parseSchedule(text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    context.addIssue({ code: "custom", message: error.message });
+  }
+});
+
+/** Whose schedule is another setting's where it has none of its own. */
+type ElsewhereScheduled = "clean-requests";
+
+function jobSchema({ schedule, jitterSeconds }: KnownJob) {
+  return z
+    .strictObject({
+      /** Five or six fields of cron in UTC, `@hourly` and the like, or `@every 10m`. */
+      schedule: scheduleSchema.default(schedule),
+      /** Each run waits up to this long, so that not everything happens on the hour. */
+      jitterSeconds: z.number().min(0).max(DAY_SECONDS).default(jitterSeconds),
+      enabled: z.boolean().default(true),
+    })
+    .prefault({});
+}
 
 /** The jobs of the configuration; what is left out is as `KNOWN_JOBS` has it. */
 export const jobsSchema = z
-  .strictObject(Object.fromEntries(Object.keys(KNOWN_JOBS).map((name) => [name, jobSchema.optional()])))
+  .strictObject({
+    ...(Object.fromEntries(
+      Object.entries<KnownJob>(KNOWN_JOBS).map(([name, known]) => [name, jobSchema(known)]),
+    ) as Record<Exclude<JobName, ElsewhereScheduled>, ReturnType<typeof jobSchema>>),
+    "clean-requests": jobSchema(KNOWN_JOBS["clean-requests"])
+      .unwrap()
+      .extend({ schedule: scheduleSchema.optional() })
+      .prefault({}),
+  })
   .prefault({});
 
 export type JobSettings = z.infer<typeof jobsSchema>;
 
 /** Jobs that do not run unless somebody runs them. */
 export function disabledJobs(settings: JobSettings): readonly string[] {
-  return Object.keys(settings).filter((name) => settings[name]?.enabled === false);
+  return Object.entries(settings).flatMap(([name, { enabled }]) => (enabled ? [] : [name]));
 }

@@ -22,6 +22,7 @@ import {
 } from "../../../fakes/admin-ports.ts";
 import { FakeApprovalAdministration } from "../../../fakes/approval-administration.ts";
 import { FakeIssuerRotation, FakeTrustObserver } from "../../../fakes/issuer-rotation.ts";
+import { FakeJobs } from "../../../fakes/jobs.ts";
 import { FakeRevoking } from "../../../fakes/revocations.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
@@ -41,6 +42,7 @@ beforeAll(async () => {
     approval: new FakeApprovalAdministration(),
     authorizer: new SettableAuthorizer(),
     encryption: new FakeEncryption(),
+    jobs: new FakeJobs(),
     configuredIssuers: new FakeConfiguredIssuers(),
     issuerRotation: new FakeIssuerRotation(),
     trust: new FakeTrustObserver(),

@@ -24,18 +24,14 @@ async function started(rig: Rig, { job }: ReturnType<typeof aJob>, holder?: stri
 function fillable() {
   const runs = createMemoryRuns();
   const state = { full: false };
-  const guard = <A extends readonly unknown[], T>(method: (...given: A) => Promise<T>) => {
-    return async (...given: A): Promise<T> => {
-      if (state.full) throw new StatusError("ServiceUnavailable", "the disk is full");
-      return method(...given);
-    };
-  };
+  const guarded = <T>(work: () => Promise<T>): Promise<T> =>
+    state.full ? Promise.reject(new StatusError("ServiceUnavailable", "the disk is full")) : work();
   const store: JobRuns = {
     ...runs,
-    register: guard(runs.register),
-    claim: guard(runs.claim),
-    beat: guard(runs.beat),
-    finish: guard(runs.finish),
+    register: (...given) => guarded(() => runs.register(...given)),
+    claim: (...given) => guarded(() => runs.claim(...given)),
+    beat: (...given) => guarded(() => runs.beat(...given)),
+    finish: (...given) => guarded(() => runs.finish(...given)),
   };
   return { store, state };
 }
@@ -44,8 +40,8 @@ test("a job runs at its times, and its history says when, how long and with what
   const rig = new Rig();
   const work = aJob();
   const scheduler = await started(rig, work);
-  work.set(async ({ report }) => {
-    report("one thing");
+  work.set(async (context) => {
+    context.report("one thing");
     return { summary: "did 3", details: { of: 3 } };
   });
   await rig.live(25 * MINUTE, scheduler);
