@@ -15,6 +15,9 @@ const MAXIMUM_WAITING = 250_000;
 /** How long a hook may take to notice that nobody waits for it, before its place is given away all the same. */
 const GRACE_MILLISECONDS = 5000;
 
+/** Why a hook is not asked to the end that is no failure of whom it asks: nobody wants its answer any more. */
+export class AnswerUnwanted extends Error {}
+
 /** The message of who waited in line, or was being asked, when the hook was closed. */
 const HOOK_CLOSED = "the hook is no longer asked";
 
@@ -36,14 +39,14 @@ export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Lim
   let onIdle: (() => void) | undefined;
 
   function review(input: ReviewInput): Promise<Verdict> {
-    if (isClosed) return Promise.reject(new Error(HOOK_CLOSED));
+    if (isClosed) return Promise.reject(new AnswerUnwanted(HOOK_CLOSED));
     if (running.size < concurrency) return ask(input);
     if (line.size >= MAXIMUM_WAITING) return Promise.reject(new Error("too many requests wait for the hook"));
     return new Promise((resolve, reject) => {
       const leave = line.join({ start: () => resolve(ask(input)), refuse: reject }, input.isRepeated === true);
       whenLost(input, () => {
         leave();
-        reject(new Error(SETTLED));
+        reject(new AnswerUnwanted(SETTLED));
       });
     });
   }
@@ -52,7 +55,7 @@ export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Lim
     const controller = new AbortController();
     const { signal } = controller;
     running.add(controller);
-    whenLost(input, () => controller.abort(new Error(SETTLED)));
+    whenLost(input, () => controller.abort(new AnswerUnwanted(SETTLED)));
     const expire = () => controller.abort(new Error(`no answer within ${timeoutSeconds} s`));
     const tooLate = setTimeout(expire, timeoutSeconds * 1000).unref();
     const answer = answerOf(hook, input, signal);
@@ -79,8 +82,8 @@ export function limited(hook: ApprovalHook, { timeoutSeconds, concurrency }: Lim
     load: (): HookLoad => ({ asking: running.size, waiting: line.size }),
     async close(isUrgent) {
       isClosed = true;
-      for (let next = line.next(); next !== undefined; next = line.next()) next.refuse(new Error(HOOK_CLOSED));
-      if (isUrgent) for (const controller of running) controller.abort(new Error(HOOK_CLOSED));
+      for (let next = line.next(); next !== undefined; next = line.next()) next.refuse(new AnswerUnwanted(HOOK_CLOSED));
+      if (isUrgent) for (const controller of running) controller.abort(new AnswerUnwanted(HOOK_CLOSED));
       if (running.size > 0) {
         await new Promise<void>((resolve) => {
           onIdle = resolve;

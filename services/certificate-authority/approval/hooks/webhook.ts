@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { HttpStatusError, type HttpsAnswer, type HttpsClient, httpsClient } from "../../../shared/https-exchange.ts";
 import type { Logger } from "../../../shared/logging.ts";
 import type { ApprovalHook } from "../../domain/ports.ts";
-import { type Limits, limited } from "../limited.ts";
+import { AnswerUnwanted, type Limits, limited } from "../limited.ts";
 import { createCircuitBreaker } from "./webhook/circuit-breaker.ts";
 import { type WebhookCredentials, watchCredentials } from "./webhook/credentials.ts";
 import { FORMATS } from "./webhook/formats.ts";
@@ -39,6 +39,8 @@ export function createWebhookHook(settings: WebhookSettings & Limits, deps: Webh
     ...settings.circuitBreaker,
     monotonicNow,
     onChange: (state) => logger.warn({ host: url.host, state }, "a webhook's circuit breaker changed"),
+    // Else who asks and withdraws again and again would have nobody asked any more.
+    isFailure: (error) => !(error instanceof AnswerUnwanted),
   });
 
   async function askOnce(body: string, signal: AbortSignal | undefined): Promise<string> {
@@ -60,7 +62,9 @@ export function createWebhookHook(settings: WebhookSettings & Limits, deps: Webh
         signal?.throwIfAborted();
         if (attempt >= settings.retries || !mayPass(error)) throw error;
       }
-      await pause(FIRST_PAUSE_MILLISECONDS * 2 ** attempt * (0.5 + Math.random()), undefined, { signal });
+      await pause(FIRST_PAUSE_MILLISECONDS * 2 ** attempt * (0.5 + Math.random()), undefined, { signal }).catch(() =>
+        signal?.throwIfAborted(),
+      );
     }
   }
 

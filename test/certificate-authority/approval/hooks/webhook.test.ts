@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { chmodSync, renameSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { beforeAll, expect, test } from "@jest/globals";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
@@ -243,6 +244,25 @@ test("a service that fails again and again is left alone for some time, and then
   expect(await ask()).toMatchObject({ kind: "approved" });
   expect((await Promise.all([ask(), ask()])).map(({ kind }) => kind)).toEqual(["approved", "approved"]);
   expect(lines.filter(({ state }) => state !== undefined).map(({ state }) => state)).toEqual(["open", "closed"]);
+});
+
+test("requests that are withdrawn while it is asked do not speak against a service", async () => {
+  const isSilent = { yes: true };
+  const { url, asked } = await serviceWith((one, response) => {
+    if (!isSilent.yes) always({ decision: "approve" })(one, response);
+  }, serving);
+  const settings = { ...ONCE, url, circuitBreaker: { failures: 1, openSeconds: 30 } };
+  const { ask, lines } = webhookFor({ settings });
+  for (const count of [1, 2]) {
+    const interest: { isLost: boolean; onLost: (() => void) | undefined } = { isLost: false, onLost: undefined };
+    const answer = ask({ ...INPUT, interest });
+    while (asked.length < count) await pause(5);
+    interest.onLost?.();
+    await expect(answer).rejects.toThrow("the request was settled");
+  }
+  isSilent.yes = false;
+  expect(await ask()).toMatchObject({ kind: "approved" });
+  expect(lines.filter(({ level }) => level === "warn")).toEqual([]);
 });
 
 test("no more requests are under way than configured", async () => {

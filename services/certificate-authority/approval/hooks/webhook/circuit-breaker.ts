@@ -5,6 +5,8 @@ export interface CircuitBreakerOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly monotonicNow: () => number;
   readonly onChange?: (state: "open" | "closed") => void;
+  /** Whether what the work threw counts; everything does when absent. */
+  readonly isFailure?: (error: unknown) => boolean;
 }
 
 export interface CircuitBreaker {
@@ -23,6 +25,7 @@ export function createCircuitBreaker({
   openSeconds,
   monotonicNow,
   onChange,
+  isFailure = () => true,
 }: CircuitBreakerOptions): CircuitBreaker {
   let failed = 0;
   let openUntil: number | undefined;
@@ -54,7 +57,7 @@ export function createCircuitBreaker({
         succeeded();
         return result;
       } catch (error) {
-        didFail();
+        if (isFailure(error)) didFail();
         throw error;
       } finally {
         if (isTrial) isTrying = false;
