@@ -319,9 +319,9 @@ function schedule(
   renewOwnCertificates: () => Promise<RunReport>,
 ) {
   const work = scheduledWork({ ...authority, configuration, renewOwnCertificates, clock, logger });
-  const cleaning = `@every ${configuration.cleaner.intervalSeconds}s`;
+  const elsewhere = { "clean-requests": `@every ${configuration.cleaner.intervalSeconds}s` };
   return createScheduler({
-    jobs: scheduledJobs(work, configuration.jobs, cleaning),
+    jobs: scheduledJobs(work, configuration.jobs, elsewhere),
     runs: authority.ledger.runs,
     observe: authority.metrics.jobEnded,
     clock,

@@ -29,6 +29,7 @@ export interface JobWork {
 /** A job with its timing. */
 export interface ScheduledJob extends KnownJob, Omit<JobWork, "name"> {
   readonly name: string;
+  readonly schedule: string;
   readonly isEnabled: boolean;
   readonly timing: Timing;
 }
@@ -36,15 +37,16 @@ export interface ScheduledJob extends KnownJob, Omit<JobWork, "name"> {
 /**
  * Puts work and configuration together.
  *
- * @param cleaning - the schedule of `clean-requests` where the configuration has none.
+ * @param elsewhere - what other settings say of jobs that have no schedule of their own in `KNOWN_JOBS`.
+ * @throws {RangeError} when a job has no schedule at all.
  */
 export function scheduledJobs(
   work: readonly JobWork[],
   settings: JobSettings,
-  cleaning: string,
+  elsewhere: Readonly<Partial<Record<JobName, string>>>,
 ): readonly ScheduledJob[] {
   return work.map((job) => {
-    const { schedule = cleaning, jitterSeconds, enabled } = settings[job.name];
+    const { schedule = elsewhere[job.name] ?? "", jitterSeconds, enabled } = settings[job.name];
     const timing = { schedule: parseSchedule(schedule), jitterSeconds };
     return { ...KNOWN_JOBS[job.name], ...job, schedule, jitterSeconds, timing, isEnabled: enabled };
   });

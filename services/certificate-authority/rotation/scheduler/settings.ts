@@ -7,7 +7,8 @@ export interface KnownJob {
   readonly description: string;
   /** Whether one process runs it for all that share a ledger, or each for itself. */
   readonly scope: "authority" | "process";
-  readonly schedule: string;
+  /** Undefined where another setting says it. */
+  readonly schedule: string | undefined;
   readonly jitterSeconds: number;
 }
 
@@ -15,7 +16,7 @@ export interface KnownJob {
 export const KNOWN_JOBS = {
   "clean-requests": {
     description: "deletes requests that have outlived their use",
-    ...{ scope: "authority", schedule: "@every 1h", jitterSeconds: 0 },
+    ...{ scope: "authority", schedule: undefined, jitterSeconds: 0 },
   },
   "prune-archive": {
     description: "drops what the archive of deleted requests has beyond ledger.archive",
@@ -62,14 +63,11 @@ const scheduleSchema = z.string().superRefine((text, context) => {
   }
 });
 
-/** Whose schedule is another setting's where it has none of its own. */
-type ElsewhereScheduled = "clean-requests";
-
 function jobSchema({ schedule, jitterSeconds }: KnownJob) {
   return z
     .strictObject({
       /** Five or six fields of cron in UTC, `@hourly` and the like, or `@every 10m`. */
-      schedule: scheduleSchema.default(schedule),
+      schedule: schedule === undefined ? scheduleSchema.optional() : scheduleSchema.default(schedule),
       /** Each run waits up to this long, so that not everything happens on the hour. */
       jitterSeconds: z.number().min(0).max(DAY_SECONDS).default(jitterSeconds),
       enabled: z.boolean().default(true),
@@ -77,18 +75,12 @@ function jobSchema({ schedule, jitterSeconds }: KnownJob) {
     .prefault({});
 }
 
+const jobSchemas = Object.fromEntries(
+  Object.entries<KnownJob>(KNOWN_JOBS).map(([name, known]) => [name, jobSchema(known)]),
+) as Record<JobName, ReturnType<typeof jobSchema>>;
+
 /** The jobs of the configuration; what is left out is as `KNOWN_JOBS` has it. */
-export const jobsSchema = z
-  .strictObject({
-    ...(Object.fromEntries(
-      Object.entries<KnownJob>(KNOWN_JOBS).map(([name, known]) => [name, jobSchema(known)]),
-    ) as Record<Exclude<JobName, ElsewhereScheduled>, ReturnType<typeof jobSchema>>),
-    "clean-requests": jobSchema(KNOWN_JOBS["clean-requests"])
-      .unwrap()
-      .extend({ schedule: scheduleSchema.optional() })
-      .prefault({}),
-  })
-  .prefault({});
+export const jobsSchema = z.strictObject(jobSchemas).prefault({});
 
 export type JobSettings = z.infer<typeof jobsSchema>;
 
