@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import closeWithGrace from "close-with-grace";
 import { systemClock } from "../shared/clock.ts";
-import { removeLeftovers, writeFileDurably } from "../shared/durable-file.ts";
+import { removeLeftovers } from "../shared/durable-file.ts";
 import { createLogger, type Logger } from "../shared/logging.ts";
 import { createAccess } from "./access/access.ts";
 import { openAudit } from "./access/audit/audit.ts";
@@ -15,12 +15,7 @@ import { readRbacFiles } from "./access/rbac/read-objects.ts";
 import { createRbacRegistries } from "./access/rbac/registries.ts";
 import { type KeyLists, openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
-import {
-  type Configuration,
-  ConfigurationError,
-  type ConfigurationOverrides,
-  loadConfiguration,
-} from "./configuration.ts";
+import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
 import { type ConfiguredApproval, configuredApproval } from "./configured-approval.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
 import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
@@ -37,10 +32,11 @@ import { issuerAdministration } from "./issuer-administration.ts";
 import { type WatchedFiles, watchFiles } from "./issuer-files.ts";
 import { openNodeAddresses } from "./kubernetes/node-addresses.ts";
 import { openLedger } from "./ledger/ledger.ts";
+import { leaveFiles } from "./left-files.ts";
 import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
-import { ADMIN_KUBECONFIG, leaveKubeconfigs } from "./own-kubeconfigs.ts";
+import { ADMIN_KUBECONFIG } from "./own-kubeconfigs.ts";
 import { type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
 import { createScheduler } from "./rotation/scheduler/scheduler.ts";
 import { scheduledWork } from "./scheduled-work.ts";
@@ -54,7 +50,6 @@ export { replayPolicy } from "./replay.ts";
 export { makeServiceCertificates } from "./service-certificates.ts";
 
 const clock = systemClock;
-const TOKEN_TTL_SECONDS = 86_400;
 const MINUTE_SECONDS = 60;
 const BYTES_PER_MEGABYTE = 1024 * 1024;
 const SHUTDOWN_LIMIT_MILLISECONDS = 30_000;
@@ -84,11 +79,11 @@ async function run(overrides: ConfigurationOverrides, controlled: ControllerOpti
   const authority = await openAuthority(configuration, overrides, cluster, logger);
   const jobs = schedule(configuration, authority, logger, async () => {
     const wasDue = await door.renewServingCertificate();
-    await leaveFiles(configuration, authority, door, logger);
+    await leaveFiles(configuration, authority, door.url, logger);
     return { summary: wasDue ? "renewed the serving certificate" : "the serving certificate is not due" };
   });
   const door = await openFrontDoor({ ...authority, jobs: jobs.administration, configuration, clock, logger });
-  await leaveFiles(configuration, authority, door, logger);
+  await leaveFiles(configuration, authority, door.url, logger);
   await jobs.start();
   const issuerFiles = followIssuers(configuration, authority, door, logger);
   const configurationFile = followApproval(authority, logger);
@@ -249,41 +244,6 @@ function rateLimits(limits: Configuration["limits"]) {
   };
 }
 
-/** `ca.crt` and the kubeconfigs: what people and kubelets start from. */
-async function leaveFiles(
-  configuration: Configuration,
-  authority: Authority,
-  door: FrontDoor,
-  logger: Logger,
-): Promise<void> {
-  const { identity, access, issuers } = authority;
-  const directory = configuration.dataDirectory;
-  const caPem = issuers.directory.trustedPem;
-  const administrators = issuers.issuerFor("gatehouse.dev/administrator");
-  if (administrators.kind === "awaited") throw new ConfigurationError(administrators.message);
-  await writeFileDurably(join(directory, "ca.crt"), caPem, { mode: 0o644, existing: "replaced" });
-  await authority.rotation.publish();
-  await leaveKubeconfigs({
-    directory,
-    serverUrl: door.url,
-    caPem,
-    administratorIssuerPem: administrators.issuer.description.certificatePem,
-    clock,
-    logger,
-    newAdministratorCertificate: identity.administrator,
-    newBootstrapToken: async () => {
-      const wanted = {
-        description: "made at first start",
-        ttlSeconds: TOKEN_TTL_SECONDS,
-        groups: [],
-        id: undefined,
-        nodeName: undefined,
-      };
-      return (await access.tokenAdministration.create(wanted, "gatehouse")).token;
-    },
-  });
-}
-
 /** Everything that depends on who signs goes along when that changes. The signer first, or requests would find it too old. */
 function followIssuers(
   configuration: Configuration,
@@ -296,7 +256,7 @@ function followIssuers(
     signer.changeIssuers(issuers.directory.signing);
     issuance.revisit();
     // `ca.crt` names a new root before anything below it is served.
-    await leaveFiles(configuration, authority, door, logger);
+    await leaveFiles(configuration, authority, door.url, logger);
     await door.followIssuers();
   });
   // What waited for a token is signed as soon as it is back.
