@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { type Clock, systemClock } from "../shared/clock.ts";
+import { escapeUnprintable } from "../shared/unprintable.ts";
 
 export interface Sink {
   write(text: string): unknown;
@@ -32,13 +33,10 @@ export function processTerminal(signal: AbortSignal): Terminal {
   };
 }
 
-/** Control characters, and those that turn the direction of writing. */
-const UNSAFE = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-
 /**
  * Text that is safe to print: characters by which a name could move the cursor or fake output become `\u001b` and the
  * like.
  */
 export function printable(text: string): string {
-  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return escapeUnprintable(text);
 }

@@ -35,6 +35,7 @@ test.each([
   ["a\nb\r\t\u0007", "a\\u000ab\\u000d\\u0009\\u0007"],
   ["\u009b1m", "\\u009b1m"],
   ["abc\u202edcba", "abc\\u202edcba"],
+  ["a\u2028b\u200f", "a\\u2028b\\u200f"],
 ])("printable %j", (text, shown) => {
   expect(printable(text)).toBe(shown);
   expect(formatTable([[text]])).toBe(`${shown}\n`);

@@ -1,10 +1,14 @@
+import { escapeUnprintable } from "../../shared/unprintable.ts";
+
 /** A name comes from the requester and may be as long as a request. */
 const SHOWN_CHARACTERS = 100;
 const SHOWN_PATTERNS = 10;
 
 /** A requested name for a message: quoted, and cut where it is long. */
 export function showName(name: string): string {
-  return JSON.stringify(name.length > SHOWN_CHARACTERS ? `${name.slice(0, SHOWN_CHARACTERS)}…` : name);
+  return escapeUnprintable(
+    JSON.stringify(name.length > SHOWN_CHARACTERS ? `${name.slice(0, SHOWN_CHARACTERS)}…` : name),
+  );
 }
 
 /** What would have been allowed, for the end of a sentence. */

@@ -1,6 +1,7 @@
 import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import type { ApprovalHook, Certificates } from "../../domain/ports.ts";
 import { requestedNodeName } from "../../domain/requested-node.ts";
+import { showName } from "../../domain/shown-name.ts";
 import { NOTHING_TO_GUARD } from "./skipped.ts";
 
 const HOUR_MILLISECONDS = 3_600_000;
@@ -26,7 +27,7 @@ export function certificateRateGuard(certificates: Pick<Certificates, "ofNode">,
       const first = recent[perHour - 1];
       if (first === undefined) return NOTHING_TO_GUARD;
       const until = toKubernetesTime(new Date(first.issuedAt.getTime() + HOUR_MILLISECONDS));
-      const message = `node ${node} was given ${perHour} certificates of this signer within an hour; waits until ${until}, or for a person`;
+      const message = `node ${showName(node)} was given ${perHour} certificates of this signer within an hour; waits until ${until}, or for a person`;
       return { kind: "noOpinion", reason: "TooManyCertificates", message, evidence: { perHour, until } };
     },
   };

@@ -4,6 +4,7 @@ import type { CertificateSigningRequest } from "../../domain/certificate-signing
 import type { CsrFacts } from "../../domain/csr-facts.ts";
 import type { ApprovalHook, Certificates, NodeCertificate, NodeNames } from "../../domain/ports.ts";
 import { requestedNodeName } from "../../domain/requested-node.ts";
+import { showName } from "../../domain/shown-name.ts";
 import type { GuardSettings } from "./settings.ts";
 import { NOTHING_TO_GUARD } from "./skipped.ts";
 
@@ -41,11 +42,12 @@ export function firstJoinGuard(
     name: "first-join",
     review({ csr, facts, now }) {
       const node = joiningNode(csr, facts);
-      const holder = node === undefined ? undefined : holderOf(certificates, node, facts, now);
+      if (node === undefined) return NOTHING_TO_GUARD;
+      const holder = holderOf(certificates, node, facts, now);
       if (holder === undefined) return NOTHING_TO_GUARD;
       const until = toKubernetesTime(holder.notAfter);
       const evidence = { serial: holder.serial, requester: holder.requester ?? "", until };
-      const taken = `node ${node} has a certificate of another key, serial ${holder.serial}, until ${until}`;
+      const taken = `node ${showName(node)} has a certificate of another key, serial ${holder.serial}, until ${until}`;
       if (mode === "deny") return { kind: "denied", reason: "NodeNameTaken", message: taken, evidence };
       const message = `${taken}; a person has to approve, or revoke that one`;
       return { kind: "noOpinion", reason: "NodeNameTaken", message, evidence };

@@ -1,6 +1,7 @@
 import type { Verdict } from "../../domain/decision.ts";
 import type { ApprovalHook } from "../../domain/ports.ts";
 import { requestedNodeName } from "../../domain/requested-node.ts";
+import { showName } from "../../domain/shown-name.ts";
 import type { KnownPendingRequests } from "./pending-requests.ts";
 import type { GuardSettings } from "./settings.ts";
 import { NOTHING_TO_GUARD } from "./skipped.ts";
@@ -20,11 +21,14 @@ export function pendingLimits(
       if (pending.has(csr.metadata.uid)) return NOTHING_TO_GUARD;
       const { username = "" } = csr.spec;
       const ofRequester = pending.countOfRequester(username);
-      if (ofRequester >= pendingPerRequester) return tooMany(`of ${username}`, "pendingPerRequester", ofRequester);
+      if (ofRequester >= pendingPerRequester)
+        return tooMany(`of ${showName(username)}`, "pendingPerRequester", ofRequester);
       const node = requestedNodeName(facts);
       if (node === undefined || username === facts.subject.commonName) return NOTHING_TO_GUARD;
       const ofNode = pending.countOfNode(node);
-      return ofNode >= pendingPerNode ? tooMany(`for node ${node}`, "pendingPerNode", ofNode) : NOTHING_TO_GUARD;
+      return ofNode >= pendingPerNode
+        ? tooMany(`for node ${showName(node)}`, "pendingPerNode", ofNode)
+        : NOTHING_TO_GUARD;
     },
   };
 }

@@ -1,19 +1,19 @@
 import { z } from "zod";
 import { parseJsonText } from "../../../shared/kubernetes/json-text.ts";
+import { isPrintable } from "../../../shared/unprintable.ts";
 import type { Verdict } from "../../domain/decision.ts";
 
 const MAXIMUM_EVIDENCE_CHARACTERS = 4096;
 const MAXIMUM_EVIDENCE_DEPTH = 8;
 
-/** What could paint a terminal, break a line or turn the direction of reading. */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/u;
-
-const printable = (text: string): boolean => !UNPRINTABLE.test(text);
-
-const evidenceSchema = z.record(z.string(), z.unknown()).superRefine((evidence, context) => {
-  const problem = evidenceProblem(evidence);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-});
+/** As it came: what is made of a record first has no `__proto__` any more. */
+const evidenceSchema = z
+  .unknown()
+  .superRefine((evidence, context) => {
+    const problem = evidenceProblem(evidence);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  })
+  .pipe(z.record(z.string(), z.unknown()));
 
 /** What programs and services answer. Anything else, further keys included, is no answer. */
 export const answerSchema = z.strictObject({
@@ -28,7 +28,7 @@ export const answerSchema = z.strictObject({
     .string()
     .min(1)
     .max(1024)
-    .refine(printable, "must hold no control characters and no line breaks")
+    .refine(isPrintable, "must hold no control characters and no line breaks")
     .optional(),
   /** The request's, so that no answer is taken for another's. */
   uid: z.string().max(128).optional(),
@@ -106,20 +106,20 @@ function problemOf({ issues: [issue] }: z.ZodError): string {
   return `${field} is not as it should be: ${issue.message}`;
 }
 
-function evidenceProblem(evidence: Readonly<Record<string, unknown>>): string | undefined {
+function evidenceProblem(evidence: unknown): string | undefined {
   const problem = textProblem(evidence, 1);
   if (problem !== undefined) return problem;
-  if (JSON.stringify(evidence).length <= MAXIMUM_EVIDENCE_CHARACTERS) return undefined;
+  if ((JSON.stringify(evidence) ?? "").length <= MAXIMUM_EVIDENCE_CHARACTERS) return undefined;
   return `must be at most ${MAXIMUM_EVIDENCE_CHARACTERS} characters of JSON`;
 }
 
 function textProblem(value: unknown, depth: number): string | undefined {
   if (depth > MAXIMUM_EVIDENCE_DEPTH) return `must be nested at most ${MAXIMUM_EVIDENCE_DEPTH} deep`;
-  if (typeof value === "string") return printable(value) ? undefined : "must hold no control characters";
+  if (typeof value === "string") return isPrintable(value) ? undefined : "must hold no control characters";
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, inner] of Object.entries(value)) {
     // `__proto__` would be a prototype to whoever copies the evidence carelessly.
-    if (key === "__proto__" || !printable(key)) return "must have keys of printable characters";
+    if (key === "__proto__" || !isPrintable(key)) return "must have keys of printable characters";
     const problem = textProblem(inner, depth + 1);
     if (problem !== undefined) return problem;
   }

@@ -101,7 +101,7 @@ test.each<Arguments & { name: string; outcome: string }>([
   expect(decision.trace.find(({ hook }) => hook === "first-join")).toMatchObject({
     reason: "NodeNameTaken",
     message: expect.stringMatching(
-      /^node worker-1 has a certificate of another key, serial 0[ab], until 2026-01-10T[12]2/,
+      /^node "worker-1" has a certificate of another key, serial 0[ab], until 2026-01-10T[12]2/,
     ),
   });
 });

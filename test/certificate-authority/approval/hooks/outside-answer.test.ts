@@ -59,6 +59,17 @@ test("property: nothing but one object that says approve, and that once, approve
   );
 });
 
+test.each([
+  { name: "at its top", evidence: '{"__proto__":{"x":1}}' },
+  { name: "deeper", evidence: '{"a":[{"__proto__":1}]}' },
+])("evidence with a key that is a prototype elsewhere is none: $name", ({ evidence }) => {
+  expect(kindOf(`{"decision":"approve","evidence":${evidence}}`)).toBeUndefined();
+});
+
+test.each(["[]", '"text"', "null", "1"])("evidence is an object, not %s", (evidence) => {
+  expect(kindOf(`{"decision":"approve","evidence":${evidence}}`)).toBeUndefined();
+});
+
 test("property: an answer that is cut anywhere is none", () => {
   const whole = JSON.stringify({
     decision: "approve",
@@ -75,7 +86,7 @@ test("property: what a verdict holds can be shown anywhere", () => {
     fc.property(fc.string({ unit: "binary", maxLength: 50 }), (text) => {
       const answer = { decision: "deny", message: text, evidence: { [text]: [text] } };
       if (kindOf(JSON.stringify(answer)) === undefined) return;
-      expect(text).not.toMatch(/[\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u);
+      expect(text).not.toMatch(/[\p{Cc}\p{Cs}\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]/u);
     }),
     { numRuns: 5000 },
   );

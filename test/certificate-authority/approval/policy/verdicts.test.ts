@@ -51,6 +51,7 @@ test("reasons and messages are the rule's own, the message by an expression when
   expect(said("request.labels['site']")).toMatchObject({ message: "not one of ours" });
   expect(said("'  \\n '")).toMatchObject({ message: "not one of ours" });
   expect(said("nodeName + '\\n\\u001b[2J'")).toMatchObject({ message: "worker-1 [2J" });
+  expect(said("nodeName + '\\u202e' + 'gnp'")).toMatchObject({ message: "worker-1 gnp" });
 });
 
 test("the trace tells the rule, those that applied, what had no answer and the values that were used", () => {

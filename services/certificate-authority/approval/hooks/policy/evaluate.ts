@@ -2,6 +2,7 @@ import { CelBudget } from "../../../../shared/cel/cel-budget.ts";
 import { CelError } from "../../../../shared/cel/cel-error.ts";
 import { CEL_LIMITS } from "../../../../shared/cel/cel-limits.ts";
 import { type CelReadyValue, readyValue } from "../../../../shared/cel/cel-ready-value.ts";
+import { replaceUnprintable } from "../../../../shared/unprintable.ts";
 import type { Verdict } from "../../../domain/decision.ts";
 import type { ReviewDocument } from "../../../domain/review-document.ts";
 import type { CompiledPolicy, CompiledRule, CompiledScope, Expression } from "./compile.ts";
@@ -126,7 +127,7 @@ export class PolicyRun {
   messageOf({ message, messageExpression }: CompiledRule): string {
     if (messageExpression === undefined) return message;
     try {
-      const said = this.evaluate(messageExpression).replace(UNPRINTABLE, " ").trim().slice(0, MAXIMUM_MESSAGE);
+      const said = replaceUnprintable(this.evaluate(messageExpression), " ").trim().slice(0, MAXIMUM_MESSAGE);
       return said === "" ? message : said;
     } catch {
       return message;
@@ -180,8 +181,6 @@ export class PolicyRun {
 }
 
 const MAXIMUM_MESSAGE = 500;
-/** Control characters, line ends among them: a message is one line of a log or of a condition. */
-const UNPRINTABLE = /\p{Cc}+/gu;
 
 /** Without the expression, which may be long; it stands where the rule does. */
 function detailOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { replaceUnprintable } from "../../../../shared/unprintable.ts";
 
 /** What a stream has brought so far, up to a limit. */
 export interface CollectedOutput {
@@ -50,5 +51,5 @@ export function collectComplaint(stream: Readable): { take(): string } {
 /** One line: line breaks become ` | `, what could paint a terminal or forge a log line becomes `?`. */
 function printable(text: string): string {
   const lines = text.trim().replace(/\s*[\r\n]+\s*/g, " | ");
-  return lines.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069\uFFFD]/gu, "?");
+  return replaceUnprintable(lines, "?").replaceAll("\uFFFD", "?");
 }
