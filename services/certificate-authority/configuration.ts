@@ -13,6 +13,7 @@ import { LARGEST_SPREAD, SMALLEST_SPREAD } from "./domain/spread.ts";
 import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
 import { clusterSchema } from "./kubernetes/cluster-settings.ts";
 import { mlDsaProblems } from "./ml-dsa-settings.ts";
+import { expirySchema } from "./rotation/expiry/settings.ts";
 import { issuerRotationSchema, resolveIssuerRotationPaths } from "./rotation/issuers/settings.ts";
 import { jobsSchema } from "./rotation/scheduler/settings.ts";
 import { signersSchema } from "./signer-settings.ts";
@@ -113,6 +114,8 @@ const plainSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  /** What expires, and who is told. */
+  expiry: expirySchema,
   /** Which public keys are certified, whoever approves. */
   keyPolicy: z
     .strictObject({

@@ -41,6 +41,7 @@ import type { Ledger } from "./ledger/ledger.ts";
 import { type OwnCertificate, type ownIdentity, servingNames } from "./own-identity.ts";
 import { clusterKubeconfig } from "./own-kubeconfigs.ts";
 import { recordedReviews } from "./recorded-reviews.ts";
+import type { Expiry } from "./rotation/expiry/expiry.ts";
 import { examineCertificate } from "./signer/certificate-examiner.ts";
 import { trustDomainsOf } from "./signer-settings.ts";
 
@@ -69,6 +70,7 @@ export interface FrontDoorDependencies {
   readonly rotation: Pick<ConfiguredRotation, "rotation" | "trust">;
   readonly jobs: JobAdministration;
   readonly encryption: EncryptionAtRest;
+  readonly expiry: Expiry;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
   /** The tokens that issuers have their keys in. */
@@ -190,6 +192,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
       encryption: deps.encryption,
       jobs: deps.jobs,
       configuredIssuers: deps.configuredIssuers,
+      fleetExpiry: deps.expiry,
       issuerRotation: deps.rotation.rotation,
       trust: deps.rotation.trust,
       approval: deps.approval.administration,
@@ -238,7 +241,7 @@ function isForCsrs({ url = "" }: IncomingMessage): boolean {
 }
 
 function attachMetricSources(
-  { metrics, ledger, issuance, approval, configuredIssuers, tokens, clock }: FrontDoorDependencies,
+  { metrics, ledger, issuance, approval, configuredIssuers, tokens, expiry, clock }: FrontDoorDependencies,
   watches: () => number,
 ): void {
   const { requests, certificates, issuers } = ledger;
@@ -254,6 +257,7 @@ function attachMetricSources(
     tokens: () => tokens.all,
     hookLoads: approval.loads,
     configurationFile: () => approval.administration.status().file,
+    expiry: () => expiry.counts(),
     queueDepth: () => issuance.depth,
     watches,
     revision: () => requests.revision(),

@@ -37,6 +37,7 @@ import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG } from "./own-kubeconfigs.ts";
+import { createExpiry } from "./rotation/expiry/expiry.ts";
 import { type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
 import { createScheduler } from "./rotation/scheduler/scheduler.ts";
 import { scheduledWork } from "./scheduled-work.ts";
@@ -218,6 +219,7 @@ async function openAuthority(
     }),
     rotation,
     encryption: encryptionAtRest(custody),
+    expiry: createExpiry({ records: ledger.expiry, settings: configuration.expiry, clock }),
     keyServices: () => custody.checkKeyServices(),
     tokens,
     close: async () => {
@@ -279,7 +281,10 @@ function schedule(
   renewOwnCertificates: () => Promise<RunReport>,
 ) {
   const work = scheduledWork({ ...authority, configuration, renewOwnCertificates, clock, logger });
-  const elsewhere = { "clean-requests": `@every ${configuration.cleaner.intervalSeconds}s` };
+  const elsewhere = {
+    "clean-requests": `@every ${configuration.cleaner.intervalSeconds}s`,
+    "watch-expiry": `@every ${configuration.expiry.scanSeconds}s`,
+  };
   return createScheduler({
     jobs: scheduledJobs(work, configuration.jobs, elsewhere),
     runs: authority.ledger.runs,

@@ -26,6 +26,7 @@ export interface ScheduledWorkParts {
   readonly keyLists: KeyLists;
   readonly signer: Pick<Signer, "inspector">;
   readonly rotation: Pick<ConfiguredRotation, "takeDueSteps" | "publish">;
+  readonly expiry: { scan(): Promise<unknown> };
   /** Renews what is due of the server's own certificates. */
   readonly renewOwnCertificates: () => Promise<RunReport>;
   readonly clock: Clock;
@@ -40,6 +41,7 @@ export function scheduledWork(parts: ScheduledWorkParts): readonly JobWork[] {
     pruneArchive(parts),
     expireTokens(parts),
     rotateIssuers(parts),
+    quiet("watch-expiry", () => parts.expiry.scan()),
     { name: "renew-own-certificates", hasDryRun: false, run: renewOwnCertificates },
     quiet("check-issuer-files", () => issuers.checkFiles()),
     quiet("check-configuration", async () => approval.follower.check()),

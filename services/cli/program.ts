@@ -12,6 +12,8 @@ import { addCsrExplain } from "./commands/csr-explain.ts";
 import { addCsrList } from "./commands/csr-list.ts";
 import { addCsrShow } from "./commands/csr-show.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addExpiry } from "./commands/expiry.ts";
+import { addForecast } from "./commands/forecast.ts";
 import { addIssuerExport } from "./commands/issuer-export.ts";
 import { addIssuerInstall } from "./commands/issuer-install.ts";
 import { addIssuerList } from "./commands/issuer-list.ts";
@@ -136,6 +138,8 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addNodeAuthorizerDrain(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer);
   addNodeAuthorizerChanges(nodeAuthorizer, terminal);
   addNodeAuthorizerManifests(nodeAuthorizer, terminal, dependencies.loadNodeAuthorizer, load);
+  addExpiry(program, terminal);
+  addForecast(program, terminal);
   addDoctor(program, terminal, dependencies.loadDoctor);
   addBench(program, benchmark);
   addVersion(program, terminal);

@@ -18,6 +18,7 @@ import {
   SettableAuthorizer,
 } from "../fakes/admin-ports.ts";
 import { FakeApprovalAdministration, FakeShadowDecisions } from "../fakes/approval-administration.ts";
+import { FakeFleetExpiry } from "../fakes/fleet-expiry.ts";
 import { FakeIssuerRotation, FakeTrustObserver } from "../fakes/issuer-rotation.ts";
 import { FakeJobs } from "../fakes/jobs.ts";
 import { FakeRevocationFeed, FakeRevoking } from "../fakes/revocations.ts";
@@ -49,6 +50,7 @@ export function adminApiOver(directory: string, now: Date) {
     issuerRotation: new FakeIssuerRotation(),
     trust: new FakeTrustObserver(),
     audit: new FakeAuditTrail(),
+    fleetExpiry: new FakeFleetExpiry(now),
     maintenance: new FakeMaintenance(),
     tokens: new FakeTokenAdministration(now),
     encryption: new FakeEncryption(),

@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { Counts, Distributions, type Tally } from "../../shared/tallies.ts";
+import type { Expiry } from "../rotation/expiry/expiry.ts";
+import { expiryGauges } from "./expiry-metrics.ts";
 
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const DAY_MILLISECONDS = 86_400_000;
@@ -28,6 +30,8 @@ export interface MetricSources {
   hookLoads?(): ReadonlyMap<string, { readonly asking: number; readonly waiting: number }>;
   /** What keeps the configuration file from being in force. */
   configurationFile?(): { readonly problem: unknown; readonly needsRestart: readonly string[] } | undefined;
+  /** What expires, as of the last look. */
+  expiry?(): ReturnType<Expiry["counts"]>;
   queueDepth(): number;
   watches(): number;
   revision(): number;
@@ -256,6 +260,7 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
   );
   const tokenReady = gauge("gatehouse_token_ready", "1 while a token can be used, 0 while it is away", ["token"]);
   const setApproval = approvalGauges(gauge);
+  const setExpiry = expiryGauges(gauge, knownSigner);
   const depth = gauge("gatehouse_issuance_queue_depth", "Requests waiting for review or signature in this process");
   const watches = gauge("gatehouse_watches", "Open watch streams");
   const revision = gauge("gatehouse_ledger_revision", "Newest durable revision");
@@ -283,6 +288,7 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
     for (const { name, problem } of sources.tokens?.() ?? [])
       tokenReady.set({ token: name }, problem === undefined ? 1 : 0);
     setApproval(sources);
+    setExpiry(await sources.expiry?.());
     depth.set(sources.queueDepth());
     watches.set(sources.watches());
     revision.set(sources.revision());

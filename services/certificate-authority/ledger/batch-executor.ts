@@ -12,6 +12,7 @@ import { revocationWrites } from "./revocation-writes.ts";
 import { rotationWrites } from "./rotation-writes.ts";
 import { runWrites } from "./run-writes.ts";
 import { asStatusError, isStorageFailure, sqliteCodeOf } from "./sqlite-error.ts";
+import { expiryNoticesWriter } from "./tables/expiry-notices-table.ts";
 import { metaTable } from "./tables/meta-table.ts";
 import { shadowDecisionsWriter } from "./tables/shadow-decisions-table.ts";
 
@@ -106,6 +107,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const rotation = rotationWrites(connection, audit);
   const shadows = shadowDecisionsWriter(connection);
   const runs = runWrites(connection);
+  const expiry = expiryNoticesWriter(connection);
   const meta = metaTable(connection);
 
   function apply(operation: Operation): Answers[Operation["kind"]] {
@@ -163,6 +165,15 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return rotation.rotate(operation);
       case "reportTrust":
         return rotation.reportTrust(operation);
+      case "recordExpiryNotices":
+        for (const notice of operation.notices) expiry.record(notice, operation.targets);
+        return undefined;
+      case "settleExpiryNotices":
+        expiry.settle(operation.ids);
+        return undefined;
+      case "pruneExpiryNotices":
+        expiry.prune(operation.beforeMilliseconds, operation.targets);
+        return undefined;
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;

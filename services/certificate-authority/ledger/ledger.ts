@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
+import type { ExpiryRecords } from "../domain/expiry-records.ts";
 import type { NodeInventory } from "../domain/inventory.ts";
 import type { RotationRecords } from "../domain/issuer-rotation.ts";
 import type { JobRuns } from "../domain/job.ts";
@@ -34,6 +35,7 @@ import { migrate } from "./migrations/migrate.ts";
 import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
+import { storedExpiry } from "./stored-expiry.ts";
 import { storedNodes } from "./stored-nodes.ts";
 import { storedObjects } from "./stored-objects.ts";
 import {
@@ -106,6 +108,7 @@ export interface Ledger {
   readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
   readonly recorded: RecordedRequests;
   readonly revocations: Revocations;
+  readonly expiry: ExpiryRecords;
   readonly runs: JobRuns;
   readonly audit: AuditTrail;
   readonly maintenance: LedgerMaintenance;
@@ -177,6 +180,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
     recorded: recordedRequests(reader),
     revocations: storedRevocations(records),
+    expiry: storedExpiry({ ...records, file }),
     runs: storedRuns(records),
     audit: storedAuditTrail(records),
     maintenance,

@@ -6,6 +6,7 @@ import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
 import type { DecisionRow } from "./tables/decisions-table.ts";
+import type { NoticeRow } from "./tables/expiry-notices-table.ts";
 import type { IssuerRow } from "./tables/issuers-table.ts";
 import type { RequestState } from "./tables/requests-table.ts";
 import type { RevocationRow } from "./tables/revocations-table.ts";
@@ -231,6 +232,26 @@ export interface ReportTrust {
   readonly atMilliseconds: number;
 }
 
+/** Notes what is said about expiries, and puts it into the outboxes of targets. */
+export interface RecordExpiryNotices {
+  readonly kind: "recordExpiryNotices";
+  readonly notices: readonly NoticeRow[];
+  readonly targets: readonly string[];
+}
+
+/** Takes delivered notices out of the outbox. */
+export interface SettleExpiryNotices {
+  readonly kind: "settleExpiryNotices";
+  readonly ids: readonly number[];
+}
+
+/** Forgets what was said about certificates that ended long ago, a bounded number at a time, and outboxes of nobody. */
+export interface PruneExpiryNotices {
+  readonly kind: "pruneExpiryNotices";
+  readonly beforeMilliseconds: number;
+  readonly targets: readonly string[];
+}
+
 export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
@@ -263,6 +284,9 @@ export type Operation =
   | FinishRun
   | RotateIssuer
   | ReportTrust
+  | RecordExpiryNotices
+  | SettleExpiryNotices
+  | PruneExpiryNotices
   | CheckWrite;
 
 export interface Revised {
@@ -299,6 +323,9 @@ export interface Answers {
   readonly finishRun: boolean;
   readonly rotateIssuer: undefined;
   readonly reportTrust: undefined;
+  readonly recordExpiryNotices: undefined;
+  readonly settleExpiryNotices: undefined;
+  readonly pruneExpiryNotices: undefined;
   readonly checkWrite: undefined;
 }
 

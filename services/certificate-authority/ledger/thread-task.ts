@@ -22,7 +22,7 @@ export class TaskError extends Error {
  * its answer. `signal` ends the thread, at the latest when SQLite returns to it.
  */
 export function runTask<T>(
-  name: "backup" | "verify" | "spot-check",
+  name: "backup" | "verify" | "spot-check" | "fleet-scan",
   workerData: unknown,
   signal?: AbortSignal,
 ): Promise<T> {

@@ -9,6 +9,8 @@ import { certificateNamesSql } from "../../../services/certificate-authority/led
 import { certificatesSql } from "../../../services/certificate-authority/ledger/tables/certificates-table.ts";
 import { changesSql } from "../../../services/certificate-authority/ledger/tables/changes-table.ts";
 import { decisionsSql } from "../../../services/certificate-authority/ledger/tables/decisions-table.ts";
+import { expiryNoticesSql } from "../../../services/certificate-authority/ledger/tables/expiry-notices-table.ts";
+import { holdersSql } from "../../../services/certificate-authority/ledger/tables/holders-table.ts";
 import { issuerCertificatesSql } from "../../../services/certificate-authority/ledger/tables/issuer-certificates-table.ts";
 import { issuersSql } from "../../../services/certificate-authority/ledger/tables/issuers-table.ts";
 import { metaSql } from "../../../services/certificate-authority/ledger/tables/meta-table.ts";
@@ -36,6 +38,8 @@ const TABLES = {
     certificatesSql,
     changesSql,
     decisionsSql,
+    expiryNoticesSql,
+    holdersSql,
     issuerCertificatesSql,
     issuersSql,
     trustReportsSql,

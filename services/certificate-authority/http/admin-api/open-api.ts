@@ -5,6 +5,7 @@ import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificate-query.ts";
 import { issuerChain } from "./configured-issuers.ts";
+import { EXPIRY_SCHEMAS, expiryPaths } from "./expiry-open-api.ts";
 import { explainRequest } from "./explain.ts";
 import { ROTATION_SCHEMAS, rotationInputs, rotationPaths } from "./issuer-rotation-open-api.ts";
 import { jobList, jobRun, jobRunList, jobRunRequest, runsQuery } from "./jobs.ts";
@@ -39,6 +40,7 @@ const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
   ...NODE_SCHEMAS,
+  ...EXPIRY_SCHEMAS,
   Decision: resources.decision,
   RecordedRequestList: resources.recordedRequestList,
   DecisionList: resources.decisionList,
@@ -166,6 +168,7 @@ function paths(): Json {
       },
     },
     ...nodePaths(),
+    ...expiryPaths(),
     "/v1/requests/{name}/decision": {
       parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],
       get: operation(

@@ -25,6 +25,7 @@ import { certificateHandlers } from "./certificates.ts";
 import { type ConfiguredIssuerDependencies, configuredIssuerHandlers } from "./configured-issuers.ts";
 import { decisionHandler } from "./decisions.ts";
 import type { ExaminationDependencies } from "./examine-certificate.ts";
+import { type ExpiryHandlerDependencies, expiryHandlers } from "./expiry.ts";
 import { explainHandler } from "./explain.ts";
 import { issuerRotationHandlers } from "./issuer-rotation.ts";
 import { issuerHandlers } from "./issuers.ts";
@@ -40,6 +41,7 @@ import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bun
 export interface AdminApiDependencies
   extends ConfiguredIssuerDependencies,
     ExaminationDependencies,
+    ExpiryHandlerDependencies,
     NodeDependencies,
     RevocationDependencies,
     SpiffeBundleDependencies {
@@ -68,6 +70,7 @@ export interface AdminApiDependencies
 /** Everything below `/v1`: what Kubernetes has no API for. `adminOpenApiDocument` describes it. */
 export function routes(deps: AdminApiDependencies): readonly Route[] {
   const certificates = certificateHandlers(deps);
+  const expiry = expiryHandlers(deps);
   const approval = approvalHandlers(deps);
   const tokens = bootstrapTokenHandlers(deps.tokens);
   const issuers = issuerHandlers(deps);
@@ -87,6 +90,8 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/nodes/:name", handler: nodes.show },
     { method: "POST", path: "/v1/nodes/:name/quarantine", handler: revocations.quarantine },
     { method: "POST", path: "/v1/nodes/:name/readmit", handler: revocations.readmit },
+    { method: "GET", path: "/v1/expiry", handler: expiry.report },
+    { method: "GET", path: "/v1/expiry/forecast", handler: expiry.forecast },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },
     { method: "GET", path: "/v1/recorded-requests", handler: recordedRequestsHandler(deps.recorded) },
     { method: "POST", path: "/v1/explain", handler: explainHandler(deps) },

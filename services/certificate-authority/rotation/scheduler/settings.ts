@@ -30,6 +30,10 @@ export const KNOWN_JOBS = {
     description: "takes the steps of issuer rotation that are due, and publishes whom to trust",
     ...{ scope: "authority", schedule: "* * * * *", jitterSeconds: 0 },
   },
+  "watch-expiry": {
+    description: "tells of certificates that were not renewed in time",
+    ...{ scope: "authority", schedule: undefined, jitterSeconds: 0 },
+  },
   "renew-own-certificates": {
     description: "renews the server's own certificate and the administrator's, once a third of their life is left",
     ...{ scope: "process", schedule: "@every 1h", jitterSeconds: 60 },

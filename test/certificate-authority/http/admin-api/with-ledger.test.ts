@@ -7,6 +7,7 @@ import request from "supertest";
 import { createRevocationWaiters } from "../../../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../../../services/certificate-authority/http/admin-api/routes.ts";
 import { recordedReviews } from "../../../../services/certificate-authority/recorded-reviews.ts";
+import { createExpiry } from "../../../../services/certificate-authority/rotation/expiry/expiry.ts";
 import { examineCertificate } from "../../../../services/certificate-authority/signer/certificate-examiner.ts";
 import { appOf } from "../../../builders/edge.ts";
 import { buildIssuer } from "../../../builders/issuer.ts";
@@ -49,6 +50,11 @@ beforeAll(async () => {
     trustDomains: new Map(),
     ...{ quarantine: ledger.revocations, readDetails: examineCertificate },
     revoking: new FakeRevoking(),
+    fleetExpiry: createExpiry({
+      records: ledger.expiry,
+      settings: { scanSeconds: 60, forgetAfterDays: 30 },
+      clock,
+    }),
     revocationWaiters: createRevocationWaiters(ledger.revocations),
   };
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
