@@ -13,6 +13,7 @@ import { LARGEST_SPREAD, SMALLEST_SPREAD } from "./domain/spread.ts";
 import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerProblems } from "./issuer-settings.ts";
 import { clusterSchema } from "./kubernetes/cluster-settings.ts";
 import { mlDsaProblems } from "./ml-dsa-settings.ts";
+import { pointerUrlSchema, resolveRevocationPaths, revocationSchema } from "./revocation-settings.ts";
 import { expirySchema } from "./rotation/expiry/settings.ts";
 import { issuerRotationSchema, resolveIssuerRotationPaths } from "./rotation/issuers/settings.ts";
 import { jobsSchema } from "./rotation/scheduler/settings.ts";
@@ -94,6 +95,10 @@ const plainSchema = z.strictObject({
         .max(3650 * DAY_SECONDS)
         .default(365 * DAY_SECONDS),
       workers: z.int().min(1).max(64).optional(),
+      /** Where certificates say that the CRL of their issuer is; they say nothing without it. */
+      crlUrl: pointerUrlSchema.optional(),
+      /** Where they say that OCSP is answered. */
+      ocspUrl: pointerUrlSchema.optional(),
       /** Shorter lifetimes for kubelets that ask for none, so that those that joined together do not renew together. */
       spread: z
         .strictObject({
@@ -116,6 +121,8 @@ const plainSchema = z.strictObject({
     .prefault({}),
   /** What expires, and who is told. */
   expiry: expirySchema,
+  /** How what was revoked is told. */
+  revocation: revocationSchema,
   /** Which public keys are certified, whoever approves. */
   keyPolicy: z
     .strictObject({
@@ -282,6 +289,7 @@ function resolvePaths(
     issuers: issuers.map((further) => resolveIssuer(further, base)),
     tokens: resolveTokenPaths(configuration.tokens, (path) => resolve(base, path)),
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
+    revocation: resolveRevocationPaths(configuration.revocation, (path) => resolve(base, path)),
     approval: resolveApprovalPaths(configuration.approval, (path) => resolve(base, path)),
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
     authorization: resolveAuthorizationPaths(configuration.authorization, (path) => resolve(base, path)),

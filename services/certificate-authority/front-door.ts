@@ -11,6 +11,7 @@ import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { RbacRegistries } from "./access/rbac/registries.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ConfiguredApproval } from "./configured-approval.ts";
+import type { ConfiguredRevocation } from "./configured-revocation.ts";
 import type { ConfiguredRotation } from "./configured-rotation.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
@@ -56,6 +57,7 @@ export interface FrontDoorDependencies {
   readonly access: Access;
   readonly rbac: RbacRegistries;
   readonly issuance: Issuance;
+  readonly revocation: ConfiguredRevocation;
   readonly metrics: Metrics;
   readonly identity: ReturnType<typeof ownIdentity>;
   readonly rateLimiter: ReturnType<typeof createRateLimiter>;
@@ -179,6 +181,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
       ...{ nodes: ledger.nodes, quarantine: ledger.revocations, readDetails: examineCertificate },
       revocations: ledger.revocations,
       revocationWaiters,
+      revocationLists: deps.revocation.revocationLists,
       revoking: createRevoking({ ...ledger, clock, logger }),
       decisions: ledger.decisions,
       requests: ledger.requests,

@@ -19,6 +19,7 @@ import { type Configuration, type ConfigurationOverrides, loadConfiguration } fr
 import { type ConfiguredApproval, configuredApproval } from "./configured-approval.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
 import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
+import { configuredRevocation } from "./configured-revocation.ts";
 import { type ConfiguredRotation, configuredRotation } from "./configured-rotation.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
 import { type ClusterMode, type ControllerOptions, openCluster } from "./controller.ts";
@@ -37,6 +38,7 @@ import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG } from "./own-kubeconfigs.ts";
+import { revocationPointersOf } from "./revocation-settings.ts";
 import { createExpiry } from "./rotation/expiry/expiry.ts";
 import { type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
 import { createScheduler } from "./rotation/scheduler/scheduler.ts";
@@ -158,8 +160,16 @@ async function openAuthority(
   const issuers = await LiveIssuers.open({ settings, custody, tokens, issuers: ledger.issuers, clock, logger });
   const rotation = configuredRotation(configuration, { ledger, live: issuers, custody, tokens, clock, logger });
   const workers = configuration.signing.workers ?? Math.max(1, availableParallelism() - 1);
+  const pointersOf = (issuerId: string) => revocationPointersOf(configuration.signing, issuerId);
   const acceptsMlDsa = configuration.keyPolicy.mlDsa.length > 0;
-  const unguarded = createSigner({ issuers: issuers.directory.signing, workers, acceptsMlDsa, clock, logger });
+  const unguarded = createSigner({
+    issuers: issuers.directory.signing,
+    workers,
+    acceptsMlDsa,
+    pointersOf,
+    clock,
+    logger,
+  });
   const signer = audit?.guard ? { ...unguarded, signer: guardedSigner(unguarded.signer, audit.guard) } : unguarded;
   const rateLimiter = createRateLimiter({ ...rateLimits(configuration.limits), clock });
   const { clusterRoles, clusterRoleBindings } = ledger;
@@ -201,6 +211,7 @@ async function openAuthority(
   const requests = cluster?.requestsOf(ledger) ?? ledger.requests;
   const parts = { ledger, requests, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger };
   const issuance = configuredIssuance(configuration, parts);
+  const revocation = configuredRevocation(configuration, { ledger, issuers, signer, clock, logger });
   const identity = ownIdentity({
     issuers,
     signer: signer.signer,
@@ -211,6 +222,7 @@ async function openAuthority(
   return {
     ...{ ledger, issuers, signer, access, rbac, approval, issuance, keyLists, metrics, identity, rateLimiter, audit },
     cleanable: cluster?.cleanable ?? ledger.requests,
+    revocation,
     trustedCaPem: () => issuers.directory.trustedPem,
     clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
     configuredIssuers: issuerAdministration({

@@ -4,6 +4,7 @@ import type { Access } from "./access/access.ts";
 import type { KeyLists } from "./approval/key-lists.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ConfiguredApproval } from "./configured-approval.ts";
+import type { ConfiguredRevocation } from "./configured-revocation.ts";
 import type { ConfiguredRotation } from "./configured-rotation.ts";
 import { type CleanerDependencies, createCleaner } from "./issuance/cleaner.ts";
 import type { Issuance } from "./issuance/issuance.ts";
@@ -27,6 +28,7 @@ export interface ScheduledWorkParts {
   readonly signer: Pick<Signer, "inspector">;
   readonly rotation: Pick<ConfiguredRotation, "takeDueSteps" | "publish">;
   readonly expiry: { scan(): Promise<unknown> };
+  readonly revocation: Pick<ConfiguredRevocation, "writeFiles">;
   /** Renews what is due of the server's own certificates. */
   readonly renewOwnCertificates: () => Promise<RunReport>;
   readonly clock: Clock;
@@ -44,6 +46,7 @@ export function scheduledWork(parts: ScheduledWorkParts): readonly JobWork[] {
     quiet("watch-expiry", () => parts.expiry.scan()),
     { name: "renew-own-certificates", hasDryRun: false, run: renewOwnCertificates },
     quiet("check-issuer-files", () => issuers.checkFiles()),
+    writeRevocationLists(parts),
     quiet("check-configuration", async () => approval.follower.check()),
     quiet("reload-key-lists", () => keyLists.reload()),
     quiet("maintain-authenticators", async () => access.maintain()),
@@ -111,6 +114,14 @@ function expireTokens({ ledger, access, clock }: ScheduledWorkParts): JobWork {
     const tokens = await ledger.tokens.list();
     return tokens.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt < clock.now()).map(({ id }) => id);
   }
+}
+
+function writeRevocationLists({ revocation }: ScheduledWorkParts): JobWork {
+  return {
+    name: "write-crls",
+    hasDryRun: false,
+    run: async () => ({ summary: `wrote ${await revocation.writeFiles()} CRLs` }),
+  };
 }
 
 /** What looks again at files and keys, and says in the log what it found. */

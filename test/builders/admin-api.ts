@@ -21,7 +21,7 @@ import { FakeApprovalAdministration, FakeShadowDecisions } from "../fakes/approv
 import { FakeFleetExpiry } from "../fakes/fleet-expiry.ts";
 import { FakeIssuerRotation, FakeTrustObserver } from "../fakes/issuer-rotation.ts";
 import { FakeJobs } from "../fakes/jobs.ts";
-import { FakeRevocationFeed, FakeRevoking } from "../fakes/revocations.ts";
+import { FakeRevocationFeed, FakeRevocationLists, FakeRevoking } from "../fakes/revocations.ts";
 import { appOf } from "./edge.ts";
 
 /** The admin API over fakes, as an Express application; `directory` is where its copies of the ledger pass through. */
@@ -38,6 +38,7 @@ export function adminApiOver(directory: string, now: Date) {
     quarantined,
     quarantine: { isQuarantined: (nodeName: string) => quarantined.has(nodeName) },
     readDetails: (der: Uint8Array) => examineCertificate(der),
+    revocationLists: new FakeRevocationLists(),
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),
     issuance: new FakeIssuance(),

@@ -14,6 +14,8 @@ export interface IssuerArguments {
   readonly withoutKeyIdentifier?: boolean;
   /** Any number of CAs may be below it, instead of none. */
   readonly withoutPathLength?: boolean;
+  /** The octet of the KeyUsage bits, instead of keyCertSign and cRLSign. */
+  readonly keyUsage?: number;
   /** Signs the certificate, which signs itself otherwise. */
   readonly parent?: BuiltIssuer;
   /** SubjectPublicKeyInfo of somebody else's key, which the certificate is about. */
@@ -44,7 +46,11 @@ export function buildIssuer(
   );
   const identifier = createHash("sha1").update(spki).digest();
   const extensions = [
-    extensionDer("2.5.29.15", element(TAG.bitString, Buffer.from([1, 0x06])), true),
+    extensionDer(
+      "2.5.29.15",
+      element(TAG.bitString, Buffer.from([args.keyUsage === undefined ? 1 : 0, args.keyUsage ?? 0x06])),
+      true,
+    ),
     extensionDer(
       "2.5.29.19",
       sequence(

@@ -124,6 +124,22 @@ test.each([
     text: `${HEAD}signing: { maxDurationSeconds: 599 }\n`,
     says: "signing.maxDurationSeconds",
   },
+  { name: "a pointer that is no URL", text: `${HEAD}signing: { crlUrl: "ldap://x" }\n`, says: "signing.crlUrl" },
+  {
+    name: "a pointer with a blank",
+    text: `${HEAD}signing: { ocspUrl: "http://x y" }\n`,
+    says: "must be an http: or https: URL",
+  },
+  {
+    name: "a CRL of less than an hour",
+    text: `${HEAD}revocation: { crl: { validitySeconds: 3599 } }\n`,
+    says: "revocation.crl.validitySeconds",
+  },
+  {
+    name: "an OCSP answer of less than a minute",
+    text: `${HEAD}revocation: { ocsp: { validitySeconds: 59 } }\n`,
+    says: "revocation.ocsp.validitySeconds",
+  },
   { name: "a port out of range", text: `${HEAD}server: { listen: "h:65536" }\n`, says: "server.listen" },
   {
     name: "an encryption key beside a configuration",
@@ -210,6 +226,7 @@ test("every key of the schema stands in the example", () => {
     "overlapSeconds",
     "bridge",
     "mode",
+    ...["crlUrl", "ocspUrl", "revocation", "crl", "directory", "ocsp", "validitySeconds"],
     "import",
     "chainFile",
     "parent",

@@ -1,5 +1,10 @@
 import type { RevocationEntry, RevocationLookups } from "../../services/certificate-authority/domain/revocation.ts";
+import type {
+  RevocationList,
+  RevocationLists,
+} from "../../services/certificate-authority/issuance/revocation-lists.ts";
 import type { RevocationOrder, Revoking } from "../../services/certificate-authority/issuance/revoke.ts";
+import { StatusError } from "../../services/shared/status-error.ts";
 
 /** Look-ups in sets that tests fill. */
 export class FakeRevocationLookups implements RevocationLookups {
@@ -49,5 +54,16 @@ export class FakeRevoking implements Revoking {
 
   async readmit(): Promise<boolean> {
     return false;
+  }
+}
+
+/** CRLs that tests put there. */
+export class FakeRevocationLists implements RevocationLists {
+  readonly lists = new Map<string, RevocationList>();
+
+  async current(issuerId: string): Promise<RevocationList> {
+    const list = this.lists.get(issuerId);
+    if (list === undefined) throw new StatusError("NotFound", `no issuer ${issuerId} signs CRLs`);
+    return list;
   }
 }

@@ -28,6 +28,11 @@ export interface CertificateIntent {
   readonly extendedKeyUsages: readonly ExtendedKeyUsage[];
   readonly notBefore: Date;
   readonly notAfter: Date;
+  /**
+   * It says that nobody need look whether it is revoked, and not where: for the short lives of OCSP responders.
+   * Source: RFC 6960 section 4.2.2.2.1.
+   */
+  readonly isUnchecked?: boolean;
 }
 
 /** A signed leaf and what the ledger indexes of it. */

@@ -174,6 +174,10 @@ function operationApplier(connection: Connection, maximumRequests: number) {
       case "pruneExpiryNotices":
         expiry.prune(operation.beforeMilliseconds, operation.targets);
         return undefined;
+      case "recordRevocationList":
+        audit.append(operation.payload);
+        meta.set("crl_number", Math.max(meta.get("crl_number") ?? 0, operation.number));
+        return undefined;
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;

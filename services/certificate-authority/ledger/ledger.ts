@@ -23,6 +23,7 @@ import {
 } from "../domain/rbac/objects.ts";
 import type { RecordedRequests } from "../domain/recorded-request.ts";
 import type { Revocations } from "../domain/revocation.ts";
+import type { RevocationListNumbers } from "../domain/revocation-list.ts";
 import type { ShadowDecisions } from "../domain/shadow.ts";
 import { startBatchWriter } from "./batch-writer.ts";
 import { createChangeHub } from "./change-hub.ts";
@@ -46,7 +47,7 @@ import {
   storedShadowDecisions,
 } from "./stored-records.ts";
 import { storedRequests } from "./stored-requests.ts";
-import { storedRevocations } from "./stored-revocations.ts";
+import { storedRevocationLists, storedRevocations } from "./stored-revocations.ts";
 import { storedRotation } from "./stored-rotation.ts";
 import { storedRuns } from "./stored-runs.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
@@ -109,6 +110,7 @@ export interface Ledger {
   readonly recorded: RecordedRequests;
   readonly revocations: Revocations;
   readonly expiry: ExpiryRecords;
+  readonly revocationListNumbers: RevocationListNumbers;
   readonly runs: JobRuns;
   readonly audit: AuditTrail;
   readonly maintenance: LedgerMaintenance;
@@ -181,6 +183,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     recorded: recordedRequests(reader),
     revocations: storedRevocations(records),
     expiry: storedExpiry({ ...records, file }),
+    revocationListNumbers: storedRevocationLists(records),
     runs: storedRuns(records),
     audit: storedAuditTrail(records),
     maintenance,

@@ -252,6 +252,14 @@ export interface PruneExpiryNotices {
   readonly targets: readonly string[];
 }
 
+/** Puts a CRL's number down before anybody sees it. */
+export interface RecordRevocationList {
+  readonly kind: "recordRevocationList";
+  readonly number: number;
+  /** Canonical JSON of the audit entry. */
+  readonly payload: string;
+}
+
 export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
@@ -278,6 +286,7 @@ export type Operation =
   | RecordShadow
   | Revoke
   | ReadmitNode
+  | RecordRevocationList
   | RegisterJobs
   | ClaimRun
   | BeatRun
@@ -317,6 +326,7 @@ export interface Answers {
   readonly recordShadow: undefined;
   readonly revoke: readonly RevocationRow[];
   readonly readmitNode: RevocationRow | undefined;
+  readonly recordRevocationList: undefined;
   readonly registerJobs: undefined;
   readonly claimRun: { readonly kind: "claimed"; readonly runId: number } | ({ readonly kind: "held" } & JobLease);
   readonly beatRun: boolean;

@@ -1,7 +1,11 @@
 import type { CertificateSummary } from "../domain/certificate.ts";
 import type { RevocationEntry, Revocations, RevocationTarget } from "../domain/revocation.ts";
+import type { RevocationListNumbers } from "../domain/revocation-list.ts";
+import { auditPayload } from "./audit-chain.ts";
+import { OURSELVES } from "./audited-writes.ts";
 import { RECORD_BYTES, type StoredRecordsDependencies } from "./stored-records.ts";
 import { type CertificateRow, toCertificateSummary } from "./tables/certificate-row.ts";
+import { metaTable } from "./tables/meta-table.ts";
 import { type RevocationRow, revocationsReader, toRevocationEntry } from "./tables/revocations-table.ts";
 
 /**
@@ -91,6 +95,28 @@ export function storedRevocations({ reader, writer, clock }: StoredRecordsDepend
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** The numbers of CRLs; each goes onto the hash chain with what it is the number of. */
+export function storedRevocationLists({ reader, writer, clock }: StoredRecordsDependencies): RevocationListNumbers {
+  let last = metaTable(reader).get("crl_number") ?? 0;
+  return {
+    last: () => last,
+    async record({ number, issuerId, thisUpdate, nextUpdate, entries, sha256 }) {
+      const details = { number, thisUpdate, nextUpdate, entries, sha256 };
+      const payload = auditPayload({
+        at: clock.now(),
+        actor: OURSELVES,
+        kind: "crl.signed",
+        subject: issuerId,
+        details,
+      });
+      const operation = { kind: "recordRevocationList", number, payload } as const;
+      // Two issuers' lists may be on their way at a time.
+      last = Math.max(last, number);
+      await writer.submit(operation, RECORD_BYTES, () => undefined);
     },
   };
 }

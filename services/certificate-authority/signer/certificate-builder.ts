@@ -1,10 +1,12 @@
 import type { CertificateIntent } from "../domain/certificate.ts";
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
 import { TAG } from "./der-reader.ts";
+import { writePositiveInteger, writeTime } from "./der-values-writer.ts";
 import { DerWriter } from "./der-writer.ts";
 import { encodeAuthorityKeyIdentifier, encodeUsages, writeAlternativeNames } from "./extensions-writer.ts";
 import type { IssuerCertificate } from "./issuer-certificate.ts";
 import { writeName } from "./name-writer.ts";
+import { encodePointers, NO_CHECK } from "./pointers-writer.ts";
 
 /** [0] EXPLICIT INTEGER 2: version 3. */
 const VERSION_3 = Buffer.from("a003020102", "hex");
@@ -25,7 +27,8 @@ export interface CertificateBuilder {
 
 /**
  * Builds what Kubernetes' signers build, under one issuer: KeyUsage, ExtendedKeyUsage, BasicConstraints,
- * AuthorityKeyIdentifier and SubjectAltName, each only when it applies, and nothing else.
+ * AuthorityKeyIdentifier and SubjectAltName, each only when it applies; where revocation can be looked up, when that is
+ * configured; and nothing else.
  *
  * Source: kubernetes pkg/controller/certificates/authority/policies.go; Go src/crypto/x509/x509.go (CreateCertificate).
  */
@@ -34,6 +37,7 @@ export function createCertificateBuilder(issuer: IssuerCertificate): Certificate
   const certificateWriter = new DerWriter();
   const { algorithmDer } = issuer.signature;
   const authorityKeyIdentifier = issuer.keyIdentifier ? encodeAuthorityKeyIdentifier(issuer.keyIdentifier) : NO_OCTETS;
+  const { informationAccess, distributionPoints } = encodePointers(issuer.pointers);
   const cachedUsages = new Map<string, Buffer>();
 
   function usagesOf(intent: CertificateIntent): Buffer {
@@ -54,7 +58,9 @@ export function createCertificateBuilder(issuer: IssuerCertificate): Certificate
     const isSelfNamed = subjectDer.equals(issuer.nameDer);
 
     writer.reset();
+    writer.bytes(intent.isUnchecked ? NO_CHECK : distributionPoints);
     if (hasNames(intent.sans)) writeAlternativeNames(writer, intent.sans, isEmptyName(subjectDer));
+    if (!intent.isUnchecked) writer.bytes(informationAccess);
     if (!isSelfNamed) writer.bytes(authorityKeyIdentifier);
     writer.bytes(usagesOf(intent));
     writer.wrap(TAG.sequence, 0);
@@ -64,7 +70,7 @@ export function createCertificateBuilder(issuer: IssuerCertificate): Certificate
     writeValidity(writer, intent);
     writer.bytes(issuer.nameDer);
     writer.bytes(algorithmDer);
-    writeSerial(writer, serial);
+    writePositiveInteger(writer, serial);
     writer.bytes(VERSION_3);
     writer.wrap(TAG.sequence, 0);
     return writer.written();
@@ -102,24 +108,4 @@ function writeValidity(writer: DerWriter, { notBefore, notAfter }: CertificateIn
   writeTime(writer, notAfter);
   writeTime(writer, notBefore);
   writer.wrap(TAG.sequence, validityEnd);
-}
-
-/** UTCTime through 2049, GeneralizedTime from 2050 on. Source: RFC 5280 section 4.1.2.5. */
-function writeTime(writer: DerWriter, instant: Date): void {
-  const timeEnd = writer.size;
-  const iso = instant.toISOString();
-  const isShort = iso >= "1950" && iso < "2050";
-  const year = isShort ? iso.slice(2, 4) : iso.slice(0, 4);
-  const clock = iso.slice(11, 13) + iso.slice(14, 16) + iso.slice(17, 19);
-  writer.text(`${year}${iso.slice(5, 7)}${iso.slice(8, 10)}${clock}Z`, "latin1");
-  writer.wrap(isShort ? TAG.utcTime : TAG.generalizedTime, timeEnd);
-}
-
-/** A positive INTEGER in its shortest form. */
-function writeSerial(writer: DerWriter, magnitude: Buffer): void {
-  const serialEnd = writer.size;
-  const significant = magnitude.findIndex((octet) => octet !== 0);
-  writer.bytes(magnitude.subarray(significant < 0 ? magnitude.length - 1 : significant));
-  if ((magnitude[significant] ?? 0) >= 0x80) writer.octet(0);
-  writer.wrap(TAG.integer, serialEnd);
 }

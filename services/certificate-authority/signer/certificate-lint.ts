@@ -11,9 +11,11 @@ import { contentOf, DerReader, encodingOf, TAG } from "./der-reader.ts";
 import { isSameEncoding } from "./der-values.ts";
 import type { IssuerCertificate } from "./issuer-certificate.ts";
 import { OID } from "./object-identifiers.ts";
+import { listUrlIn, responderUrlIn } from "./pointers-lint.ts";
 
 const MAX_SERIAL_OCTETS = 20;
 const MAX_KEY_USAGE = 0x1ff;
+const NULL = Buffer.from("0500", "hex");
 /** SEQUENCE {}: CA is FALSE by default, there is no path length. */
 const NO_AUTHORITY = Buffer.from("3000", "hex");
 
@@ -24,6 +26,9 @@ const ALLOWED_EXTENSIONS: ReadonlyMap<string, boolean | "ifNameless"> = new Map<
   [OID.basicConstraints, true],
   [OID.authorityKeyIdentifier, false],
   [OID.subjectAltName, "ifNameless"],
+  [OID.authorityInformationAccess, false],
+  [OID.crlDistributionPoints, false],
+  [OID.ocspNoCheck, false],
 ]);
 
 interface Leaf {
@@ -54,6 +59,7 @@ const RULES: readonly Rule[] = [
   { name: "extended key usages are the intent's, none twice (4.2.1.12)", holds: hasIntendedPurposes },
   { name: "authority key identifier is the issuer's (4.2.1.1)", holds: hasAuthorityKeyIdentifier },
   { name: "subject alternative names are the intent's, never an empty list (4.2.1.6)", holds: hasIntendedNames },
+  { name: "revocation is looked up where it is configured, or nowhere (4.2.1.13, 4.2.2.1)", holds: hasPointers },
   { name: "subject is the intent's", holds: hasIntendedSubject },
   { name: "public key is the intent's, byte for byte", holds: hasIntendedKey },
 ];
@@ -141,6 +147,23 @@ function isSameNames(one: SubjectAltNames, other: SubjectAltNames): boolean {
     isSameList(one.emailAddresses, other.emailAddresses) &&
     isSameList(one.ipAddresses, other.ipAddresses) &&
     isSameList(one.uris, other.uris)
+  );
+}
+
+/** Who need not be looked up says so, and points nowhere. */
+function hasPointers({ fields, intent, issuer }: Leaf): boolean {
+  const isUnchecked = intent.isUnchecked === true;
+  const { crlUrl, ocspUrl } = (isUnchecked ? undefined : issuer.pointers) ?? {};
+  const lists = valueOfExtension(fields, OID.crlDistributionPoints);
+  const responder = valueOfExtension(fields, OID.authorityInformationAccess);
+  const noCheck = valueOfExtension(fields, OID.ocspNoCheck);
+  return (
+    (lists && listUrlIn(lists)) === crlUrl &&
+    (lists === undefined) === (crlUrl === undefined) &&
+    (responder && responderUrlIn(responder)) === ocspUrl &&
+    (responder === undefined) === (ocspUrl === undefined) &&
+    (noCheck === undefined) === !isUnchecked &&
+    (noCheck === undefined || noCheck.equals(NULL))
   );
 }
 

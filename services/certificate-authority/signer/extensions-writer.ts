@@ -3,20 +3,9 @@ import type { SubjectAltNames } from "../domain/csr-facts.ts";
 import { parseIpAddress } from "../domain/ip-address.ts";
 import { GENERAL_NAME } from "./alternative-names-reader.ts";
 import { TAG } from "./der-reader.ts";
+import { writeExtension, writeObjectIdentifier } from "./der-values-writer.ts";
 import { type DerWriter, encodeWith } from "./der-writer.ts";
 import { EXTENDED_KEY_USAGE_OIDS, OID } from "./object-identifiers.ts";
-
-const TRUE = Buffer.from("0101ff", "hex");
-
-/** An extension whose value `write` writes. */
-function writeExtension(writer: DerWriter, oid: string, isCritical: boolean, write: () => void): void {
-  const extensionEnd = writer.size;
-  write();
-  writer.wrap(TAG.octetString, extensionEnd);
-  if (isCritical) writer.bytes(TRUE);
-  writeObjectIdentifier(writer, oid);
-  writer.wrap(TAG.sequence, extensionEnd);
-}
 
 /** Source: RFC 5280 section 4.2.1.6; the order of kinds is that of Go's marshalSANs. */
 export function writeAlternativeNames(writer: DerWriter, sans: SubjectAltNames, isCritical: boolean): void {
@@ -72,12 +61,6 @@ function writeNamedBits(writer: DerWriter, bits: number): void {
   writer.bytes(octets);
   writer.octet(octets.length * 8 - used);
   writer.wrap(TAG.bitString, bitsEnd);
-}
-
-function writeObjectIdentifier(writer: DerWriter, oid: string): void {
-  const oidEnd = writer.size;
-  writer.bytes(Buffer.from(oid, "hex"));
-  writer.wrap(TAG.objectIdentifier, oidEnd);
 }
 
 function writeText(writer: DerWriter, tag: number, text: string): void {

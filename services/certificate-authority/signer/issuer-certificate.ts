@@ -1,5 +1,6 @@
 import { hash, type KeyObject, X509Certificate } from "node:crypto";
 import type { IssuerDescription } from "../domain/issuer.ts";
+import type { RevocationPointers } from "../domain/revocation-list.ts";
 import { readExtensionFacts, readOneCertificate, serialHex } from "./certificate-reader.ts";
 import { encodingOf } from "./der-reader.ts";
 import { encodePem } from "./pem.ts";
@@ -15,6 +16,10 @@ export interface IssuerCertificate {
   readonly nameDer: Buffer;
   readonly keyIdentifier: Buffer | undefined;
   readonly signature: IssuerSignature;
+  /** Whether its key usage lets it sign CRLs. */
+  readonly maySignLists: boolean;
+  /** What its certificates say about that; nothing when undefined. */
+  readonly pointers: RevocationPointers | undefined;
 }
 
 /** The one algorithm a CA key signs with: Go's default for its kind. */
@@ -36,6 +41,9 @@ const SIGNATURES = {
   "ml-dsa-87": { algorithmDer: Buffer.from("300b0609608648016503040313", "hex"), digest: null },
 } as const satisfies Record<string, IssuerSignature>;
 
+/** Bit 6. Source: RFC 5280 section 4.2.1.3. */
+const CRL_SIGN = 64;
+
 const CURVE_NAMES = { prime256v1: "ecdsa-p256", secp384r1: "ecdsa-p384", secp521r1: "ecdsa-p521" } as const;
 
 /**
@@ -45,10 +53,10 @@ const CURVE_NAMES = { prime256v1: "ecdsa-p256", secp384r1: "ecdsa-p384", secp521
  * @throws {DerError} when it is malformed.
  * Source: Go src/crypto/x509/x509.go (signingParamsForKey); RFC 9881 section 2.
  */
-export function loadIssuerCertificate(certificateDer: Uint8Array): IssuerCertificate {
+export function loadIssuerCertificate(certificateDer: Uint8Array, pointers?: RevocationPointers): IssuerCertificate {
   const der = Buffer.from(certificateDer);
   const fields = readOneCertificate(der);
-  const { isAuthority, subjectKeyIdentifier } = readExtensionFacts(fields.extensions);
+  const { isAuthority, subjectKeyIdentifier, keyUsage } = readExtensionFacts(fields.extensions);
   if (!isAuthority) throw new TypeError("the issuer's certificate is no CA certificate");
   const publicKey = importPublicKey(encodingOf(fields.spki));
   const { keyAlgorithm, signature } = signatureOf(publicKey);
@@ -64,7 +72,17 @@ export function loadIssuerCertificate(certificateDer: Uint8Array): IssuerCertifi
   };
   const nameDer = Buffer.from(encodingOf(fields.subject));
   const keyIdentifier = subjectKeyIdentifier?.length ? subjectKeyIdentifier : undefined;
-  return { description, parsed: new X509Certificate(der), publicKey, nameDer, keyIdentifier, signature };
+  const maySignLists = keyUsage === 0 || (keyUsage & CRL_SIGN) !== 0;
+  return {
+    description,
+    parsed: new X509Certificate(der),
+    publicKey,
+    nameDer,
+    keyIdentifier,
+    signature,
+    maySignLists,
+    pointers,
+  };
 }
 
 function signatureOf(key: KeyObject): { readonly keyAlgorithm: string; readonly signature: IssuerSignature } {

@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { StatusError } from "../../shared/status-error.ts";
 import type { CertificateIntent, SignedCertificate } from "../domain/certificate.ts";
 import type { CsrDecoding } from "../domain/csr-facts.ts";
+import type { RevocationPointers } from "../domain/revocation-list.ts";
 import { adviseOn } from "./certificate-advice.ts";
 import { createCertificateBuilder } from "./certificate-builder.ts";
 import { lintCertificate } from "./certificate-lint.ts";
@@ -23,6 +24,8 @@ export interface LocalIssuer {
   readonly certificateDer: Uint8Array;
   /** Undefined when the key is elsewhere: then `prepare` and `finish` have its signatures made there. */
   readonly privateKey: KeyObject | undefined;
+  /** Where its certificates say that their revocation can be looked up. */
+  readonly pointers?: RevocationPointers | undefined;
 }
 
 /** What is to be signed elsewhere. Survives a structured clone. */
@@ -75,11 +78,11 @@ export function createKeyMemory(): KeyMemory {
 }
 
 export function createIssuingCore(
-  { certificateDer, privateKey }: LocalIssuer,
+  { certificateDer, privateKey, pointers }: LocalIssuer,
   keys = createKeyMemory(),
   acceptance?: KeyAcceptance,
 ): IssuingCore {
-  const issuer = loadIssuerCertificate(certificateDer);
+  const issuer = loadIssuerCertificate(certificateDer, pointers);
   const builder = createCertificateBuilder(issuer);
 
   function keyOf(spkiDer: Uint8Array): KeyObject {

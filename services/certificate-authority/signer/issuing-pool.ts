@@ -117,7 +117,7 @@ export function createIssuingPool(options: IssuingPoolOptions): IssuingPool {
 
 /** Nothing but what a worker needs, whatever else the objects have. */
 function plainIssuers(issuers: readonly LocalIssuer[]): readonly LocalIssuer[] {
-  return issuers.map(({ certificateDer, privateKey }) => ({ certificateDer, privateKey }));
+  return issuers.map(({ certificateDer, privateKey, pointers }) => ({ certificateDer, privateKey, pointers }));
 }
 
 /** Jobs themselves never throw in there, so this is the worker's end. Its work left no trace and may be repeated. */

@@ -20,6 +20,16 @@ export const OID = {
   basicConstraints: "551d13",
   authorityKeyIdentifier: "551d23",
   extendedKeyUsage: "551d25",
+  crlNumber: "551d14",
+  reasonCode: "551d15",
+  crlDistributionPoints: "551d1f",
+  /** 1.3.6.1.5.5.7.1.1 */
+  authorityInformationAccess: "2b06010505070101",
+  /** 1.3.6.1.5.5.7.48.1 and below. Source: RFC 6960 section 4.4. */
+  ocsp: "2b06010505073001",
+  ocspBasic: "2b0601050507300101",
+  ocspNonce: "2b0601050507300102",
+  ocspNoCheck: "2b0601050507300105",
   rsaEncryption: "2a864886f70d010101",
   ecPublicKey: "2a8648ce3d0201",
   ed25519: "2b6570",

@@ -1,20 +1,21 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, hash, type KeyObject } from "node:crypto";
 import { extname } from "node:path";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
 import type { CertificateIntent } from "../domain/certificate.ts";
 import type { CertificateFacts } from "../domain/certificate-facts.ts";
-import type { IssuerDescription } from "../domain/issuer.ts";
 import type { CertificateInspector, CertificateSigner, CsrDecoder } from "../domain/ports.ts";
-import type { RemoteKey } from "../domain/remote-key.ts";
+import type { RemoteKey, SignatureDigest } from "../domain/remote-key.ts";
+import type { RevocationListSigner, RevocationPointers } from "../domain/revocation-list.ts";
 import { type BatchQueue, createBatchQueue } from "./batch-queue.ts";
 import { inspectPem } from "./certificate-inspector.ts";
 import { readCertificate } from "./certificate-reader.ts";
-import { type IssuerSignature, loadIssuerCertificate } from "./issuer-certificate.ts";
+import { type IssuerCertificate, loadIssuerCertificate } from "./issuer-certificate.ts";
 import type { LocalIssuer } from "./issuing-core.ts";
 import type { IssuingJob, IssuingResult } from "./issuing-jobs.ts";
 import { createIssuingPool } from "./issuing-pool.ts";
+import { revocationListSigner } from "./revocation-list-signer.ts";
 
 /** A batch takes a few milliseconds: long enough to make the hand-over cheap, short enough to wait behind. */
 const MAX_BATCH = 32;
@@ -26,6 +27,9 @@ export interface SigningIssuer {
   readonly privateKey: KeyObject | RemoteKey;
 }
 
+/** What the certificates of an issuer (by its id) say of where their revocation can be looked up; nothing when undefined. */
+export type PointersOf = (issuerId: string) => RevocationPointers | undefined;
+
 export interface SignerOptions {
   /** Everything that may sign; at least one. */
   readonly issuers: readonly SigningIssuer[];
@@ -35,6 +39,7 @@ export interface SignerOptions {
   readonly logger: Logger;
   /** Whether requests with ML-DSA keys are decoded; they are refused without it. */
   readonly acceptsMlDsa?: boolean;
+  readonly pointersOf?: PointersOf;
   /** Jobs that may wait for a worker before more are refused; 8,192 by default. */
   readonly maxWaiting?: number;
 }
@@ -43,6 +48,7 @@ export interface Signer {
   readonly decoder: CsrDecoder;
   readonly signer: CertificateSigner;
   readonly inspector: CertificateInspector;
+  readonly revocationLists: RevocationListSigner;
   /**
    * Reads one certificate of any issuer, on the calling thread.
    * @throws {DerError} when it is malformed.
@@ -64,7 +70,8 @@ export interface Signer {
  * @throws {TypeError} when a key is not its certificate's, or a certificate is no CA's.
  */
 export function createSigner(options: SignerOptions): Signer {
-  const { clock, logger } = options;
+  const { clock, logger, pointersOf = () => undefined } = options;
+  const localIssuer = (issuer: SigningIssuer) => toLocalIssuer(issuer, pointersOf);
   let known = knownIssuers(options.issuers);
   const worker = new URL(`./issuing-worker${extname(import.meta.filename)}`, import.meta.url);
   const pool = createIssuingPool({ ...options, issuers: options.issuers.map(localIssuer), worker });
@@ -78,6 +85,7 @@ export function createSigner(options: SignerOptions): Signer {
     decoder: decoderOver(queue, logger),
     signer: signerOver(queue, (id) => known.get(id), clock, logger),
     inspector: { inspectPem },
+    revocationLists: revocationListSigner((id) => known.get(id)),
     readCertificate,
     changeIssuers(issuers) {
       known = knownIssuers(issuers);
@@ -92,18 +100,17 @@ export function createSigner(options: SignerOptions): Signer {
 
 /** What the front thread needs to know of an issuer. */
 interface KnownIssuer {
-  readonly description: IssuerDescription;
-  readonly digest: IssuerSignature["digest"];
-  /** Undefined when the signing threads have the key. */
-  readonly remoteKey: RemoteKey | undefined;
+  readonly certificate: IssuerCertificate;
+  /** The signing threads have it too, unless it is elsewhere. */
+  readonly privateKey: KeyObject | RemoteKey;
 }
 
 function knownIssuers(issuers: readonly SigningIssuer[]): ReadonlyMap<string, KnownIssuer> {
   const known = issuers.map(({ certificateDer, privateKey }) => {
-    const { description, publicKey, signature } = loadIssuerCertificate(certificateDer);
-    if (!publicHalf(privateKey).equals(publicKey))
+    const certificate = loadIssuerCertificate(certificateDer);
+    if (!publicHalf(privateKey).equals(certificate.publicKey))
       throw new TypeError("the issuer's key does not belong to its certificate");
-    return [description.id, { description, digest: signature.digest, remoteKey: remoteKeyOf(privateKey) }] as const;
+    return [certificate.description.id, { certificate, privateKey }] as const;
   });
   return new Map(known);
 }
@@ -117,8 +124,9 @@ function remoteKeyOf(key: KeyObject | RemoteKey): RemoteKey | undefined {
   return "spkiDer" in key ? key : undefined;
 }
 
-function localIssuer({ certificateDer, privateKey }: SigningIssuer): LocalIssuer {
-  return { certificateDer, privateKey: "spkiDer" in privateKey ? undefined : privateKey };
+function toLocalIssuer({ certificateDer, privateKey }: SigningIssuer, pointersOf: PointersOf): LocalIssuer {
+  const pointers = pointersOf(hash("sha256", certificateDer));
+  return { certificateDer, privateKey: "spkiDer" in privateKey ? undefined : privateKey, pointers };
 }
 
 function decoderOver(queue: BatchQueue<IssuingJob, IssuingResult>, logger: Logger): CsrDecoder {
@@ -141,12 +149,15 @@ function signerOver(
     async sign(intent, issuerId) {
       const issuer = issuerOf(issuerId);
       if (issuer === undefined) throw new StatusError("ServiceUnavailable", "the issuer does not sign any more");
-      if (clock.now() >= issuer.description.notAfter) throw new StatusError("InternalError", "the issuer has expired");
-      const { remoteKey } = issuer;
+      const { certificate: issuerCertificate, privateKey } = issuer;
+      if (clock.now() >= issuerCertificate.description.notAfter)
+        throw new StatusError("InternalError", "the issuer has expired");
+      const remoteKey = remoteKeyOf(privateKey);
+      const { digest } = issuerCertificate.signature;
       const result =
         remoteKey === undefined
           ? await queue.submit({ kind: "sign", intent, issuerId })
-          : await signElsewhere(queue, { intent, issuerId, remoteKey, digest: issuer.digest });
+          : await signElsewhere(queue, { intent, issuerId, remoteKey, digest });
       if (result.kind === "signed") {
         const { certificate, advice } = result;
         if (advice.length > 0) logger.info({ serial: certificate.serial, advice }, "issued against the RFC's advice");
@@ -157,7 +168,8 @@ function signerOver(
   };
 }
 
-interface RemoteSigning extends Omit<KnownIssuer, "description"> {
+interface RemoteSigning {
+  readonly digest: SignatureDigest;
   readonly intent: CertificateIntent;
   readonly issuerId: string;
   readonly remoteKey: RemoteKey;

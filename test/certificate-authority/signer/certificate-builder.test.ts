@@ -43,6 +43,24 @@ test.each(Object.entries(ALGORITHMS) as [keyof typeof ALGORITHMS, (typeof ALGORI
   },
 );
 
+test.each([
+  { crlUrl: "http://pki.example.com/a.crl", ocspUrl: "https://pki.example.com/v1/ocsp" },
+  { crlUrl: `http://pki.example.com/${"a".repeat(200)}.crl`, ocspUrl: undefined },
+  { crlUrl: undefined, ocspUrl: "http://ocsp.example.com" },
+])("the same holds where certificates say where their revocation is looked up: $crlUrl, $ocspUrl", async (pointers) => {
+  const issuer = buildIssuer();
+  const loaded = loadIssuerCertificate(issuer.certificateDer, pointers);
+  const builder = createCertificateBuilder(loaded);
+  const signing = await signingKey(issuer, ALGORITHMS["ecdsa-p256"]);
+  await fc.assert(
+    fc.asyncProperty(arbitraryIntent, arbitrarySerial, async (intent, serial) => {
+      const oracle = await oracleToBeSigned(intent, serial, issuer, signing, pointers);
+      expect(builder.toBeSigned(intent, serial).toString("hex")).toBe(oracle.toString("hex"));
+    }),
+    { numRuns: 20 },
+  );
+});
+
 test("the same holds for an issuer without a key identifier and for a subject that equals the issuer's", async () => {
   const issuer = buildIssuer("ecdsa-p256", { withoutKeyIdentifier: true, commonName: "a_b" });
   const named = buildIssuer("ecdsa-p256", { commonName: "a_b" });

@@ -5,6 +5,7 @@ import { Name as AsnName, AttributeTypeAndValue, AttributeValue, RelativeDisting
 import * as x509 from "@peculiar/x509";
 import type { CertificateIntent } from "../../../services/certificate-authority/domain/certificate.ts";
 import type { Subject, SubjectAltNames } from "../../../services/certificate-authority/domain/csr-facts.ts";
+import type { RevocationPointers } from "../../../services/certificate-authority/domain/revocation-list.ts";
 import { isPrintable } from "../../../services/certificate-authority/signer/directory-strings.ts";
 import {
   EXTENDED_KEY_USAGE_OIDS,
@@ -53,7 +54,12 @@ function generalNames({ dnsNames, emailAddresses, ipAddresses, uris }: SubjectAl
   ];
 }
 
-function extensionsOf(intent: CertificateIntent, issuer: x509.X509Certificate, subject: x509.Name): x509.Extension[] {
+function extensionsOf(
+  intent: CertificateIntent,
+  issuer: x509.X509Certificate,
+  subject: x509.Name,
+  { crlUrl, ocspUrl }: Partial<RevocationPointers>,
+): x509.Extension[] {
   const extensions: x509.Extension[] = [];
   if (intent.keyUsage !== 0) extensions.push(new x509.KeyUsagesExtension(intent.keyUsage, true));
   const purposes = intent.extendedKeyUsages.map((purpose) => toDotted(EXTENDED_KEY_USAGE_OIDS[purpose]));
@@ -65,8 +71,11 @@ function extensionsOf(intent: CertificateIntent, issuer: x509.X509Certificate, s
   if (identifier && !isSelfNamed) {
     extensions.push(new x509.AuthorityKeyIdentifierExtension(identifier.keyId, false));
   }
+  const url = (value: string) => new x509.GeneralName("url", value);
+  if (ocspUrl !== undefined) extensions.push(new x509.AuthorityInfoAccessExtension({ ocsp: [url(ocspUrl)] }));
   const names = generalNames(intent.sans);
   if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names, subjectDer.length === 2));
+  if (crlUrl !== undefined) extensions.push(new x509.CRLDistributionPointsExtension([crlUrl]));
   return extensions;
 }
 
@@ -79,6 +88,7 @@ export async function oracleToBeSigned(
   serial: Buffer,
   issuer: BuiltIssuer,
   signing: { readonly key: CryptoKey; readonly algorithm: Algorithm | EcdsaParams },
+  pointers: Partial<RevocationPointers> = {},
 ): Promise<Buffer> {
   const authority = new x509.X509Certificate(new Uint8Array(issuer.certificateDer));
   const subject = nameOf(intent.subject);
@@ -91,7 +101,7 @@ export async function oracleToBeSigned(
     publicKey: new x509.PublicKey(new Uint8Array(intent.spkiDer)),
     signingKey: signing.key,
     signingAlgorithm: signing.algorithm,
-    extensions: extensionsOf(intent, authority, subject),
+    extensions: extensionsOf(intent, authority, subject, pointers),
   });
   return toBeSignedOf(Buffer.from(certificate.rawData));
 }

@@ -23,6 +23,7 @@ import {
 } from "./open-api-parts.ts";
 import { recordedRequestsQuery } from "./recorded-requests.ts";
 import * as resources from "./resources.ts";
+import { CRL_TYPE } from "./revocation-lists.ts";
 import {
   certificateRevocation,
   nodeQuarantine,
@@ -144,6 +145,18 @@ function paths(): Json {
         ),
         requestBody: { required: true, content: json("Revocation") },
       },
+    },
+    "/v1/crls/{issuerId}": {
+      parameters: [pathParameter("issuerId", "SHA-256 fingerprint of the CA certificate.")],
+      get: operation("readRevocationList", "The CRL of an issuer (RFC 5280), as of now; anybody may read it.", {
+        200: {
+          description: "The CRL, DER or PEM by the Accept header.",
+          content: {
+            [CRL_TYPE]: { schema: { type: "string", format: "binary" } },
+            [PEM_TYPE]: { schema: { type: "string" } },
+          },
+        },
+      }),
     },
     "/v1/nodes/{name}/quarantine": {
       parameters: [pathParameter("name", "Name of the node.")],

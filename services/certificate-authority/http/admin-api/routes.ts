@@ -34,6 +34,7 @@ import { ledgerHandlers } from "./ledger.ts";
 import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
 import { reencryptionHandler } from "./reencryption.ts";
+import { type RevocationListHandlerDependencies, revocationListHandler } from "./revocation-lists.ts";
 import { type RevocationDependencies, revocationHandlers } from "./revocations.ts";
 import { shadowHandler } from "./shadow.ts";
 import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bundles.ts";
@@ -44,6 +45,7 @@ export interface AdminApiDependencies
     ExpiryHandlerDependencies,
     NodeDependencies,
     RevocationDependencies,
+    RevocationListHandlerDependencies,
     SpiffeBundleDependencies {
   readonly certificates: Pick<Certificates, "find" | "get">;
   readonly decisions: Decisions;
@@ -88,6 +90,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "POST", path: "/v1/revocations", handler: revocations.create },
     { method: "GET", path: "/v1/nodes", handler: nodes.list },
     { method: "GET", path: "/v1/nodes/:name", handler: nodes.show },
+    { method: "GET", path: "/v1/crls/:issuerId", handler: revocationListHandler(deps) },
     { method: "POST", path: "/v1/nodes/:name/quarantine", handler: revocations.quarantine },
     { method: "POST", path: "/v1/nodes/:name/readmit", handler: revocations.readmit },
     { method: "GET", path: "/v1/expiry", handler: expiry.report },

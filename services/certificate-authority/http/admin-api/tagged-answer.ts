@@ -3,10 +3,12 @@ import { type Call, sendBytes } from "../call.ts";
 
 /**
  * Answers 200 with an entity tag of the content, or 304 when the caller has that content already.
+ *
+ * @param tag - what stands for the content; a hash of it when absent.
  * @returns the tag, without quotation marks, when the caller named it as what it has.
  */
-export function sendTagged(call: Call, type: string, body: Buffer): string | undefined {
-  const digest = createHash("sha256").update(body).digest("hex");
+export function sendTagged(call: Call, type: string, body: Buffer, tag?: string): string | undefined {
+  const digest = tag ?? createHash("sha256").update(body).digest("hex");
   const etag = `"${digest}"`;
   const headers = { etag, "cache-control": "no-cache" };
   if (matchesEtag(call.request.headers["if-none-match"], etag)) {

@@ -8,8 +8,9 @@ export const metaSql = {
 /**
  * `compacted_revision`: the oldest revision a watch may start after. `checked_ms`: when a write was last tried out.
  * `archive_pruned`: the audit sequence of the entry that says up to which one deleted requests are no longer in the archive.
+ * `crl_number`: the number of the CRL that was signed last.
  */
-export type MetaName = "compacted_revision" | "checked_ms" | "archive_pruned";
+export type MetaName = "crl_number" | "compacted_revision" | "checked_ms" | "archive_pruned";
 
 /** A handful of numbers about the ledger itself. */
 export function metaTable(connection: Connection) {

@@ -42,6 +42,10 @@ export const KNOWN_JOBS = {
     description: "takes issuers whose files have changed",
     ...{ scope: "process", schedule: "@every 10s", jitterSeconds: 0 },
   },
+  "write-crls": {
+    description: "writes CRLs that have changed into revocation.crl.directory",
+    ...{ scope: "process", schedule: "@every 10s", jitterSeconds: 0 },
+  },
   "check-configuration": {
     description: "takes an approval chain that has changed",
     ...{ scope: "process", schedule: "@every 10s", jitterSeconds: 0 },

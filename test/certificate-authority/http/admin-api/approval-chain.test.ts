@@ -45,7 +45,12 @@ test("the chain in force is shown with its hooks in order", async () => {
 test("why the file is not in force is shown", async () => {
   const { app, approval } = adminApi();
   const problem = { message: "approval.hooks[0]: unknown", since: SINCE };
-  approval.answer = { since: SINCE, guards: {}, hooks: [], file: { path: "/g.yaml", problem, needsRestart: ["server.listen"] } };
+  approval.answer = {
+    since: SINCE,
+    guards: {},
+    hooks: [],
+    file: { path: "/g.yaml", problem, needsRestart: ["server.listen"] },
+  };
   const { body } = await request(app).get("/v1/approval");
   expect(body).toMatchObject({
     configurationFile: {

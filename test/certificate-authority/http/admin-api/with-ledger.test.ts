@@ -24,7 +24,7 @@ import {
 import { FakeApprovalAdministration } from "../../../fakes/approval-administration.ts";
 import { FakeIssuerRotation, FakeTrustObserver } from "../../../fakes/issuer-rotation.ts";
 import { FakeJobs } from "../../../fakes/jobs.ts";
-import { FakeRevoking } from "../../../fakes/revocations.ts";
+import { FakeRevocationLists, FakeRevoking } from "../../../fakes/revocations.ts";
 import { bytes, failure, NOW } from "./fixture.ts";
 
 const none = { nodeName: undefined, requestName: undefined, requestUid: undefined, requester: undefined };
@@ -55,6 +55,7 @@ beforeAll(async () => {
       settings: { scanSeconds: 60, forgetAfterDays: 30 },
       clock,
     }),
+    revocationLists: new FakeRevocationLists(),
     revocationWaiters: createRevocationWaiters(ledger.revocations),
   };
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
