@@ -15,7 +15,9 @@ import { createMirroredRequests, type MirroredRequests } from "./kubernetes/mirr
 import { type RemoteRequests, remoteRequests } from "./kubernetes/remote-requests.ts";
 import { createRequestCache } from "./kubernetes/request-cache.ts";
 import { followRequests, type Informer } from "./kubernetes/request-informer.ts";
+import { seenCertificate } from "./kubernetes/seen-certificate.ts";
 import type { Ledger } from "./ledger/ledger.ts";
+import type { Signer } from "./signer/signer.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
 /** Which cluster `gatehouse controller` works for. */
@@ -29,7 +31,7 @@ export interface ClusterMode {
   /** Who says what the cluster's users may do. */
   readonly authorizer: Authorizer;
   /** What the use cases work on. To be called once. */
-  requestsOf(ledger: Ledger): CertificateRequests;
+  requestsOf(ledger: Ledger, readCertificate: Signer["readCertificate"]): CertificateRequests;
   /** What the cleaner works on; nothing while another replica leads. */
   readonly cleanable: RemoteRequests["cleanable"];
   /** Follows the cluster, and works on its requests whenever we lead. */
@@ -84,9 +86,11 @@ export function openCluster(
 
   return {
     authorizer: clusterAuthorizer(cluster),
-    requestsOf(ledger) {
+    requestsOf(ledger, readCertificate) {
+      const { issuers, certificates } = ledger;
       mirrored = createMirroredRequests({
         ...{ remote, record: ledger.requests, audit: ledger.audit, isLeading, clock, logger },
+        seen: (csr) => seenCertificate(csr, { issuers, certificates, readCertificate }),
         isOurs: (signerName) => signers.has(signerName),
         concurrency: settings.client.maximumConnections,
       });

@@ -208,7 +208,7 @@ async function openAuthority(
     },
   });
   const { chain, nodeNames, pending } = approval;
-  const requests = cluster?.requestsOf(ledger) ?? ledger.requests;
+  const requests = cluster?.requestsOf(ledger, signer.readCertificate) ?? ledger.requests;
   const parts = { ledger, requests, issuers, signer, access, chain, nodeNames, pending, keyPolicy, metrics, logger };
   const issuance = configuredIssuance(configuration, parts);
   const revocation = configuredRevocation(configuration, { ledger, issuers, signer, clock, logger });

@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
+import type { CertificateRecord } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import { isUndeliverable, planSync, recordOf, type SyncStep } from "../domain/cluster-sync.ts";
 import type { AuditTrail, CertificateRequests } from "../domain/ports.ts";
@@ -21,6 +22,8 @@ export interface MirroredRequestsDependencies {
   /** Our record of the requests. */
   readonly record: CertificateRequests;
   readonly audit: Pick<AuditTrail, "append">;
+  /** What is to be put on record of a certificate that we did not make, as far as it is one of our issuers'. */
+  readonly seen: (csr: CertificateSigningRequest) => Promise<CertificateRecord | undefined>;
   /** Whether a request of this signer is ours to decide and to sign. */
   readonly isOurs: (signerName: string) => boolean;
   /** Whether anything may be written to the cluster now. */
@@ -72,7 +75,7 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
         if (recorded !== undefined) await close(recorded);
         return "done";
       }
-      if (recorded === undefined) listener.noticed(await record.create(recordOf(object)));
+      if (recorded === undefined) await begin(recordOf(object));
       else if (recorded.metadata.uid !== object.metadata.uid) await close(recorded);
       else if ((await follow(planSync(object.status, recorded.status), object, recorded)) === "done") return "done";
     }
@@ -89,7 +92,7 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
         return "done";
       case "take":
         if (isUndeliverable(object.status, recorded.status)) await tellUndelivered(recorded);
-        listener.noticed(await record.update({ ...recorded, status: step.status }));
+        await take({ ...recorded, status: step.status }, recorded);
         return "again";
       case "write":
         if (!isLeading()) return "done";
@@ -98,6 +101,31 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
       default:
         return step satisfies never;
     }
+  }
+
+  async function begin(fresh: CertificateSigningRequest): Promise<void> {
+    const certificate = await newlySeen(fresh);
+    // What is there already follows from the creation, as where a request is decided while it is made.
+    const { status, ...plain } = fresh;
+    if (certificate === undefined) await record.create(fresh);
+    else await record.create({ ...plain, status: {} }, { next: { ...plain, status }, records: { certificate } });
+    await tell(fresh.metadata.name);
+  }
+
+  async function take(next: CertificateSigningRequest, before: CertificateSigningRequest): Promise<void> {
+    const isKnown = next.status.certificate === before.status.certificate;
+    const certificate = isKnown ? undefined : await newlySeen(next);
+    await record.update(next, { ...(certificate && { certificate }) });
+    await tell(next.metadata.name);
+  }
+
+  async function tell(name: string): Promise<void> {
+    const stored = await record.get(name);
+    if (stored !== undefined) listener.noticed(stored);
+  }
+
+  async function newlySeen(csr: CertificateSigningRequest): Promise<CertificateRecord | undefined> {
+    return csr.status.certificate === undefined ? undefined : deps.seen(csr);
   }
 
   /** The request is gone; what it was stays in the archive. */

@@ -115,6 +115,13 @@ export class Administrator {
     return this.#json("POST", "/v1/ledger/verification");
   }
 
+  /** What the hash chain says; at most a thousand entries. */
+  async auditEntries(query: Readonly<Record<string, string>>): Promise<readonly { readonly subject: string }[]> {
+    const parameters = new URLSearchParams({ ...query, limit: "1000" });
+    return (await this.#json<{ items: readonly { readonly subject: string }[] }>("GET", `/v1/audit?${parameters}`))
+      .items;
+  }
+
   async metrics(): Promise<string> {
     return (await this.#https.send("GET", "/metrics")).body.toString();
   }

@@ -19,6 +19,8 @@ const RBAC_FILE = join(import.meta.dirname, "../../../config/kubernetes/rbac.yam
 const CONTROLLER = "system:serviceaccount:kube-system:gatehouse-controller";
 const BOOTSTRAP_TOKEN = { id: "abcdef", secret: "0123456789abcdef" };
 const GUARDS = ["--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"];
+/** Replicas are started while others work. */
+const START_LIMIT_MILLISECONDS = 120_000;
 const WAIT_LIMIT_MILLISECONDS = 60_000;
 
 /** A real control plane without a controller of its own, whose requests `gatehouse controller` works on. */
@@ -79,6 +81,7 @@ export class ControlledCluster {
     const { certificateFile, keyFile } = this.authority;
     const controller = await startGatehouse({
       command: ["controller", "--kubeconfig", this.controllerKubeconfig],
+      startLimitMilliseconds: START_LIMIT_MILLISECONDS,
       configuration: configurationWith({ issuer: { import: { certificateFile, keyFile } }, ...settings }),
       ...(dataDirectory !== undefined && { dataDirectory }),
     });

@@ -20,6 +20,8 @@ export interface GatehouseOptions {
   /** Started on what an earlier process left behind; a new directory without it. */
   readonly dataDirectory?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** How long it may take to be ready; half a minute without it. */
+  readonly startLimitMilliseconds?: number;
 }
 
 /** A running server of its own. */
@@ -40,6 +42,7 @@ export interface GatehouseProcess {
 
 /** Starts the built server on a free port and waits until it says that it is ready. */
 export async function startGatehouse(options: GatehouseOptions = {}): Promise<GatehouseProcess> {
+  const { startLimitMilliseconds = START_LIMIT_MILLISECONDS } = options;
   if (!existsSync(ENTRY)) throw new Error(`${ENTRY} is missing; npm test builds it, or run: npm run build`);
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), "gatehouse-e2e-"));
   const child = spawn(process.execPath, [ENTRY, ...argumentsOf(options, dataDirectory)], {
@@ -56,7 +59,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
     const [code, killedBy] = await ended;
     return code ?? killedBy;
   };
-  const url = await readyUrl(createInterface(child.stdout), ended, log, stop);
+  const url = await readyUrl(createInterface(child.stdout), { ended, log, stop, startLimitMilliseconds });
   return {
     url,
     dataDirectory,
@@ -83,11 +86,16 @@ function argumentsOf(options: GatehouseOptions, dataDirectory: string): readonly
   return [...fixed, "--config", file];
 }
 
+interface StartingProcess {
+  readonly ended: Promise<unknown>;
+  readonly log: () => string;
+  readonly stop: (signal: NodeJS.Signals) => Promise<unknown>;
+  readonly startLimitMilliseconds: number;
+}
+
 async function readyUrl(
   lines: AsyncIterable<string>,
-  ended: Promise<unknown>,
-  log: () => string,
-  stop: (signal: NodeJS.Signals) => Promise<unknown>,
+  { ended, log, stop, startLimitMilliseconds }: StartingProcess,
 ): Promise<string> {
   const announced = (async () => {
     for await (const line of lines) {
@@ -96,7 +104,7 @@ async function readyUrl(
     }
     return undefined;
   })();
-  const limit = AbortSignal.timeout(START_LIMIT_MILLISECONDS);
+  const limit = AbortSignal.timeout(startLimitMilliseconds);
   const url = await Promise.race([announced, ended.then(() => undefined), once(limit, "abort").then(() => undefined)]);
   if (url !== undefined) return url;
   await stop("SIGKILL");
