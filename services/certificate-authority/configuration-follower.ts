@@ -38,20 +38,19 @@ export function followConfiguration(deps: FollowerDependencies): ConfigurationFo
   const path = overrides.configFile;
   let approval = configuration.approval;
   const pathsNow = () => (path === undefined ? [] : [path, ...deps.hookFiles()]);
-  const hooksContent = () => contentOfFiles(deps.hookFiles());
-  let seen = contentOfFiles(pathsNow());
-  let adopted = hooksContent();
+  let seen = contentsOf(pathsNow());
+  let adopted = contentsOf(deps.hookFiles());
   let lookedAt = clock.now();
   let problem: ConfigurationFileStatus["problem"];
   let needsRestart: readonly string[] = [];
 
-  function take(): void {
+  /** @param found - what files held before anything was read. */
+  function take(found: Contents): void {
     const next = loadConfiguration(overrides);
-    const content = hooksContent();
-    if (content !== adopted || !isSameValue(next.approval, approval)) {
+    if (isChanged(deps.hookFiles(), adopted, found) || !isSameValue(next.approval, approval)) {
       deps.adopt(next.approval);
       approval = next.approval;
-      adopted = hooksContent();
+      adopted = contentsOf(deps.hookFiles(), found);
       logger.info({ file: path }, "a new approval chain is in force");
     }
     nameRestarts(differences({ ...configuration, approval: undefined }, { ...next, approval: undefined }));
@@ -65,16 +64,17 @@ export function followConfiguration(deps: FollowerDependencies): ConfigurationFo
 
   return {
     check() {
-      const content = contentOfFiles(pathsNow());
+      const paths = pathsNow();
+      const found = contentsOf(paths);
       const now = clock.now();
       const isRetried = problem !== undefined && now.getTime() - lookedAt.getTime() >= RETRY_MILLISECONDS;
-      if (path === undefined || (content === seen && !isRetried)) return;
-      [seen, lookedAt] = [content, now];
+      if (path === undefined || !(isRetried || isChanged(paths, seen, found))) return;
+      [seen, lookedAt] = [found, now];
       try {
-        take();
+        take(found);
         if (problem !== undefined) logger.info({ file: path }, "the configuration's problem is solved");
         problem = undefined;
-        seen = contentOfFiles(pathsNow());
+        seen = contentsOf(pathsNow(), found);
       } catch (error) {
         const { message } = error as Error;
         if (message === problem?.message) return;
@@ -89,6 +89,18 @@ export function followConfiguration(deps: FollowerDependencies): ConfigurationFo
       return path === undefined ? undefined : { path, problem, needsRestart };
     },
   };
+}
+
+/** What files hold, by their paths. */
+type Contents = ReadonlyMap<string, string>;
+
+/** @param found - what is known already: a file that was written to since was perhaps read before, and is looked at again. */
+function contentsOf(paths: readonly string[], found: Contents = new Map()): Contents {
+  return new Map(paths.map((path) => [path, found.get(path) ?? contentOfFiles([path])]));
+}
+
+function isChanged(paths: readonly string[], before: Contents, now: Contents): boolean {
+  return paths.some((path) => before.get(path) !== now.get(path));
 }
 
 /** Where two settings differ, as paths, the first of them. */

@@ -21,6 +21,7 @@ function harness(text: string) {
   writeFileSync(hookFile, "one");
   const adopted: ApprovalSettings[] = [];
   const failures: Error[] = [];
+  const during: { adoption: () => void } = { adoption: () => undefined };
   const { logger, lines } = recordingLogger();
   const clock = new SettableClock();
   const overrides = { configFile, dataDirectory: directory };
@@ -31,10 +32,11 @@ function harness(text: string) {
       const failure = failures.shift();
       if (failure) throw failure;
       adopted.push(approval);
+      during.adoption();
     },
   });
   const kinds = () => adopted.map(({ hooks }) => hooks.flatMap((hook) => Object.keys(hook)).join());
-  return { follower, write, adopted, kinds, failures, lines, clock, configFile, hookFile };
+  return { follower, write, adopted, kinds, failures, during, lines, clock, configFile, hookFile };
 }
 
 test("a new chain is taken, once", () => {
@@ -111,6 +113,25 @@ test("a file that a hook was made from makes a new chain", () => {
   follower.check();
   follower.check();
   expect(kinds()).toEqual(["manual"]);
+});
+
+test.each([
+  { name: "the configuration", rewrite: ({ write }: ReturnType<typeof harness>) => write(MANUAL), last: "manual" },
+  {
+    name: "a file of a hook",
+    rewrite: ({ hookFile }: ReturnType<typeof harness>) => writeFileSync(hookFile, "two"),
+    last: "kubelet-client",
+  },
+])("what is written while a chain is made is taken too: $name", ({ rewrite, last }) => {
+  const parts = harness(MANUAL);
+  const { follower, write, kinds, during } = parts;
+  during.adoption = () => rewrite(parts);
+  write(CLIENT);
+  follower.check();
+  during.adoption = () => undefined;
+  follower.check();
+  follower.check();
+  expect(kinds()).toEqual(["kubelet-client", last]);
 });
 
 test("other settings are named as in need of a restart, and warned of once", () => {
