@@ -1,5 +1,6 @@
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
+import { approvalWarnings } from "./approval/approval-warnings.ts";
 import { type BuiltChain, type ChainLink, createChain, type HookObserver } from "./approval/chain.ts";
 import { createHooks, type HookDependencies } from "./approval/create-hooks.ts";
 import { createGuards } from "./approval/guards/create-guards.ts";
@@ -78,11 +79,12 @@ export function configuredApproval(configuration: Configuration, parts: Approval
     shadow = nextShadow;
     former?.close(false).catch(onError);
     inForce = { approval, since: clock.now() };
+    for (const warning of approvalWarnings(approval)) logger.warn(warning);
     for (const listener of listeners) listener();
   }
 
   const { overrides } = parts;
-  const hookFiles = () => live.current.files();
+  const hookFiles = () => [...live.current.files(), ...(shadow?.files() ?? [])];
   const follower = followConfiguration({ overrides, configuration, hookFiles, adopt, clock, logger });
   return {
     chain: live,

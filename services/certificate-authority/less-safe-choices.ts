@@ -16,9 +16,7 @@ export function nameLessSafeChoices(configuration: Configuration, logger: Logger
     );
   for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
   for (const warning of issuerWarnings(configuration)) logger.warn(warning);
-  for (const warning of approvalWarnings(configuration.approval)) logger.warn(warning);
-  if (approval.guards.firstJoin === "allow")
-    logger.warn("approval.guards.firstJoin is allow: whoever may join can take the name of any node that there is");
+  for (const warning of approvalWarnings(approval)) logger.warn(warning);
   if (bootstrapTokens.keepSigningSecrets)
     logger.warn("bootstrapTokens.keepSigningSecrets is set: administrators can read the secrets of tokens that sign");
   if (bootstrapTokens.publishClusterInfo)

@@ -95,3 +95,19 @@ test("a valid file solves it, and what needs a restart is named", async () => {
   expect(configurationFile?.needsRestart).toEqual(["limits.maxStoredRequests"]);
   expect(await administrator.metrics()).toContain("gatehouse_configuration_needs_restart 1\n");
 });
+
+test("what is less safe about a new chain is said, and the rules of a shadow are followed too", async () => {
+  const rules = join(gatehouse.dataDirectory, "shadow.yaml");
+  const write = (deny: string) =>
+    writeFileSync(rules, `apiVersion: gatehouse.dev/v1\nkind: ApprovalPolicy\nrules: [{ name: all, deny: ${deny} }]\n`);
+  const saidSoFar = (text: string) => gatehouse.log().split(text).length - 1;
+  const changes = async () => saidSoFar("a new approval chain is in force");
+  write("false");
+  const [before, warned] = [await changes(), saidSoFar("approval.guards.firstJoin is allow")];
+  const shadow = { hooks: [{ policy: { file: rules } }] };
+  configure(autoApproving({ approval: { ...BY_RBAC.approval, guards: { firstJoin: "allow" }, shadow } }));
+  await eventually(changes, (count) => count === before + 1);
+  expect(saidSoFar("approval.guards.firstJoin is allow")).toBe(warned + 1);
+  write("true");
+  await eventually(changes, (count) => count === before + 2);
+});

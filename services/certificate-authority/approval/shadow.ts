@@ -20,6 +20,8 @@ export interface Shadow {
   /** To be told of each decision of the chain in force, after it was made; costs nothing but a place in line. */
   follow(request: ReviewRequest, decision: Decision): void;
   status(): ShadowStatus;
+  /** The files that its hooks were made from. */
+  files(): readonly string[];
   close(isUrgent: boolean): Promise<void>;
 }
 
@@ -99,6 +101,7 @@ export function createShadow(deps: ShadowDependencies): Shadow {
       plan();
     },
     status: () => ({ since, agreed, failed, dropped, differed: [...differed.values()].map((each) => ({ ...each })) }),
+    files: () => chain.files(),
     async close(isUrgent) {
       isClosed = true;
       waiting.length = 0;

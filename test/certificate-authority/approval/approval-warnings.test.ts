@@ -23,7 +23,14 @@ test.each([
     hooks: [{ "kubelet-serving": { sources: [{ dns: { ranges: ["10.0.0.0/8"] } }] } }],
     says: [/^approval\.hooks\[0\] \(kubelet-serving\): dns believes/],
   },
-])("$name: what is less safe is said", ({ hooks, says }) => {
-  const warnings = approvalWarnings(approvalSchema.parse({ hooks }));
+  {
+    name: "names that change hands",
+    hooks: [{ manual: {} }],
+    guards: { firstJoin: "allow" },
+    says: [/^approval\.guards\.firstJoin is allow/],
+  },
+  { name: "names that nobody else gets", hooks: [{ manual: {} }], guards: { firstJoin: "deny" }, says: [] },
+])("$name: what is less safe is said", ({ hooks, guards, says }) => {
+  const warnings = approvalWarnings(approvalSchema.parse({ hooks, guards }));
   expect(warnings).toEqual(says.map((pattern) => expect.stringMatching(pattern)));
 });
