@@ -36,6 +36,7 @@ import {
   replaceServingCertificate,
   shutDown,
 } from "./http/server.ts";
+import { createImporting } from "./issuance/import.ts";
 import type { Issuance } from "./issuance/issuance.ts";
 import { createRevoking } from "./issuance/revoke.ts";
 import type { Ledger } from "./ledger/ledger.ts";
@@ -44,6 +45,7 @@ import { clusterKubeconfig } from "./own-kubeconfigs.ts";
 import { recordedReviews } from "./recorded-reviews.ts";
 import type { Expiry } from "./rotation/expiry/expiry.ts";
 import { examineCertificate } from "./signer/certificate-examiner.ts";
+import { createImportReader } from "./signer/imported-certificates.ts";
 import { trustDomainsOf } from "./signer-settings.ts";
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
@@ -178,6 +180,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
     ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
     ...adminApi.routes({
       certificates: ledger.certificates,
+      importing: createImporting({ ...ledger, reader: createImportReader(), clock, logger }),
       ...{ nodes: ledger.nodes, quarantine: ledger.revocations, readDetails: examineCertificate },
       revocations: ledger.revocations,
       revocationWaiters,

@@ -65,6 +65,8 @@ export interface Certificate {
   readonly notBefore: string;
   readonly notAfter: string;
   readonly issuedAt: string;
+  /** Missing of those that the server issued. */
+  readonly importedAt?: string;
   readonly request?: { readonly name: string; readonly uid: string; readonly requester: string };
   readonly predecessor?: string;
   /** Missing from servers before it was told. */
@@ -89,6 +91,21 @@ export interface Kin {
   readonly notBefore: string;
   readonly notAfter: string;
   readonly keyReused?: boolean;
+}
+
+export interface CertificateImportOutcome {
+  readonly dryRun: boolean;
+  readonly imported: number;
+  readonly known: number;
+  readonly refused: number;
+  readonly items: readonly {
+    readonly source?: string;
+    readonly outcome: string;
+    readonly serial?: string;
+    readonly commonName?: string;
+    readonly signerName?: string;
+    readonly message?: string;
+  }[];
 }
 
 export interface Node {

@@ -4,6 +4,7 @@ import { type LoadCertificateAuthority, loadCertificateAuthority } from "./certi
 import { CommandError, EXIT_FAILURE, EXIT_USAGE, messageOf } from "./command-error.ts";
 import { addAuditSearch, addAuditTail } from "./commands/audit.ts";
 import { addBench, type BenchmarkPlace, benchmarkPlace } from "./commands/bench.ts";
+import { addCertificateImport } from "./commands/certificate-import.ts";
 import { addCertificateList } from "./commands/certificate-list.ts";
 import { addCertificateShow } from "./commands/certificate-show.ts";
 import { addController } from "./commands/controller.ts";
@@ -97,6 +98,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
   const certificate = program.command("certificate").description("certificates that were signed");
   addCertificateList(certificate, terminal);
   addCertificateShow(certificate, terminal);
+  addCertificateImport(certificate, terminal);
   const node = program.command("node").description("nodes that have certificates");
   addNodeList(node, terminal);
   addNodeShow(node, terminal);

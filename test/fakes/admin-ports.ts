@@ -34,7 +34,9 @@ import type {
   NewBootstrapToken,
 } from "../../services/certificate-authority/http/admin-api/bootstrap-tokens.ts";
 import type { PersonalVerdict, Rehearsal } from "../../services/certificate-authority/issuance/contract.ts";
+import type { ImportItem, Importing, ImportOutcome } from "../../services/certificate-authority/issuance/import.ts";
 import type { UserInfo } from "../../services/shared/user-info.ts";
+import { certificateRecord } from "../builders/records.ts";
 
 /** Certificates in memory; remembers what it was asked, answers everything it holds. */
 export class FakeCertificates {
@@ -55,6 +57,17 @@ export class FakeCertificates {
 
   async get(id: string): Promise<CertificateRecord | undefined> {
     return this.records.find((record) => record.serial === id || record.fingerprint === id);
+  }
+}
+
+/** Answers as told, and remembers what was handed in. */
+export class FakeImporting implements Importing {
+  readonly calls: { readonly items: readonly ImportItem[]; readonly by: string; readonly dryRun: boolean }[] = [];
+  outcomeOf: (item: ImportItem) => ImportOutcome = () => ({ kind: "imported", record: certificateRecord() });
+
+  async import(items: readonly ImportItem[], by: string, dryRun: boolean) {
+    this.calls.push({ items, by, dryRun });
+    return items.map((item) => this.outcomeOf(item));
   }
 }
 

@@ -71,6 +71,7 @@ export interface CertificateSummary {
   readonly spkiSha256: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
+  /** Of an imported one notBefore, since nobody knows better. */
   readonly issuedAt: Date;
   readonly state: CertificateState;
   /** The request it answers; undefined for our own certificates. */
@@ -79,6 +80,8 @@ export interface CertificateSummary {
   readonly requester: string | undefined;
   /** Fingerprint of the certificate that this one replaces: same signer and node, newest before it. */
   readonly predecessor: string | undefined;
+  /** When it was put on record, of one that was issued before us or without us; undefined for those that we issued. */
+  readonly importedAt?: Date | undefined;
   /** Whether it has the key of the certificate it replaces; where it is not known, or there is none, undefined. */
   readonly keyReused?: boolean | undefined;
 }

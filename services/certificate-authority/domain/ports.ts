@@ -146,6 +146,8 @@ export interface CertificateQuery {
   /** The key: SHA-256 of its SPKI, lower-case hex. */
   readonly spkiSha256?: string;
   readonly state?: "valid" | "expired" | "revoked";
+  /** Only those that were imported, or were issued by us. */
+  readonly isImported?: boolean;
   /** Only those whose notAfter is before this instant. */
   readonly expiresBefore?: Date;
   /** Only those whose notAfter is this instant or later. */

@@ -1,6 +1,7 @@
 import { StatusError } from "../../shared/status-error.ts";
+import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { Connection } from "./connection.ts";
-import type { RemoveRequest } from "./operations.ts";
+import type { ImportCertificates, RemoveRequest } from "./operations.ts";
 import {
   type ArchivedRequestRow,
   archivedRequestContent,
@@ -79,6 +80,17 @@ export function auditWrites(connection: Connection) {
       const sequence = audit.append(certificatePayload(row));
       certificates.insert(row, sequence);
     },
+
+    /** In the order given; an issuer that is trusted no more may have signed them. */
+    recordImported({ certificates: given, actor }: ImportCertificates): readonly RecordedImport[] {
+      return given.map((certificate) => {
+        if (certificates.hasFingerprint(certificate.fingerprint)) return "known";
+        if (certificates.hasSerial(certificate.serial, certificate.issuerId)) return "serialTaken";
+        const row = { ...certificate, predecessor: certificates.predecessorOf(certificate) };
+        certificates.insert(row, audit.append(importPayload(row, actor)));
+        return "imported";
+      });
+    },
   };
 }
 
@@ -103,6 +115,17 @@ function certificatePayload(row: CertificateRow): string {
     at: new Date(row.issuedMilliseconds),
     details: { commonName, content: certificateContent(row), issuerId, requestName, requester, serial, signerName },
     kind: "certificate.issued",
+    subject: row.fingerprint,
+  });
+}
+
+function importPayload(row: CertificateRow, actor: string): string {
+  const { commonName, issuerId, serial, signerName } = row;
+  return JSON.stringify({
+    actor,
+    at: new Date(row.importedMilliseconds ?? row.issuedMilliseconds),
+    details: { commonName, content: certificateContent(row), issuerId, serial, signerName },
+    kind: "certificate.imported",
     subject: row.fingerprint,
   });
 }

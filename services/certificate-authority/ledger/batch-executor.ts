@@ -133,6 +133,8 @@ function operationApplier(connection: Connection, maximumRequests: number) {
       case "recordCertificate":
         audit.requireNewCertificate(operation.certificate);
         return audit.recordCertificate(operation.certificate);
+      case "importCertificates":
+        return audit.recordImported(operation);
       case "appendAudit":
         audit.append(operation.payload);
         return undefined;

@@ -46,7 +46,7 @@ export function certificateSources(connection: Connection, now: () => Date): (qu
   }
 
   return (query) => {
-    const { id, name, issuerId, signerName, state, expiresBefore, expiresAfter } = query;
+    const { id, name, issuerId, signerName, state, expiresBefore, expiresAfter, isImported } = query;
     if (id !== undefined) return byId(id);
     const isWindow = expiresBefore !== undefined || expiresAfter !== undefined;
     const few = ofOne(query);
@@ -55,6 +55,7 @@ export function certificateSources(connection: Connection, now: () => Date): (qu
     if (name !== undefined) return isWindow ? expiring.ofName({ name }, window) : newest.ofName({ name });
     if (issuerId !== undefined) return expiring.ofIssuer({ issuerId }, window);
     if (isWindow) return expiring.ofAll({}, window);
+    if (isImported === true) return newest.ofImported({});
     if (state === "revoked") return newest.ofRevoked({});
     return signerName === undefined ? newest.ofAll({}) : newest.ofSigner({ signerName });
   };
@@ -86,6 +87,7 @@ function newestSources(connection: Connection) {
     ofNodesKey: source(certificatesSql.newestOfNodesKey),
     ofOthersKey: source(certificatesSql.newestOfOthersKey),
     ofName: source(certificatesSql.newestOfName),
+    ofImported: source(certificatesSql.newestImported),
   };
 }
 

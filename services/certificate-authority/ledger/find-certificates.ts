@@ -51,15 +51,8 @@ function requireLimit(limit: number): number {
 }
 
 function matcher(query: CertificateQuery, now: Date): (row: ListedCertificateRow) => boolean {
-  const { nodeName, signerName, requestName, state, expiresBefore, expiresAfter, id, issuerId, spkiSha256, name } =
-    query;
-  const nowMilliseconds = now.getTime();
-  const isInState = (row: ListedCertificateRow) => {
-    if (state === undefined) return true;
-    if (state === "revoked") return row.state === "revoked";
-    // Revoked outlives expired, so that each certificate is in one state.
-    return row.state === "issued" && row.notAfterMilliseconds < nowMilliseconds === (state === "expired");
-  };
+  const { nodeName, signerName, requestName, expiresBefore, expiresAfter, id, issuerId, spkiSha256, name } = query;
+  const { state, isImported } = query;
   return (row) =>
     (nodeName === undefined || row.nodeName === nodeName) &&
     (signerName === undefined || row.signerName === signerName) &&
@@ -67,10 +60,21 @@ function matcher(query: CertificateQuery, now: Date): (row: ListedCertificateRow
     (issuerId === undefined || row.issuerId === issuerId) &&
     (spkiSha256 === undefined || row.spkiSha256 === spkiSha256) &&
     (name === undefined || heldNames(JSON.parse(row.sans) as SubjectAltNames).has(name)) &&
+    (isImported === undefined || (row.importedMilliseconds !== null) === isImported) &&
     (expiresAfter === undefined || row.notAfterMilliseconds >= expiresAfter.getTime()) &&
     (id === undefined || row.fingerprint === id || row.serial === id) &&
     (expiresBefore === undefined || row.notAfterMilliseconds < expiresBefore.getTime()) &&
-    isInState(row);
+    (state === undefined || isInState(row, state, now.getTime()));
+}
+
+/** Revoked outlives expired, so that each certificate is in one state. */
+function isInState(
+  row: ListedCertificateRow,
+  state: NonNullable<CertificateQuery["state"]>,
+  nowMilliseconds: number,
+): boolean {
+  if (state === "revoked") return row.state === "revoked";
+  return row.state === "issued" && row.notAfterMilliseconds < nowMilliseconds === (state === "expired");
 }
 
 function encodeToken({ id, notAfterMilliseconds }: Position): string {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
+import type { ImportedCertificates } from "../domain/certificate-import.ts";
 import type { ExpiryRecords } from "../domain/expiry-records.ts";
 import type { NodeInventory } from "../domain/inventory.ts";
 import type { RotationRecords } from "../domain/issuer-rotation.ts";
@@ -98,7 +99,7 @@ export interface LedgerOptions {
 
 export interface Ledger {
   readonly requests: CertificateRequests;
-  readonly certificates: Certificates;
+  readonly certificates: Certificates & ImportedCertificates;
   readonly nodes: NodeInventory;
   readonly decisions: Decisions;
   readonly shadow: ShadowDecisions;

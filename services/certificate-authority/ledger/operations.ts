@@ -2,6 +2,7 @@ import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
 import type { ResourceName } from "../domain/api-object.ts";
 import type { RotationStep } from "../domain/issuer-rotation.ts";
 import type { JobLease, RunOutcome, RunTrigger } from "../domain/job.ts";
+import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
@@ -86,6 +87,13 @@ export interface RecordDecision {
 export interface RecordCertificate {
   readonly kind: "recordCertificate";
   readonly certificate: CertificateRow;
+}
+
+/** Puts certificates on record that were issued before us, or without us. */
+export interface ImportCertificates {
+  readonly kind: "importCertificates";
+  readonly certificates: readonly CertificateRow[];
+  readonly actor: string;
 }
 
 export interface RecordIssuer {
@@ -275,6 +283,7 @@ export type Operation =
   | RemoveObject
   | RecordDecision
   | RecordCertificate
+  | ImportCertificates
   | RecordIssuer
   | CreateToken
   | UpdateToken
@@ -315,6 +324,7 @@ export interface Answers {
   readonly removeObject: Revised;
   readonly recordDecision: undefined;
   readonly recordCertificate: undefined;
+  readonly importCertificates: readonly RecordedImport[];
   readonly recordIssuer: undefined;
   readonly createToken: undefined;
   readonly updateToken: undefined;

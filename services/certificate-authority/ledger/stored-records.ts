@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
+import type { ImportedCertificates } from "../domain/certificate-import.ts";
 import type { AuditTrail, Certificates, Decisions, Issuers, NameHolder } from "../domain/ports.ts";
 import type { ShadowDecisions } from "../domain/shadow.ts";
 import { auditPayload } from "./audit-chain.ts";
@@ -38,7 +39,7 @@ export const RECORD_BYTES = 2_048;
 export function storedCertificates(
   { reader, writer, clock }: StoredRecordsDependencies,
   { keyNodes, nodeCertificates, recorded }: CertificateMemory,
-): Certificates {
+): Certificates & ImportedCertificates {
   const table = certificatesReader(reader);
   const names = certificateNamesReader(reader);
   const find = certificateFinder(reader, () => clock.now());
@@ -64,6 +65,13 @@ export function storedCertificates(
     async record(certificate) {
       const operation = { kind: "recordCertificate", certificate: toCertificateRow(certificate) } as const;
       await writer.submit(operation, RECORD_BYTES, () => recorded(certificate));
+    },
+    async recordImported(records, by) {
+      const operation = { kind: "importCertificates", certificates: records.map(toCertificateRow), actor: by } as const;
+      return writer.submit(operation, records.length * RECORD_BYTES, (answer) => {
+        for (const record of records) recorded(record);
+        return answer;
+      });
     },
     countByExpiry: expiryCounter(reader),
   };

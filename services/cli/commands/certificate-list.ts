@@ -27,6 +27,7 @@ interface Options extends ConnectionOptions, FormatOptions {
   readonly key?: string;
   readonly request?: string;
   readonly state?: string;
+  readonly imported: boolean;
   readonly expiresWithin?: string;
   readonly expiresBefore?: string;
   readonly expiresAfter?: string;
@@ -46,6 +47,7 @@ export function addCertificateList(parent: Command, terminal: Terminal): void {
     .addOption(
       new Option("--state <state>", "only certificates in this state").choices(["valid", "expired", "revoked"]),
     )
+    .option("--imported", "only certificates that were imported", false)
     .option("--expires-within <duration>", "only those that expire within this time, the soonest first", checkDuration)
     .option("--expires-before <time>", "only those that end before this time, the soonest first")
     .option("--expires-after <time>", "only those that end at this time or later, the soonest first")
@@ -84,7 +86,8 @@ function fetchPage(
 ): Promise<List<Certificate>> {
   const { node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter } = options;
   const filters = { node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter };
-  const query = { ...filters, limit: String(limit), continue: continueToken };
+  const imported = options.imported ? "true" : undefined;
+  const query = { ...filters, imported, limit: String(limit), continue: continueToken };
   return client.json<List<Certificate>>({ path: CERTIFICATES_PATH, query });
 }
 

@@ -55,7 +55,9 @@ function describe(certificate: Certificate): string {
     ["URIs", certificate.uris],
     ["Not before", certificate.notBefore],
     ["Not after", certificate.notAfter],
-    ["Issued at", certificate.issuedAt],
+    certificate.importedAt === undefined
+      ? ["Issued at", certificate.issuedAt]
+      : ["Imported at", certificate.importedAt],
     ["Public key SHA-256", certificate.publicKeySha256],
     ["Request", request === undefined ? "" : `${request.name} by ${request.requester}`],
     ["Replaces", replacedBy(certificate)],

@@ -35,6 +35,10 @@ export const certificateListQuery = z.strictObject({
     .enum(["valid", "expired", "revoked"], { error: "must be valid, expired or revoked" })
     .optional()
     .describe("Only certificates in this state; with expiresWithin the default is valid."),
+  imported: z
+    .enum(["true", "false"], { error: "must be true or false" })
+    .optional()
+    .describe("Only certificates that were imported, or that Gatehouse issued."),
   expiresWithin: z
     .string()
     .refine(isLookAhead, "must be a duration such as 90m, 24h or 30d, of at most 36600 days")
@@ -67,6 +71,7 @@ export function toCertificateQuery(query: z.output<typeof certificateListQuery>,
     ...(san !== undefined && { name: toHeldName(san) }),
     ...(key !== undefined && { spkiSha256: toHex(key) }),
     ...(request !== undefined && { requestName: request }),
+    ...(query.imported !== undefined && { isImported: query.imported === "true" }),
     ...(state !== undefined && { state }),
     ...(expiresBefore !== undefined && { expiresBefore }),
     ...(expiresAfter !== undefined && { expiresAfter: new Date(expiresAfter) }),

@@ -83,6 +83,7 @@ export function describeCertificate(record: CertificateSummary, now: Date): Cert
     notBefore: toKubernetesTime(record.notBefore),
     notAfter: toKubernetesTime(record.notAfter),
     issuedAt: toKubernetesTime(record.issuedAt),
+    ...(record.importedAt !== undefined && { importedAt: toKubernetesTime(record.importedAt) }),
     ...(requestName !== undefined && {
       request: { name: requestName, uid: requestUid ?? "", requester: requester ?? "" },
     }),

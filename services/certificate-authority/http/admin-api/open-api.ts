@@ -7,10 +7,10 @@ import { certificateListQuery } from "./certificate-query.ts";
 import { issuerChain } from "./configured-issuers.ts";
 import { EXPIRY_SCHEMAS, expiryPaths } from "./expiry-open-api.ts";
 import { explainRequest } from "./explain.ts";
+import { INVENTORY_SCHEMAS, inventoryInputs, inventoryPaths } from "./inventory-open-api.ts";
 import { ROTATION_SCHEMAS, rotationInputs, rotationPaths } from "./issuer-rotation-open-api.ts";
 import { jobList, jobRun, jobRunList, jobRunRequest, runsQuery } from "./jobs.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
-import { NODE_SCHEMAS, nodePaths } from "./node-open-api.ts";
 import {
   answer,
   type Json,
@@ -40,7 +40,7 @@ export const ADMIN_OPEN_API_PATH = "v1";
 const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
-  ...NODE_SCHEMAS,
+  ...INVENTORY_SCHEMAS,
   ...EXPIRY_SCHEMAS,
   Decision: resources.decision,
   RecordedRequestList: resources.recordedRequestList,
@@ -83,6 +83,7 @@ export function adminOpenApiDocument(version: string): Json {
         IssuerChain: toSchema(issuerChain, "input"),
         ...rotationInputs(),
         JobRunRequest: toSchema(jobRunRequest, "input"),
+        ...inventoryInputs(),
         CertificateRevocation: toSchema(certificateRevocation, "input"),
         NodeQuarantine: toSchema(nodeQuarantine, "input"),
         NodeReadmission: toSchema(nodeReadmission, "input"),
@@ -180,7 +181,7 @@ function paths(): Json {
         requestBody: { required: false, content: json("NodeReadmission") },
       },
     },
-    ...nodePaths(),
+    ...inventoryPaths(),
     ...expiryPaths(),
     "/v1/requests/{name}/decision": {
       parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],

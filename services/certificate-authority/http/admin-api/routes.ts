@@ -21,6 +21,7 @@ import { approvalHandlers } from "./approval.ts";
 import { approvalChainHandler } from "./approval-chain.ts";
 import { auditHandler } from "./audit.ts";
 import { type BootstrapTokenAdministration, bootstrapTokenHandlers } from "./bootstrap-tokens.ts";
+import { certificateImportHandler, type ImportDependencies } from "./certificate-import.ts";
 import { certificateHandlers } from "./certificates.ts";
 import { type ConfiguredIssuerDependencies, configuredIssuerHandlers } from "./configured-issuers.ts";
 import { decisionHandler } from "./decisions.ts";
@@ -42,6 +43,7 @@ import { type SpiffeBundleDependencies, spiffeBundleHandler } from "./spiffe-bun
 export interface AdminApiDependencies
   extends ConfiguredIssuerDependencies,
     ExaminationDependencies,
+    ImportDependencies,
     ExpiryHandlerDependencies,
     NodeDependencies,
     RevocationDependencies,
@@ -84,6 +86,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const nodes = nodeHandlers(deps);
   return [
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
+    { method: "POST", path: "/v1/certificates/import", handler: certificateImportHandler(deps) },
     { method: "GET", path: "/v1/certificates/:id", handler: certificates.show },
     { method: "POST", path: "/v1/certificates/:id/revoke", handler: revocations.revokeCertificate },
     { method: "GET", path: "/v1/revocations", handler: revocations.list },

@@ -16,6 +16,7 @@ import { revocationsMigration } from "./0015-revocations.ts";
 import { issuerRotationMigration } from "./0016-issuer-rotation.ts";
 import { runsMigration } from "./0017-runs.ts";
 import { expiryNoticesMigration } from "./0018-expiry-notices.ts";
+import { importedCertificatesMigration } from "./0019-imported-certificates.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly Migration[] = [
   issuerRotationMigration,
   runsMigration,
   expiryNoticesMigration,
+  importedCertificatesMigration,
 ];

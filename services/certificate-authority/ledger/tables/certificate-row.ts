@@ -27,6 +27,8 @@ export interface CertificateSummaryRow {
   readonly requestName: string | null;
   readonly requester: string | null;
   readonly predecessor: string | null;
+  /** Null for those that we issued. */
+  readonly importedMilliseconds: number | null;
   /** The predecessor's key; only where it was asked for. */
   readonly formerSpkiSha256?: string | null;
 }
@@ -38,7 +40,7 @@ export const CERTIFICATE_SUMMARY_COLUMNS =
   "lower(hex(spki_sha256)) AS spkiSha256, " +
   "not_before_ms AS notBeforeMilliseconds, not_after_ms AS notAfterMilliseconds, issued_ms AS issuedMilliseconds, " +
   "state, request_uid AS requestUid, request_name AS requestName, requester, " +
-  "nullif(lower(hex(predecessor)), '') AS predecessor";
+  "nullif(lower(hex(predecessor)), '') AS predecessor, imported_ms AS importedMilliseconds";
 
 export const CERTIFICATE_COLUMNS = `${CERTIFICATE_SUMMARY_COLUMNS}, der`;
 
@@ -48,6 +50,12 @@ export const CERTIFICATE_INSERT =
   "organizations, sans, spki_sha256, not_before_ms, not_after_ms, issued_ms, state, " +
   "request_uid, request_name, requester, predecessor, der, audit_sequence) " +
   "VALUES (unhex(?), unhex(?), unhex(?), ?, ?, ?, ?, ?, unhex(?), ?, ?, ?, ?, ?, ?, ?, unhex(?), ?, ?)";
+
+/** The same of one that we did not issue; before the audit sequence its parameters have when it was imported. */
+export const IMPORTED_CERTIFICATE_INSERT = CERTIFICATE_INSERT.replace(
+  "audit_sequence)",
+  "imported_ms, audit_sequence)",
+).replace(/\)$/, ", ?)");
 
 export function certificateColumns(row: CertificateRow): ColumnValue[] {
   return [
@@ -59,7 +67,9 @@ export function certificateColumns(row: CertificateRow): ColumnValue[] {
 }
 
 export function certificateContent(row: CertificateRow): string {
-  return contentHash(certificateColumns(row));
+  const { importedMilliseconds } = row;
+  const columns = certificateColumns(row);
+  return contentHash(importedMilliseconds === null ? columns : [...columns, importedMilliseconds]);
 }
 
 export function toCertificateRow(record: CertificateRecord): CertificateRow {
@@ -76,6 +86,7 @@ export function toCertificateRow(record: CertificateRecord): CertificateRow {
     requestName: record.requestName ?? null,
     requester: record.requester ?? null,
     predecessor: record.predecessor ?? null,
+    importedMilliseconds: record.importedAt?.getTime() ?? null,
   };
 }
 
@@ -97,6 +108,7 @@ export function toCertificateSummary(row: CertificateSummaryRow): CertificateSum
     requestName: row.requestName ?? undefined,
     requester: row.requester ?? undefined,
     predecessor: row.predecessor ?? undefined,
+    ...(row.importedMilliseconds !== null && { importedAt: new Date(row.importedMilliseconds) }),
     ...(row.formerSpkiSha256 && { keyReused: row.formerSpkiSha256 === spkiSha256 }),
   };
 }

@@ -7,6 +7,7 @@ import {
   type CertificateRow,
   type CertificateSummaryRow,
   certificateColumns,
+  IMPORTED_CERTIFICATE_INSERT,
 } from "./certificate-row.ts";
 
 export type StoredCertificateRow = CertificateRow & { readonly id: number; readonly auditSequence: number };
@@ -81,7 +82,9 @@ export const certificatesSql = {
   countExpiring:
     "SELECT count(*) FROM certificates INDEXED BY certificates_by_expiry " +
     "WHERE (not_after_ms, id) >= (?, ?) AND (not_after_ms, id) < (?, ?) AND state = 'issued'",
+  newestImported: `SELECT ${LISTED} FROM certificates INDEXED BY certificates_imported WHERE imported_ms IS NOT NULL ${NEWEST_FIRST}`,
   insert: CERTIFICATE_INSERT,
+  insertImported: IMPORTED_CERTIFICATE_INSERT,
 } as const;
 
 /** Looks certificates up; `find-certificates.ts` pages through them. */
@@ -116,6 +119,7 @@ export function certificatesWriter(connection: Connection) {
   const fingerprintTaken = connection.prepare<[string]>(certificatesSql.fingerprintTaken);
   const predecessor = connection.prepare<[string, string, number], string>(certificatesSql.predecessor).pluck();
   const insert = connection.prepare(certificatesSql.insert);
+  const insertImported = connection.prepare(certificatesSql.insertImported);
   const names = certificateNamesWriter(connection);
   return {
     hasSerial: (serial: string, issuerId: string): boolean => serialTaken.get(serial, issuerId) !== undefined,
@@ -126,7 +130,11 @@ export function certificatesWriter(connection: Connection) {
       return predecessor.get(nodeName, signerName, notBeforeMilliseconds) ?? null;
     },
     insert(row: CertificateRow, auditSequence: number): void {
-      const { lastInsertRowid } = insert.run(...certificateColumns(row), auditSequence);
+      const { importedMilliseconds } = row;
+      const { lastInsertRowid } =
+        importedMilliseconds === null
+          ? insert.run(...certificateColumns(row), auditSequence)
+          : insertImported.run(...certificateColumns(row), importedMilliseconds, auditSequence);
       names.record(row.sans, row.notAfterMilliseconds, lastInsertRowid);
     },
   };

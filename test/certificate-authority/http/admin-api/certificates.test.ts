@@ -66,6 +66,8 @@ test.each([
   { query: "node=node-1", asked: { nodeName: "node-1", limit: 100 } },
   { query: "signer=a.b%2Fc", asked: { signerName: "a.b/c", limit: 100 } },
   { query: "request=csr-x", asked: { requestName: "csr-x", limit: 100 } },
+  { query: "imported=true", asked: { isImported: true, limit: 100 } },
+  { query: "imported=false", asked: { isImported: false, limit: 100 } },
   { query: "state=revoked", asked: { state: "revoked", limit: 100 } },
   { query: `issuer=${"Ab".repeat(32)}`, asked: { issuerId: "ab".repeat(32), limit: 100 } },
   { query: `key=${Array(32).fill("CD").join(":")}`, asked: { spkiSha256: "cd".repeat(32), limit: 100 } },
@@ -100,7 +102,7 @@ test.each([
 const LIMIT_RULE = "must be a whole number from 1 to 1000; follow metadata.continue for more";
 const DURATION_RULE = "must be a duration such as 90m, 24h or 30d, of at most 36600 days";
 const KNOWN =
-  "known are node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter, limit, continue";
+  "known are node, signer, issuer, san, key, request, state, imported, expiresWithin, expiresBefore, expiresAfter, limit, continue";
 const HEX_RULE = "64 hexadecimal digits, with or without colons";
 const TIME_RULE = "must be an RFC 3339 time such as 2026-11-30T00:00:00Z";
 
@@ -109,6 +111,7 @@ test.each([
   { query: "limit=1001", message: `query parameter "limit" is "1001": ${LIMIT_RULE}` },
   { query: "limit=ten", message: `query parameter "limit" is "ten": ${LIMIT_RULE}` },
   { query: "limit=1e2", message: `query parameter "limit" is "1e2": ${LIMIT_RULE}` },
+  { query: "imported=yes", message: 'query parameter "imported" is "yes": must be true or false' },
   { query: "state=old", message: 'query parameter "state" is "old": must be valid, expired or revoked' },
   { query: "issuer=default", message: `query parameter "issuer" is "default": must be an issuer's id: ${HEX_RULE}` },
   {
@@ -167,6 +170,13 @@ test("a certificate of our own leaves out what it has not", async () => {
   const response = await request(app).get("/v1/certificates").expect(200);
   const { nodeName: _, request: __, ...rest } = SHOWN;
   expect(response.body.items).toEqual([{ ...rest, predecessor: "33".repeat(32), keyReused: true }]);
+});
+
+test("an imported certificate says when it was put on record", async () => {
+  const { app, certificates } = adminApi();
+  certificates.records.push(certificateRecord({ importedAt: new Date("2026-01-02T00:00:00Z") }));
+  const { body } = await request(app).get("/v1/certificates").expect(200);
+  expect(body.items).toEqual([{ ...SHOWN, importedAt: "2026-01-02T00:00:00Z" }]);
 });
 
 test.each([

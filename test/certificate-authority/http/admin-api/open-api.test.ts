@@ -47,6 +47,7 @@ test("query parameters come from the schema that checks them", () => {
     "key",
     "request",
     "state",
+    "imported",
     "expiresWithin",
     "expiresBefore",
     "expiresAfter",

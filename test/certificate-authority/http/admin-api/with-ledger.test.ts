@@ -9,6 +9,7 @@ import { routes } from "../../../../services/certificate-authority/http/admin-ap
 import { recordedReviews } from "../../../../services/certificate-authority/recorded-reviews.ts";
 import { createExpiry } from "../../../../services/certificate-authority/rotation/expiry/expiry.ts";
 import { examineCertificate } from "../../../../services/certificate-authority/signer/certificate-examiner.ts";
+import { createLogger } from "../../../../services/shared/logging.ts";
 import { appOf } from "../../../builders/edge.ts";
 import { buildIssuer } from "../../../builders/issuer.ts";
 import { openTestLedger, type TestLedger } from "../../../builders/ledger.ts";
@@ -17,6 +18,7 @@ import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import {
   FakeConfiguredIssuers,
   FakeEncryption,
+  FakeImporting,
   FakeIssuance,
   FakeTokenAdministration,
   SettableAuthorizer,
@@ -48,12 +50,12 @@ beforeAll(async () => {
     issuerRotation: new FakeIssuerRotation(),
     trust: new FakeTrustObserver(),
     trustDomains: new Map(),
-    ...{ quarantine: ledger.revocations, readDetails: examineCertificate },
+    ...{ quarantine: ledger.revocations, readDetails: examineCertificate, importing: new FakeImporting() },
     revoking: new FakeRevoking(),
     fleetExpiry: createExpiry({
       records: ledger.expiry,
-      settings: { scanSeconds: 60, forgetAfterDays: 30 },
-      clock,
+      settings: { scanSeconds: 60, forgetAfterDays: 30, notifications: [] },
+      ...{ clock, logger: createLogger({ level: "silent" }), observe: () => undefined },
     }),
     revocationLists: new FakeRevocationLists(),
     revocationWaiters: createRevocationWaiters(ledger.revocations),
