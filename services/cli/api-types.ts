@@ -129,6 +129,14 @@ export interface Node {
   readonly hasMoreCertificates?: boolean;
 }
 
+/** What a revocation hit, or would hit. */
+export interface RevocationOutcome {
+  readonly dryRun: boolean;
+  readonly quarantined: boolean;
+  readonly readmitted: boolean;
+  readonly items: readonly Certificate[];
+}
+
 export interface Decision {
   readonly request: {
     readonly name: string;

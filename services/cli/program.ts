@@ -6,6 +6,7 @@ import { addAuditSearch, addAuditTail } from "./commands/audit.ts";
 import { addBench, type BenchmarkPlace, benchmarkPlace } from "./commands/bench.ts";
 import { addCertificateImport } from "./commands/certificate-import.ts";
 import { addCertificateList } from "./commands/certificate-list.ts";
+import { addCertificateRevoke } from "./commands/certificate-revoke.ts";
 import { addCertificateShow } from "./commands/certificate-show.ts";
 import { addController } from "./commands/controller.ts";
 import { APPROVAL, addCsrDecision, DENIAL } from "./commands/csr-decide.ts";
@@ -38,6 +39,7 @@ import {
 } from "./commands/node-authorizer-explain.ts";
 import { addNodeAuthorizerManifests } from "./commands/node-authorizer-manifests.ts";
 import { addNodeList } from "./commands/node-list.ts";
+import { addNodeQuarantine, addNodeReadmit } from "./commands/node-quarantine.ts";
 import { addNodeShow } from "./commands/node-show.ts";
 import { addPkiCheck } from "./commands/pki-check.ts";
 import { addPkiInit } from "./commands/pki-init.ts";
@@ -99,9 +101,12 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addCertificateList(certificate, terminal);
   addCertificateShow(certificate, terminal);
   addCertificateImport(certificate, terminal);
+  addCertificateRevoke(certificate, terminal);
   const node = program.command("node").description("nodes that have certificates");
   addNodeList(node, terminal);
   addNodeShow(node, terminal);
+  addNodeQuarantine(node, terminal);
+  addNodeReadmit(node, terminal);
   const token = program.command("token").description("bootstrap tokens, and lines for a token file");
   addTokenCreate(token, terminal);
   addTokenList(token, terminal);

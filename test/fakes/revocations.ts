@@ -3,7 +3,11 @@ import type {
   RevocationList,
   RevocationLists,
 } from "../../services/certificate-authority/issuance/revocation-lists.ts";
-import type { RevocationOrder, Revoking } from "../../services/certificate-authority/issuance/revoke.ts";
+import type {
+  RevocationOrder,
+  RevocationOutcome,
+  Revoking,
+} from "../../services/certificate-authority/issuance/revoke.ts";
 import { StatusError } from "../../services/shared/status-error.ts";
 
 /** Look-ups in sets that tests fill. */
@@ -46,14 +50,17 @@ export class FakeRevocationFeed {
 /** Revokes nothing; remembers the orders. */
 export class FakeRevoking implements Revoking {
   readonly orders: RevocationOrder[] = [];
+  outcome: RevocationOutcome = { certificates: [], quarantined: false };
+  readonly readmitted: { readonly nodeName: string; readonly dryRun: boolean }[] = [];
 
   async revoke(order: RevocationOrder) {
     this.orders.push(order);
-    return { certificates: [], quarantined: false };
+    return this.outcome;
   }
 
-  async readmit(): Promise<boolean> {
-    return false;
+  async readmit(nodeName: string, _message: string, _by: string, dryRun: boolean): Promise<boolean> {
+    this.readmitted.push({ nodeName, dryRun });
+    return true;
   }
 }
 

@@ -104,7 +104,7 @@ test("an object of an administrator takes the stock one's place", () => {
 
 test("every example file loads", () => {
   const files = readdirSync(RBAC_DIRECTORY).map((file) => join(RBAC_DIRECTORY, file));
-  expect(files).toHaveLength(6);
+  expect(files).toHaveLength(8);
   const objects = readRbacFiles(files);
   requireRoles(objects, withStockObjects(objects));
 });
