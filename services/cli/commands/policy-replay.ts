@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ApiClient } from "../api-client.ts";
 import type { List } from "../api-types.ts";
 import type { LoadCertificateAuthority } from "../certificate-authority.ts";
@@ -47,7 +47,11 @@ export function addPolicyReplay(parent: Command, terminal: Terminal, load: LoadC
         "Exit code 0, with --exit-code 3 when any outcome would change or is undetermined; 1 when it failed.",
     )
     .requiredOption("--config <file>", "the configuration with the chain that is tried out")
-    .option("--since <duration>", "how far to look back, e.g. 12h or 30d", parseSeconds, 30 * 86_400)
+    .addOption(
+      new Option("--since <duration>", "how far to look back, e.g. 12h or 30d")
+        .argParser(parseSeconds)
+        .default(30 * 86_400, "30d"),
+    )
     .option("--database <file>", "read this ledger or backup instead of asking a server")
     .option("--ask-outside", "ask the scripts and webhooks of the new chain; they are told that it is a rehearsal")
     .option("--examples <number>", "how many requests to show in each direction", parseExamples, 5)
