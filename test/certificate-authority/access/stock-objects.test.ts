@@ -104,7 +104,7 @@ test("an object of an administrator takes the stock one's place", () => {
 
 test("every example file loads", () => {
   const files = readdirSync(RBAC_DIRECTORY).map((file) => join(RBAC_DIRECTORY, file));
-  expect(files).toHaveLength(8);
+  expect(files).toHaveLength(7);
   const objects = readRbacFiles(files);
   requireRoles(objects, withStockObjects(objects));
 });
@@ -115,6 +115,9 @@ test.each<[file: string, who: UserInfo, what: AccessAttributes, allowed: boolean
   ["auto-approve-bootstrap.yaml", node("a"), nodeClient, false],
   ["viewers.yaml", user("v", "gatehouse:viewers"), onPath("get", "/v1/certificates/ab"), true],
   ["viewers.yaml", user("v", "gatehouse:viewers"), onPath("get", "/v1/bootstrap-tokens"), false],
+  ["viewers.yaml", user("v", "gatehouse:viewers"), onPath("get", "/v1/approval"), true],
+  ["viewers.yaml", user("v", "gatehouse:viewers"), onPath("get", "/v1/approval/shadow"), true],
+  ["viewers.yaml", user("v", "gatehouse:viewers"), onPath("post", "/v1/requests/csr-x/approve"), false],
   ["viewers.yaml", user("v", "gatehouse:viewers"), onResource({ verb: "watch" }), true],
   ["viewers.yaml", user("v", "gatehouse:viewers"), onResource({ verb: "create" }), false],
   ["auditors.yaml", user("a", "gatehouse:auditors"), onPath("get", "/v1/audit"), true],
@@ -144,6 +147,26 @@ test.each<[file: string, who: UserInfo, what: AccessAttributes, allowed: boolean
     onResource({ verb: "update", subresource: "approval" }),
     true,
   ],
+  [
+    "kubelet-approvers.yaml",
+    user("k", "gatehouse:kubelet-approvers"),
+    onPath("post", "/v1/requests/csr-x/approve"),
+    true,
+  ],
+  [
+    "client-approvers.yaml",
+    user("c", "gatehouse:client-approvers"),
+    signer("approve", "kubernetes.io/kube-apiserver-client"),
+    true,
+  ],
+  [
+    "client-approvers.yaml",
+    user("c", "gatehouse:client-approvers"),
+    signer("approve", "kubernetes.io/kube-apiserver-client-kubelet"),
+    false,
+  ],
+  ["client-approvers.yaml", user("c", "gatehouse:client-approvers"), onPath("post", "/v1/requests/csr-x/deny"), true],
+  ["client-approvers.yaml", user("c", "gatehouse:client-approvers"), onPath("post", "/v1/explain"), false],
   [
     "token-administrators.yaml",
     user("t", "gatehouse:token-administrators"),
