@@ -29,9 +29,9 @@ export interface ConfiguredRotation {
   readonly rotation: IssuerRotation;
   readonly trust: TrustObserver;
   /** Brings the trust bundle to every place it is kept in. */
-  publish(): Promise<void>;
+  readonly publish: () => Promise<void>;
   /** The steps that are due, when the configuration leaves them to us. @returns what was done, a line each. */
-  takeDueSteps(isDryRun?: boolean): Promise<readonly string[]>;
+  readonly takeDueSteps: (isDryRun?: boolean) => Promise<readonly string[]>;
 }
 
 export function configuredRotation(

@@ -45,9 +45,11 @@ export function createPublication(publishers: readonly TrustBundlePublisher[], l
         await publisher.publish(bundlePem);
         if (failures.delete(place)) logger.info({ place }, "the trust bundle is published again");
       } catch (error) {
-        const { message } = error as Error;
-        if (failures.get(place) !== message) logger.error({ err: error, place }, "the trust bundle is not published");
-        failures.set(place, message);
+        // A message may have the name of a temporary file in it.
+        const { code, message } = error as NodeJS.ErrnoException;
+        const reason = code ?? message;
+        if (failures.get(place) !== reason) logger.error({ err: error, place }, "the trust bundle is not published");
+        failures.set(place, reason);
       }
     }
     return failures.size;

@@ -6,7 +6,7 @@ import type { SlotStatus, TrustShown } from "./contract.ts";
 import { fingerprintOf, type TrustObserver } from "./trust.ts";
 
 /** How many are named where some stand in the way. */
-export const NAMED = 100;
+const NAMED = 100;
 const NODE_PREFIX = "system:node:";
 
 /** What is alive of one issuer name. */
