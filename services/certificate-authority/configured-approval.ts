@@ -53,8 +53,10 @@ export interface ConfiguredApproval {
 }
 
 /** @throws {Error} when a hook cannot be made, naming it. */
-export function configuredApproval(configuration: Configuration, parts: ApprovalParts): ConfiguredApproval {
-  const { clock, logger } = parts;
+export function configuredApproval(configuration: Configuration, given: ApprovalParts): ConfiguredApproval {
+  const { clock, logger } = given;
+  // A chain that is replaced may have approved what is not on record yet.
+  const parts = { ...given, hooks: { ...given.hooks, nameClaims: new Map() } };
   const listeners: (() => void)[] = [];
   const pending = createPendingRequests();
   const build = (approval: ApprovalSettings) => buildChain(configuration, approval, parts, pending);

@@ -4,6 +4,7 @@ import type { OpenNodeAddresses } from "../domain/node-addresses.ts";
 import type { ApprovalHook, Certificates } from "../domain/ports.ts";
 import type { ChainLink } from "./chain.ts";
 import { createEvidenceSources } from "./evidence/create-sources.ts";
+import type { NameClaims } from "./evidence/name-holders.ts";
 import { kubeletClientHook } from "./hooks/kubelet-client.ts";
 import { kubeletServingHook } from "./hooks/kubelet-serving.ts";
 import { manualHook } from "./hooks/manual.ts";
@@ -19,6 +20,8 @@ export interface HookDependencies {
   readonly logger: Logger;
   /** What is on record; without it nothing is compared with other certificates. */
   readonly certificates?: Pick<Certificates, "summaryOfLatest" | "otherHoldersOf"> | undefined;
+  /** Names that certificates are being made for, whichever hook judged them. */
+  readonly nameClaims?: NameClaims | undefined;
   /** Called when what hooks know has changed: requests that wait may be decided otherwise now. */
   readonly onNewEvidence?: (() => void) | undefined;
   /** How clusters are asked about their nodes; without it they are not. */
@@ -57,6 +60,7 @@ function createHook(hook: HookSettings, deps: HookDependencies): ApprovalHook {
     return kubeletServingHook(settings, {
       sources: createEvidenceSources(settings.sources, deps),
       certificates,
+      claims: deps.nameClaims,
     });
   }
   if ("script" in hook) return createScriptHook(hook.script, logger.child({ hook: hook.script.name ?? "script" }));

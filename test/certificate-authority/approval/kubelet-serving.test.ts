@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { createChain } from "../../../services/certificate-authority/approval/chain.ts";
+import { createHooks } from "../../../services/certificate-authority/approval/create-hooks.ts";
 import type {
   ClaimedName,
   EvidenceSource,
@@ -11,6 +12,7 @@ import {
   type KubeletServingOptions,
   kubeletServingHook,
 } from "../../../services/certificate-authority/approval/hooks/kubelet-serving.ts";
+import { approvalSchema } from "../../../services/certificate-authority/approval/settings.ts";
 import type { SubjectAltNames } from "../../../services/certificate-authority/domain/csr-facts.ts";
 import type { NameHolder, ReviewRequest } from "../../../services/certificate-authority/domain/ports.ts";
 import { facts } from "../../builders/facts.ts";
@@ -18,6 +20,7 @@ import { certificateRecord } from "../../builders/records.ts";
 import { CLIENT_KUBELET, type RequestArguments, request, SERVING_KUBELET } from "../../builders/request.ts";
 import { buildSans } from "../../builders/subject.ts";
 import { createFakeKeyPolicy } from "../../fakes/key-policy.ts";
+import { recordingLogger } from "../../fakes/recording-logger.ts";
 import { NO_HISTORY, reviewInput } from "../../fakes/review-history.ts";
 
 const NOW = new Date("2026-01-01T00:00:00Z");
@@ -273,6 +276,22 @@ test("of two nodes that ask for one address at the same time one gets it; a rehe
   await expect(ask("worker-2")).rejects.toThrow('"10.0.0.1" is just being certified for node "worker-1"');
   const later = new Date(NOW.getTime() + 61_000);
   expect(await ask("worker-2", { now: later })).toMatchObject({ kind: "approved" });
+});
+
+test("a chain that takes another's place knows which names it gave away", async () => {
+  const sources = [{ addressRanges: [{ ranges: ["10.0.0.0/8"] }] }];
+  const { hooks } = approvalSchema.parse({ hooks: [{ "kubelet-serving": { sources } }] });
+  const certificates = { ...onRecord({}), summaryOfLatest: () => undefined };
+  const authorizer = { authorize: () => Promise.reject(new Error("not asked")) };
+  const deps = { authorizer, logger: recordingLogger().logger, certificates, nameClaims: new Map() };
+  const ask = (node: string) => {
+    const csr = request({ spec: { ...SPEC, username: `system:node:${node}` } });
+    const asked = facts({ subject: { commonName: `system:node:${node}` }, sans: { ipAddresses: ["10.0.0.1"] } });
+    const [link] = createHooks(hooks, deps);
+    return link?.hook.review(reviewInput({ csr, facts: asked, now: NOW }));
+  };
+  expect(await ask("worker-1")).toMatchObject({ kind: "approved" });
+  await expect(ask("worker-2")).rejects.toThrow('"10.0.0.1" is just being certified for node "worker-1"');
 });
 
 test("property: whatever the order, no name is certified for two nodes at the same time", async () => {

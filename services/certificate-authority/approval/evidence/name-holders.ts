@@ -5,12 +5,17 @@ import type { EvidenceSource } from "./source.ts";
 /** How long a name counts as being certified: by then the certificate is on record, or will not be made. */
 const CLAIM_MILLISECONDS = 60_000;
 
+/** By name: the node that a certificate with it is being made for. */
+export type NameClaims = Map<string, { readonly nodeName: string; readonly untilMilliseconds: number }>;
+
 export interface NameHoldersOptions {
   readonly certificates: {
     otherHoldersOf(name: string, nodeName: string, now: Date): readonly NameHolder[];
   };
   /** Those that know whether a node is gone are asked; what it held is free then. */
   readonly sources: readonly EvidenceSource[];
+  /** Shared by all that judge names, those of a chain that is about to be replaced included. */
+  readonly claims?: NameClaims | undefined;
 }
 
 /** Keeps a name from being certified for two nodes. */
@@ -24,8 +29,11 @@ export interface NameHolders {
   claim(names: readonly string[], nodeName: string, now: Date): void;
 }
 
-export function createNameHolders({ certificates, sources }: NameHoldersOptions): NameHolders {
-  const claims = new Map<string, { readonly nodeName: string; readonly untilMilliseconds: number }>();
+export function createNameHolders({
+  certificates,
+  sources,
+  claims = new Map() as NameClaims,
+}: NameHoldersOptions): NameHolders {
   const isGone = (nodeName: string): boolean => sources.some((source) => source.isGone?.(nodeName) ?? false);
 
   function forgetOld(nowMilliseconds: number): void {

@@ -5,7 +5,7 @@ import { renewalOf } from "../../domain/renewal.ts";
 import { showName } from "../../domain/shown-name.ts";
 import { profileViolation } from "../../domain/signer-profile.ts";
 import { type Finding, gatherEvidence } from "../evidence/gather.ts";
-import { createNameHolders, type NameHoldersOptions } from "../evidence/name-holders.ts";
+import { createNameHolders, type NameClaims, type NameHoldersOptions } from "../evidence/name-holders.ts";
 import type { ReservedNames } from "../evidence/reserved-names.ts";
 import type { EvidenceSource } from "../evidence/source.ts";
 import { type Limits, limited } from "../limited.ts";
@@ -26,6 +26,8 @@ export interface KubeletServingDependencies {
   readonly sources: readonly EvidenceSource[];
   /** What is on record; without it, names are not compared with other certificates. */
   readonly certificates?: NameHoldersOptions["certificates"] | undefined;
+  /** Names that certificates are being made for; only this hook's own when absent. */
+  readonly claims?: NameClaims | undefined;
 }
 
 const NOT_SERVING: Verdict = {
@@ -43,9 +45,9 @@ const NOT_SERVING: Verdict = {
  */
 export function kubeletServingHook(
   options: KubeletServingOptions,
-  { sources, certificates }: KubeletServingDependencies,
+  { sources, certificates, claims }: KubeletServingDependencies,
 ): ApprovalHook {
-  const holders = options.unique && certificates ? createNameHolders({ certificates, sources }) : undefined;
+  const holders = options.unique && certificates ? createNameHolders({ certificates, sources, claims }) : undefined;
   const kind = options.otherwise === "deny" ? "denied" : "noOpinion";
   const refused = (reason: string, message: string, evidence: Verdict["evidence"]): Verdict => {
     return { kind, reason, message, evidence };
