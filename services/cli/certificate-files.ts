@@ -6,7 +6,10 @@ import { messageOf } from "./command-error.ts";
 const BEGIN = Buffer.from("-----BEGIN CERTIFICATE-----");
 const END = Buffer.from("-----END CERTIFICATE-----");
 /** Where a kubeconfig has its client certificate. */
-const EMBEDDED = Buffer.from("client-certificate-data:");
+const EMBEDDED = Buffer.from("client-certificate-data");
+/** What stands between that and its base64, in YAML and in JSON. */
+const PUNCTUATION = Buffer.from("\"': \t\r\n");
+const BASE64 = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
 const MAXIMUM_FILE_BYTES = 1024 * 1024;
 const MAXIMUM_DEPTH = 16;
 const MAXIMUM_FILES = 100_000;
@@ -118,11 +121,18 @@ export class CertificateCollector implements FoundCertificates {
 function blocksIn(content: Buffer): readonly string[] {
   const found = [...certificateBlocks(content)];
   for (let at = content.indexOf(EMBEDDED); at >= 0; at = content.indexOf(EMBEDDED, at + 1)) {
-    const lineEnd = content.indexOf(0x0a, at);
-    const value = content.subarray(at + EMBEDDED.length, lineEnd < 0 ? content.length : lineEnd).toString("latin1");
-    found.push(...certificateBlocks(Buffer.from(value.replace(/[\s"']/g, ""), "base64")));
+    const begin = endOfRun(content, at + EMBEDDED.length, PUNCTUATION);
+    const value = content.subarray(begin, endOfRun(content, begin, BASE64)).toString("latin1");
+    found.push(...certificateBlocks(Buffer.from(value, "base64")));
   }
   return found;
+}
+
+/** Where the octets of that set end that stand at a place. */
+function endOfRun(content: Buffer, start: number, set: Buffer): number {
+  let end = start;
+  while (end < content.length && set.includes(content[end] ?? 0)) end += 1;
+  return end;
 }
 
 function* certificateBlocks(content: Buffer): Generator<string, undefined> {

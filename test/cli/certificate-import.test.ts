@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { buildIssuer } from "../builders/issuer.ts";
+import { certificateUser, kubeconfigText } from "../builders/kubeconfig.ts";
 import { buildLeafCertificate } from "../builders/leaf-certificate.ts";
 import { certificateRecord } from "../builders/records.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
@@ -83,6 +84,15 @@ test("what is refused is told with the reason, and the server's counts", async (
       "0 imported, 0 known already, 1 refused.\n",
   });
   expect(stdout).toContain("nobody signed it");
+});
+
+test("a kubeconfig in JSON, on one line with its key, gives its certificate and nothing else", async () => {
+  const pem = leaf("someone");
+  const user = certificateUser({ certificatePem: pem, privateKeyPem: KEY_PEM });
+  const file = join(temporaryDirectory(), "kubeconfig");
+  writeFileSync(file, kubeconfigText("https://127.0.0.1", ISSUER.certificatePem, user));
+  await server.command(["certificate", "import", file]);
+  expect(handedIn().map(({ certificatePem }) => certificatePem)).toEqual([block(pem)]);
 });
 
 test("a dry run and a signer are passed on, and JSON has everything", async () => {
