@@ -14,7 +14,7 @@ import { defaultIssuerSchema, furtherIssuersSchema, type IssuerSettings, issuerP
 import { clusterSchema } from "./kubernetes/cluster-settings.ts";
 import { mlDsaProblems } from "./ml-dsa-settings.ts";
 import { pointerUrlSchema, resolveRevocationPaths, revocationSchema } from "./revocation-settings.ts";
-import { expirySchema } from "./rotation/expiry/settings.ts";
+import { expirySchema, resolveExpiryPaths } from "./rotation/expiry/settings.ts";
 import { issuerRotationSchema, resolveIssuerRotationPaths } from "./rotation/issuers/settings.ts";
 import { jobsSchema } from "./rotation/scheduler/settings.ts";
 import { signersSchema } from "./signer-settings.ts";
@@ -294,6 +294,7 @@ function resolvePaths(
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),
     authorization: resolveAuthorizationPaths(configuration.authorization, (path) => resolve(base, path)),
     issuerRotation: resolveIssuerRotationPaths(configuration.issuerRotation, base),
+    expiry: resolveExpiryPaths(configuration.expiry, (path) => resolve(base, path)),
     rbac: { files: rbac.files.map((file) => resolve(base, file)) },
     ...(configuration.audit && { audit: resolveAuditPaths(configuration.audit, base) }),
   };

@@ -197,6 +197,10 @@ async function openAuthority(
     authorizer: access.authorizer,
   });
   const { certificates } = ledger;
+  const expiry = createExpiry({
+    ...{ records: ledger.expiry, settings: configuration.expiry, clock, logger },
+    observe: metrics.expiryNotified,
+  });
   const keyPolicy = createKeyPolicy({ settings: configuration.keyPolicy, lists: keyLists, certificates });
   const approval = configuredApproval(configuration, {
     ...{ overrides, certificates, shadow: ledger.shadow, keyPolicy, observe: metrics.hookAnswered, clock, logger },
@@ -231,12 +235,13 @@ async function openAuthority(
     }),
     rotation,
     encryption: encryptionAtRest(custody),
-    expiry: createExpiry({ records: ledger.expiry, settings: configuration.expiry, clock }),
+    expiry,
     keyServices: () => custody.checkKeyServices(),
     tokens,
     close: async () => {
       await issuance.stop();
       await cluster?.stop();
+      await expiry.close();
       await approval.close();
       await signer.close();
       await tokens.close();

@@ -22,6 +22,8 @@ export interface ExpiryNotice extends HolderKey {
   readonly state: NoticeState;
   readonly certificateId: number;
   readonly notAfter: Date;
+  /** Who is told. */
+  readonly targets: readonly string[];
   /** JSON: what targets are handed. */
   readonly document: string;
 }
@@ -42,10 +44,10 @@ export interface ExpiryRecords {
   /** What was said so far, in pages: the next begins after the last of the one before. */
   told(after: HolderKey | undefined, limit: number): Promise<readonly Told[]>;
   /**
-   * Notes what is said, and puts it into the outbox of each target, all in one commit. What an outbox had for the same
+   * Notes what is said, and puts it into the outboxes of its targets, all in one commit. What an outbox had for the same
    * holder is replaced by it.
    */
-  record(notices: readonly ExpiryNotice[], targets: readonly string[]): Promise<void>;
+  record(notices: readonly ExpiryNotice[]): Promise<void>;
   /** What a target is still to be told, the oldest first. */
   waiting(target: string, limit: number): Promise<readonly WaitingNotice[]>;
   /** How many notices wait. */

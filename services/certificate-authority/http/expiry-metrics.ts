@@ -1,6 +1,6 @@
 import type { Gauge } from "prom-client";
 import { EXPIRY_STATES } from "../domain/expiry.ts";
-import type { Expiry } from "../rotation/expiry/expiry.ts";
+import type { ExpiryCounts } from "../rotation/expiry/expiry.ts";
 
 type MakeGauge = (name: string, help: string, labelNames?: string[]) => Gauge;
 
@@ -12,7 +12,7 @@ type MakeGauge = (name: string, help: string, labelNames?: string[]) => Gauge;
 export function expiryGauges(
   gauge: MakeGauge,
   labelOf: (signerName: string) => string,
-): (counts: Awaited<ReturnType<Expiry["counts"]>>) => void {
+): (counts: ExpiryCounts | undefined) => void {
   const holders = gauge(
     "gatehouse_expiry_holders",
     "Nodes, and others that have certificates, by signer and the state of their newest: fresh, due, overdue or lost",
@@ -27,8 +27,13 @@ export function expiryGauges(
     "gatehouse_expiry_observed_seconds",
     "When the record of certificates was last looked at for what expires, seconds since 1970",
   );
+  const waiting = gauge(
+    "gatehouse_expiry_notifications_waiting",
+    "Notices of expiries that targets have not taken yet",
+  );
   return (counts) => {
     if (counts === undefined) return;
+    waiting.set(counts.waiting);
     observed.set(counts.observedAt.getTime() / 1000);
     holders.reset();
     soonest.reset();

@@ -56,6 +56,8 @@ export interface Metrics {
   readonly authorizationWebhook: (name: string, outcome: string, seconds: number) => void;
   /** One run of a job of the scheduler. */
   readonly jobEnded: (job: string, outcome: string, seconds: number) => void;
+  /** Notices that a target took, or one attempt to hand some over that failed. */
+  readonly expiryNotified: (target: string, outcome: "delivered" | "failed", count: number) => void;
   /** Several audit events at once; a failure is one attempt to hand over a batch. */
   readonly auditEvents: (sink: string, outcome: "written" | "dropped" | "failed", count: number) => void;
 }
@@ -140,6 +142,12 @@ export function createMetrics(): Metrics {
     labelNames: ["sink"],
     registers,
   });
+  const notifications = new Counter({
+    name: "gatehouse_expiry_notifications_total",
+    help: "Notices of expiries that targets took (delivered), and attempts to hand some over that failed",
+    labelNames: ["target", "outcome"],
+    registers,
+  });
   const webhookAnswers = new Counter({
     name: "gatehouse_authorization_webhook_answers_total",
     help: "Questions to authorization webhooks by outcome: allowed, denied, noOpinion, failed, or remembered",
@@ -183,6 +191,7 @@ export function createMetrics(): Metrics {
       if (outcome !== "remembered") webhookSeconds.observe({ webhook }, seconds);
     },
     jobEnded,
+    expiryNotified: (target, outcome, count) => notifications.inc({ target, outcome }, count),
     auditEvents: (sink, outcome, count) => {
       if (outcome === "failed") auditFailures.inc({ sink }, count);
       else auditEvents.inc({ sink, outcome }, count);

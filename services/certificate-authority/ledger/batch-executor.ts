@@ -168,7 +168,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
       case "reportTrust":
         return rotation.reportTrust(operation);
       case "recordExpiryNotices":
-        for (const notice of operation.notices) expiry.record(notice, operation.targets);
+        for (const notice of operation.notices) expiry.record(notice);
         return undefined;
       case "settleExpiryNotices":
         expiry.settle(operation.ids);

@@ -1,8 +1,8 @@
 import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
 import type { ResourceName } from "../domain/api-object.ts";
+import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { RotationStep } from "../domain/issuer-rotation.ts";
 import type { JobLease, RunOutcome, RunTrigger } from "../domain/job.ts";
-import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
@@ -244,7 +244,6 @@ export interface ReportTrust {
 export interface RecordExpiryNotices {
   readonly kind: "recordExpiryNotices";
   readonly notices: readonly NoticeRow[];
-  readonly targets: readonly string[];
 }
 
 /** Takes delivered notices out of the outbox. */

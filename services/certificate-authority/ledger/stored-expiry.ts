@@ -23,10 +23,13 @@ export function storedExpiry({
       return runTask<FleetColumns>("fleet-scan", task);
     },
     told: async (after, limit) => table.told(after, limit).map(toTold),
-    async record(notices, targets) {
-      const operation = { kind: "recordExpiryNotices", notices: notices.map(toRow), targets } as const;
-      const bytes = notices.reduce((sum, { document }) => sum + ENTRY_BYTES + document.length, 0);
-      await writer.submit(operation, bytes * (1 + targets.length), () => undefined);
+    async record(notices) {
+      const operation = { kind: "recordExpiryNotices", notices: notices.map(toRow) } as const;
+      const bytes = notices.reduce(
+        (sum, { document, targets }) => sum + (ENTRY_BYTES + document.length) * (1 + targets.length),
+        0,
+      );
+      await writer.submit(operation, bytes, () => undefined);
     },
     waiting: async (target, limit) => table.waiting(target, limit),
     countWaiting: async () => table.countWaiting(),
@@ -40,9 +43,8 @@ export function storedExpiry({
   };
 }
 
-function toRow({ signerName, name, namesHash, certificateId, state, notAfter, document }: ExpiryNotice): NoticeRow {
-  const holder = { signerName, name, namesHash, certificateId };
-  return { ...holder, state, notAfterMilliseconds: notAfter.getTime(), document };
+function toRow({ notAfter, ...notice }: ExpiryNotice): NoticeRow {
+  return { ...notice, notAfterMilliseconds: notAfter.getTime() };
 }
 
 function toTold({ signerName, name, namesHash, certificateId, state }: ToldRow): Told {

@@ -103,12 +103,14 @@ test("more holders than a page has are all found", async () => {
 
 function notice(overrides: Partial<ExpiryNotice> = {}): ExpiryNotice {
   const holder = { signerName: SERVING, name: "node-1", namesHash: 0, certificateId: 7 };
-  return { ...holder, state: "overdue", notAfter: at(30), document: '{"of":"node-1"}', ...overrides };
+  const targets = ["hook"];
+  return { ...holder, state: "overdue", notAfter: at(30), targets, document: '{"of":"node-1"}', ...overrides };
 }
 
 test("what is said is noted and waits for each target, in one commit", async () => {
   const { expiry } = opened.ledger;
-  await expiry.record([notice(), notice({ name: "node-2", document: "2" })], ["hook", "mail"]);
+  const targets = ["hook", "mail"];
+  await expiry.record([notice({ targets }), notice({ name: "node-2", document: "2", targets })]);
   expect(await expiry.told(undefined, 1)).toMatchObject([{ name: "node-1", certificateId: 7, state: "overdue" }]);
   const [first] = await expiry.told(undefined, 1);
   expect(await expiry.told(first, 10)).toMatchObject([{ name: "node-2" }]);
@@ -118,17 +120,18 @@ test("what is said is noted and waits for each target, in one commit", async () 
 
 test("a newer notice takes the place of one that still waits, and outlives its delivery", async () => {
   const { expiry } = opened.ledger;
-  await expiry.record([notice()], ["hook"]);
+  await expiry.record([notice()]);
   const [sent] = await expiry.waiting("hook", 10);
-  await expiry.record([notice({ state: "lost", document: "lost" })], ["hook"]);
+  await expiry.record([notice({ state: "lost", document: "lost" })]);
   await expiry.settle([sent?.id ?? 0]);
   expect(await expiry.waiting("hook", 10)).toMatchObject([{ document: "lost" }]);
 });
 
 test("a renewal takes back what was said; old words and outboxes of nobody go", async () => {
   const { expiry } = opened.ledger;
-  await expiry.record([notice(), notice({ name: "node-2", notAfter: at(10) })], ["hook", "gone"]);
-  await expiry.record([notice({ state: "renewed", document: "renewed" })], ["hook"]);
+  const targets = ["hook", "gone"];
+  await expiry.record([notice({ targets }), notice({ name: "node-2", notAfter: at(10), targets })]);
+  await expiry.record([notice({ state: "renewed", document: "renewed" })]);
   expect(await expiry.told(undefined, 10)).toMatchObject([{ name: "node-2" }]);
   await expiry.prune(at(11), ["hook"]);
   expect(await expiry.told(undefined, 10)).toEqual([]);

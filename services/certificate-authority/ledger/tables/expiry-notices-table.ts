@@ -6,6 +6,7 @@ export interface NoticeRow extends HolderKey {
   readonly certificateId: number;
   readonly state: NoticeState;
   readonly notAfterMilliseconds: number;
+  readonly targets: readonly string[];
   readonly document: string;
 }
 
@@ -56,11 +57,11 @@ export function expiryNoticesWriter(connection: Connection) {
   const dropTarget = connection.prepare<[string]>(expiryNoticesSql.dropTarget);
   const forget = connection.prepare<[number]>(expiryNoticesSql.forget);
   return {
-    record(row: NoticeRow, to: readonly string[]): void {
+    record(row: NoticeRow): void {
       const holder = [row.signerName, row.name, row.namesHash] as const;
       if (row.state === "renewed") takeBack.run(...holder);
       else tell.run(...holder, row.certificateId, row.state, row.notAfterMilliseconds);
-      for (const target of to) put.run(target, ...holder, row.document);
+      for (const target of row.targets) put.run(target, ...holder, row.document);
     },
     settle: (ids: readonly number[]): void => {
       for (const id of ids) settle.run(id);

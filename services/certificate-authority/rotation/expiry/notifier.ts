@@ -1,0 +1,101 @@
+import { type ExpiryState, expectationOf } from "../../domain/expiry.ts";
+import { noticeFor } from "../../domain/expiry-notice.ts";
+import type { ExpiryNotice, ExpiryRecords, HolderKey, NoticeState, Told } from "../../domain/expiry-records.ts";
+import { type FleetColumns, type Holder, holderAt, stateAt } from "../../domain/fleet.ts";
+import { stretches } from "./turns.ts";
+
+const DAY_MILLISECONDS = 86_400_000;
+const READ_A_TURN = 2_000;
+const TOLD_PAGE = 1_000;
+const NOTED_AT_ONCE = 200;
+/** What was said is remembered this much longer than the fleet is looked back on: a clock may be set back. */
+const REMEMBERED_LONGER_DAYS = 7;
+
+export interface NotifierOptions {
+  readonly records: Pick<ExpiryRecords, "told" | "record" | "prune">;
+  readonly targets: readonly { readonly name: string; readonly states: readonly NoticeState[] }[];
+  readonly forgetAfterDays: number;
+}
+
+/** Finds out what there is to say about a fleet and notes it, in view of what was said before. */
+export interface Notifier {
+  /** @returns how many notices were put into outboxes' keeping. */
+  note(fleet: FleetColumns, now: Date): Promise<number>;
+}
+
+export function createNotifier({ records, targets, forgetAfterDays }: NotifierOptions): Notifier {
+  const wanted = new Set(targets.flatMap(({ states }) => states));
+  const rememberedDays = forgetAfterDays + REMEMBERED_LONGER_DAYS;
+
+  function toNotice(holder: Holder, state: NoticeState, before: Told | undefined, now: Date): ExpiryNotice {
+    // Who was not told of the trouble need not be told of its end.
+    const isFor = (states: readonly NoticeState[]): boolean =>
+      states.includes(state) && (state !== "renewed" || (before !== undefined && states.includes(before.state)));
+    return {
+      ...{ signerName: holder.signerName, name: holder.name, namesHash: holder.namesHash },
+      ...{ state, certificateId: holder.certificateId, notAfter: holder.notAfter },
+      targets: targets.filter(({ states }) => isFor(states)).map(({ name }) => name),
+      document: JSON.stringify(documentOf(holder, state, before, now)),
+    };
+  }
+
+  return {
+    async note(fleet, now) {
+      const told = await everythingTold(records);
+      let notices: ExpiryNotice[] = [];
+      let count = 0;
+      const flush = async (): Promise<void> => {
+        if (notices.length > 0) await records.record(notices);
+        count += notices.length;
+        notices = [];
+      };
+      for await (const [from, to] of stretches(0, fleet.ids.length, READ_A_TURN)) {
+        for (let index = from; index < to; index += 1) {
+          const state = stateAt(fleet, index, now);
+          if (told.size === 0 && !wanted.has(state as NoticeState)) continue;
+          const holder = holderAt(fleet, index);
+          const before = told.get(keyOf(holder));
+          const says = noticeFor(before, { certificateId: holder.certificateId, state }, wanted);
+          if (says !== undefined) notices.push(toNotice(holder, says, before, now));
+          if (notices.length >= NOTED_AT_ONCE) await flush();
+        }
+      }
+      await flush();
+      const before = new Date(now.getTime() - rememberedDays * DAY_MILLISECONDS);
+      await records.prune(
+        before,
+        targets.map(({ name }) => name),
+      );
+      return count;
+    },
+  };
+}
+
+async function everythingTold(records: Pick<ExpiryRecords, "told">): Promise<ReadonlyMap<string, Told>> {
+  const all = new Map<string, Told>();
+  for (let last: Told | undefined; ; ) {
+    const page = await records.told(last, TOLD_PAGE);
+    for (const told of page) all.set(keyOf(told), told);
+    last = page.at(-1);
+    if (last === undefined || page.length < TOLD_PAGE) return all;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function keyOf({ signerName, name, namesHash }: HolderKey): string {
+  return `${signerName}\0${name}\0${namesHash}`;
+}
+
+/** What a target is told of a holder; `id` is the same when it is told again. */
+function documentOf(holder: Holder, state: NoticeState, before: Told | undefined, now: Date) {
+  const { fingerprint, name, isNode, signerName, notBefore, notAfter } = holder;
+  const { renewsItself, renewalBegins, renewalEnds } = expectationOf(holder, now);
+  return {
+    id: `${fingerprint.slice(0, 32)}-${state}`,
+    state,
+    ...(before !== undefined && { before: before.state satisfies ExpiryState }),
+    name,
+    ...(isNode && { nodeName: name }),
+    ...{ signerName, fingerprint, notBefore, notAfter, renewsItself, renewalBegins, renewalEnds, noticedAt: now },
+  };
+}
