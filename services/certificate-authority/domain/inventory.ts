@@ -1,4 +1,5 @@
 import type { CertificateSummary, ExtendedKeyUsage } from "./certificate.ts";
+import { EXPIRY_STATES, type ExpiryState, expectationOf } from "./expiry.ts";
 import { isRenewedByKubelets, type RenewalWindow, renewalWindow } from "./kubelet-renewal.ts";
 
 /** What a certificate says beyond what the ledger indexes. */
@@ -14,21 +15,13 @@ export interface CertificateDetails {
   readonly isAuthority: boolean;
 }
 
-/**
- * How a node does with a signer's certificates: `fresh`: it need not ask for the next one yet; `due`: that comes before
- * the end of the window; `overdue`: it should have come; `lost`: the newest has expired or is revoked.
- */
-export type HoldingState = "fresh" | "due" | "overdue" | "lost";
-
-/** From harmless to bad. */
-const STATES: readonly HoldingState[] = ["fresh", "due", "overdue", "lost"];
-
 /** What a node has of one signer. */
 export interface Holding {
   readonly signerName: string;
   /** The one that began last. */
   readonly newest: CertificateSummary;
-  readonly state: HoldingState;
+  /** A revoked one is lost, however long it has to live. */
+  readonly state: ExpiryState;
   /** When the next one is asked for: by the kubelet, or by whoever else should. */
   readonly renewal: RenewalWindow;
   readonly renewsItself: boolean;
@@ -37,20 +30,17 @@ export interface Holding {
 /** What a node has of the signer of its newest certificate. */
 export function holdingOf(newest: CertificateSummary, now: Date): Holding {
   const { signerName } = newest;
-  const renewal = renewalWindow(newest);
-  const renewsItself = isRenewedByKubelets(signerName);
-  return { signerName, newest, state: stateOf(newest, renewal, now), renewal, renewsItself };
-}
-
-function stateOf({ state, notAfter }: CertificateSummary, { begins, ends }: RenewalWindow, now: Date): HoldingState {
-  if (state === "revoked" || notAfter < now) return "lost";
-  if (now > ends) return "overdue";
-  return now < begins ? "fresh" : "due";
+  const { state, renewalBegins, renewalEnds, renewsItself } = expectationOf(newest, now);
+  return {
+    ...{ signerName, newest, renewsItself },
+    state: newest.state === "revoked" ? "lost" : state,
+    renewal: { begins: renewalBegins, ends: renewalEnds },
+  };
 }
 
 /** The worst of a node's states: what it must be looked at for. */
-export function worstState(holdings: readonly Pick<Holding, "state">[]): HoldingState {
-  return STATES.findLast((state) => holdings.some((holding) => holding.state === state)) ?? "fresh";
+export function worstState(holdings: readonly Pick<Holding, "state">[]): ExpiryState {
+  return EXPIRY_STATES.findLast((state) => holdings.some((holding) => holding.state === state)) ?? "fresh";
 }
 
 /** A certificate among those of its node and signer. */
