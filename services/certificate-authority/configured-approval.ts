@@ -172,6 +172,7 @@ function describe({ hooks }: ApprovalSettings, loads: ReadonlyMap<string, HookLo
   return hooks.flatMap((hook) =>
     Object.entries(hook).map(([kind, { name = kind, required, signers, requesters }]) => ({
       ...{ name, kind, required, signers },
+      quorum: "manual" in hook ? hook.manual.quorum : undefined,
       requesters: requesters && { users: requesters.users ?? [], groups: requesters.groups ?? [] },
       load: loads.get(name),
     })),

@@ -290,6 +290,7 @@ export interface DescribedHook {
   readonly required: boolean;
   readonly signers?: readonly string[];
   readonly requesters?: { readonly users: readonly string[]; readonly groups: readonly string[] };
+  readonly quorum?: number;
   readonly asking?: number;
   readonly waiting?: number;
 }

@@ -17,7 +17,11 @@ beforeAll(async () => {
       },
       {
         ...{ name: "manual", kind: "manual", required: false },
-        ...{ signers: undefined, requesters: undefined, load: undefined },
+        ...{ signers: undefined, requesters: undefined, quorum: 1, load: undefined },
+      },
+      {
+        ...{ name: "four-eyes", kind: "manual", required: true },
+        ...{ signers: undefined, requesters: undefined, quorum: 2, load: undefined },
       },
     ],
     file: {
@@ -33,9 +37,10 @@ test("policy show: the chain, and what keeps the file from being in force", asyn
   expect(await server.command(["policy", "show"])).toEqual({
     code: 0,
     stdout: [
-      "HOOK        KIND     REQUIRED   SIGNERS           REQUESTERS                     ASKING   WAITING",
-      "inventory   script   yes        kubernetes.io/*   system:node:*, group joiners   8        120",
-      "manual      manual   no         all               anybody                        -        -",
+      "HOOK        KIND               REQUIRED   SIGNERS           REQUESTERS                     ASKING   WAITING",
+      "inventory   script             yes        kubernetes.io/*   system:node:*, group joiners   8        120",
+      "manual      manual             no         all               anybody                        -        -",
+      "four-eyes   manual, 2 people   yes        all               anybody                        -        -",
       "",
       "Guards: supersede true, pendingPerNode 100, firstJoin hold",
       "In force since 2026-01-01T10:00:00Z",
@@ -51,6 +56,6 @@ test("policy show -o json prints what the server answered", async () => {
   const { stdout } = await server.command(["policy", "show", "-o", "json"]);
   expect(JSON.parse(stdout)).toMatchObject({
     kind: "ApprovalChain",
-    hooks: [{ name: "inventory" }, { name: "manual" }],
+    hooks: [{ name: "inventory" }, { name: "manual" }, { name: "four-eyes", quorum: 2 }],
   });
 });

@@ -86,7 +86,7 @@ test("step 1: a join waits for a person", async () => {
 });
 
 test("step 2: what gives a person access takes two", async () => {
-  await takeStep("2-two-people.yaml", (chain) => /four-eyes/.test(chain) && !/policy/.test(chain));
+  await takeStep("2-two-people.yaml", (chain) => /four-eyes +manual, 2 people/.test(chain) && !/policy/.test(chain));
   const { requestBase64: request } = buildCsr({ commonName: "jane", organizations: ["developers"] });
   const spec = { request, signerName: CLIENT, usages: ["client auth"] };
   const { metadata } = await administrator.submit({ metadata: { generateName: "csr-" }, spec });

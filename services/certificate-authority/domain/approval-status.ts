@@ -10,6 +10,8 @@ export interface HookDescription {
   /** Patterns; undefined for all. */
   readonly signers: readonly string[] | undefined;
   readonly requesters: { readonly users: readonly string[]; readonly groups: readonly string[] } | undefined;
+  /** How many people have to approve; undefined when it asks no people. */
+  readonly quorum?: number | undefined;
   /** Undefined when it asks nobody outside. */
   readonly load: HookLoad | undefined;
 }

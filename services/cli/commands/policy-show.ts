@@ -44,8 +44,18 @@ function describe({ since, guards, hooks, configurationFile }: ApprovalChain): s
   return `${table}\n${shown.join("")}`;
 }
 
-function rowOf({ name, kind, required, signers, requesters, asking, waiting }: DescribedHook): readonly string[] {
+function rowOf({
+  name,
+  kind,
+  required,
+  signers,
+  requesters,
+  quorum = 1,
+  asking,
+  waiting,
+}: DescribedHook): readonly string[] {
   const who = requesters && [...requesters.users, ...requesters.groups.map((group) => `group ${group}`)];
   const load = [asking, waiting].map((count) => (count === undefined ? "-" : String(count)));
-  return [name, kind, required ? "yes" : "no", signers?.join(", ") ?? "all", who?.join(", ") ?? "anybody", ...load];
+  const what = quorum === 1 ? kind : `${kind}, ${quorum} people`;
+  return [name, what, required ? "yes" : "no", signers?.join(", ") ?? "all", who?.join(", ") ?? "anybody", ...load];
 }

@@ -26,11 +26,18 @@ function describe({ since, guards, hooks, file }: ApprovalStatus): ApprovalChain
   };
 }
 
-function describeHook({ signers, requesters, load, ...hook }: HookDescription): ApprovalChainResource["hooks"][number] {
+function describeHook({
+  signers,
+  requesters,
+  quorum,
+  load,
+  ...hook
+}: HookDescription): ApprovalChainResource["hooks"][number] {
   return {
     ...hook,
     ...(signers && { signers: [...signers] }),
     ...(requesters && { requesters: { users: [...requesters.users], groups: [...requesters.groups] } }),
+    ...(quorum !== undefined && { quorum }),
     ...load,
   };
 }

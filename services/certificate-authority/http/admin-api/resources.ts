@@ -36,7 +36,9 @@ export const certificate = resource("Certificate", {
   notBefore: time,
   notAfter: time.describe("The last instant of validity."),
   issuedAt: time.describe("notBefore where it was imported."),
-  importedAt: time.optional().describe("When it was put on record, of one that was issued before Gatehouse or without it."),
+  importedAt: time
+    .optional()
+    .describe("When it was put on record, of one that was issued before Gatehouse or without it."),
   request: z.object({ name: z.string(), uid: z.string(), requester: z.string() }).optional(),
   predecessor: hex.optional().describe("Fingerprint of the certificate this one replaces."),
   keyReused: z.boolean().optional().describe("Whether it has the key of the certificate it replaces."),
@@ -122,6 +124,7 @@ export const approvalChain = resource("ApprovalChain", {
           .object({ users: z.array(z.string()), groups: z.array(z.string()) })
           .optional()
           .describe("Patterns; it is asked about requests of these only."),
+        quorum: z.number().optional().describe("How many people have to approve; of hooks that ask people only."),
         asking: z.number().optional().describe("Requests it is being asked about now; of hooks outside only."),
         waiting: z.number().optional().describe("Requests in line."),
       }),
