@@ -7,11 +7,13 @@ import { trustAnchors } from "./domain/trust.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { LiveIssuers } from "./live-issuers.ts";
 import { rotateWhatIsDue } from "./rotation/issuers/automatic.ts";
-import type { IssuerRotation } from "./rotation/issuers/contract.ts";
+import type { IssuerRotation, IssuerRotationStatus } from "./rotation/issuers/contract.ts";
 import { createPublication, filePublisher, type TrustBundlePublisher } from "./rotation/issuers/publication.ts";
 import { createIssuerRotation } from "./rotation/issuers/rotation.ts";
 import { createTrustObserver, type TrustObserver } from "./rotation/issuers/trust.ts";
 import { rotationKeys } from "./rotation-keys.ts";
+
+const RECENT_MILLISECONDS = 60_000;
 
 export interface RotationParts {
   readonly ledger: Pick<Ledger, "rotation" | "issuers">;
@@ -32,6 +34,8 @@ export interface ConfiguredRotation {
   readonly publish: () => Promise<void>;
   /** The steps that are due, when the configuration leaves them to us. @returns what was done, a line each. */
   readonly takeDueSteps: (isDryRun?: boolean) => Promise<readonly string[]>;
+  /** Where the rotation of each issuer stood within the last minute. */
+  readonly recentStatuses: () => Promise<readonly IssuerRotationStatus[]>;
 }
 
 export function configuredRotation(
@@ -53,9 +57,25 @@ export function configuredRotation(
     async publish() {
       await publishBundle(trustAnchors(await issuers.list(), clock.now()).join(""));
     },
+    recentStatuses: remembered(() => rotation.statuses(), clock),
     async takeDueSteps(isDryRun = false) {
-      await rotation.recover();
+      if (!isDryRun) await rotation.recover();
       return automatic === undefined ? [] : rotateWhatIsDue({ ...parts, rotation, policy: automatic }, isDryRun);
     },
+  };
+}
+
+/** Asks anew when a minute has passed; whoever asks meanwhile shares the answer. One that failed is not kept. */
+function remembered<T>(ask: () => Promise<T>, clock: Clock): () => Promise<T> {
+  let last: { readonly answer: Promise<T>; readonly at: number } | undefined;
+  return () => {
+    const now = clock.now().getTime();
+    if (last !== undefined && Math.abs(now - last.at) < RECENT_MILLISECONDS) return last.answer;
+    const answer = ask();
+    last = { answer, at: now };
+    answer.catch(() => {
+      last = undefined;
+    });
+    return answer;
   };
 }

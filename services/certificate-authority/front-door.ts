@@ -71,7 +71,7 @@ export interface FrontDoorDependencies {
   readonly trustedCaPem: () => string;
   readonly configuredIssuers: ConfiguredIssuers;
   readonly approval: Pick<ConfiguredApproval, "administration" | "loads">;
-  readonly rotation: Pick<ConfiguredRotation, "rotation" | "trust">;
+  readonly rotation: Pick<ConfiguredRotation, "rotation" | "trust" | "recentStatuses">;
   readonly jobs: JobAdministration;
   readonly encryption: EncryptionAtRest;
   readonly expiry: Expiry;
@@ -247,7 +247,7 @@ function isForCsrs({ url = "" }: IncomingMessage): boolean {
 }
 
 function attachMetricSources(
-  { metrics, ledger, issuance, approval, configuredIssuers, tokens, expiry, clock }: FrontDoorDependencies,
+  { metrics, ledger, issuance, approval, configuredIssuers, tokens, expiry, rotation, clock }: FrontDoorDependencies,
   watches: () => number,
 ): void {
   const { requests, certificates, issuers } = ledger;
@@ -258,7 +258,8 @@ function attachMetricSources(
       return { count: names.length, oldest: oldest && new Date(oldest.metadata.creationTimestamp) };
     },
     certificatesExpiringBefore: (bounds) => certificates.countByExpiry(clock.now(), bounds),
-    issuers: () => issuers.list(),
+    issuers: async () => (await issuers.list()).filter(({ endedAt }) => endedAt === undefined),
+    rotations: rotation.recentStatuses,
     configuredIssuers: () => configuredIssuers.list(),
     tokens: () => tokens.all,
     hookLoads: approval.loads,

@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { Counts, Distributions, type Tally } from "../../shared/tallies.ts";
 import type { Expiry } from "../rotation/expiry/expiry.ts";
+import type { IssuerRotationStatus } from "../rotation/issuers/contract.ts";
 import { expiryGauges } from "./expiry-metrics.ts";
+import { rotationGauges } from "./rotation-metrics.ts";
 
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const DAY_MILLISECONDS = 86_400_000;
@@ -32,6 +34,8 @@ export interface MetricSources {
   configurationFile?(): { readonly problem: unknown; readonly needsRestart: readonly string[] } | undefined;
   /** What expires, as of the last look. */
   expiry?(): ReturnType<Expiry["counts"]>;
+  /** Where the rotation of each issuer stands; may be a minute old. */
+  rotations?(): Promise<readonly IssuerRotationStatus[]>;
   queueDepth(): number;
   watches(): number;
   revision(): number;
@@ -270,6 +274,7 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
   const tokenReady = gauge("gatehouse_token_ready", "1 while a token can be used, 0 while it is away", ["token"]);
   const setApproval = approvalGauges(gauge);
   const setExpiry = expiryGauges(gauge, knownSigner);
+  const setRotation = rotationGauges(gauge);
   const depth = gauge("gatehouse_issuance_queue_depth", "Requests waiting for review or signature in this process");
   const watches = gauge("gatehouse_watches", "Open watch streams");
   const revision = gauge("gatehouse_ledger_revision", "Newest durable revision");
@@ -298,6 +303,7 @@ function sourceGauges(registers: Registry[]): (sources: MetricSources) => Promis
       tokenReady.set({ token: name }, problem === undefined ? 1 : 0);
     setApproval(sources);
     setExpiry(await sources.expiry?.());
+    setRotation(await sources.rotations?.());
     depth.set(sources.queueDepth());
     watches.set(sources.watches());
     revision.set(sources.revision());

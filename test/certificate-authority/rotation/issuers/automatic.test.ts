@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { createMetrics } from "../../../../services/certificate-authority/http/metrics.ts";
 import { node } from "../../../builders/users.ts";
 import { type Bench, DAY_SECONDS, rotationBench } from "./fixture.ts";
 
@@ -62,4 +63,29 @@ test("what cannot be done for one issuer keeps no other from it, and without a p
   bench.clock.advance(2 * DAY_SECONDS);
   expect(await takeDueSteps()).toEqual(["prepare default", "prepare root"]);
   expect(bench.log.lines.map(({ name, msg }) => [name, msg])).toContainEqual(["short", "an issuer's rotation waits"]);
+});
+
+test("metrics: phases, certificates by slot and consumers, at most a minute old", async () => {
+  const { rotation, recentStatuses } = await bench.open();
+  await bench.issue(await bench.idOf("active"), 30 * DAY_SECONDS);
+  const metrics = createMetrics();
+  metrics.attach({
+    ...{ pending: async () => ({ count: 0, oldest: undefined }), issuers: async () => [], configuredIssuers: () => [] },
+    certificatesExpiringBefore: async () => ({ counts: [], valid: 0 }),
+    ...{ queueDepth: () => 0, watches: () => 0, revision: () => 0, now: () => bench.clock.now() },
+    rotations: recentStatuses,
+  });
+  const lines = async (): Promise<readonly string[]> =>
+    (await metrics.render())
+      .split("\n")
+      .filter((line) => /^gatehouse_issuer_(rotation|live|node|consumers)/.test(line));
+  expect(await lines()).toContain('gatehouse_issuer_rotation_phase{name="default",phase="steady"} 1');
+  await rotation.prepare("default", { bridge: false, chainPem: undefined }, "alice");
+  expect(await lines()).toContain('gatehouse_issuer_rotation_phase{name="default",phase="steady"} 1');
+  bench.clock.advance(61);
+  const now = await lines();
+  const id = (await bench.idOf("active")).slice(0, 16);
+  expect(now).toContain('gatehouse_issuer_rotation_phase{name="default",phase="prepared"} 1');
+  expect(now).toContain(`gatehouse_issuer_live_certificates{name="default",slot="active",issuer="${id}"} 1`);
+  expect(now).toContain('gatehouse_issuer_consumers{name="default",trust="missing"} 1');
 });
