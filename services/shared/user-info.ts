@@ -4,6 +4,8 @@ export interface UserInfo {
   readonly uid: string;
   readonly groups: readonly string[];
   readonly extra: Readonly<Record<string, readonly string[]>>;
+  /** The user who acts as this one; absent when it is the caller itself. No part of what the API shows as UserInfo. */
+  readonly impersonatedBy?: string;
 }
 
 /** Extra key that carries `X509SHA256=<hex>` of the client certificate (kubernetes since 1.32). */

@@ -1,6 +1,11 @@
 import { X509Certificate } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { parse } from "yaml";
+import { formatStaticToken, hashStaticToken, newStaticToken } from "../../services/shared/static-token.ts";
+import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { configurationWith } from "./support/configuration.ts";
 import { runCommand } from "./support/gatehouse-command.ts";
@@ -12,7 +17,16 @@ jest.setTimeout(120_000);
 
 const WAIT_LIMIT_MILLISECONDS = 30_000;
 const ADMINISTRATORS = ["--as-group", "gatehouse:administrators"];
+const APPROVERS_FILE = join(import.meta.dirname, "../../config/rbac/client-approvers.yaml");
+const directory = temporaryDirectory();
+const PEOPLE = ["alice", "bob", "carol"].map((name) => ({ name, token: newStaticToken() }));
 const CONFIGURATION = configurationWith({
+  authentication: [
+    { clientCertificate: {} },
+    { bootstrapToken: {} },
+    { tokenFile: { file: join(directory, "tokens.yaml") } },
+  ],
+  rbac: { files: [APPROVERS_FILE] },
   approval: { hooks: [{ manual: { quorum: 2, signers: ["kubernetes.io/kube-apiserver-client"] } }] },
 });
 
@@ -23,6 +37,11 @@ const describeWithKubectl = binary === undefined ? describe.skip : describe;
 let gatehouse: GatehouseProcess;
 let administrator: Administrator;
 beforeAll(async () => {
+  const entries = PEOPLE.map(async ({ name, token }) => {
+    const groups = ["gatehouse:client-approvers"];
+    return { id: token.id, user: name, groups, hash: await hashStaticToken(token) };
+  });
+  writeFileSync(join(directory, "tokens.yaml"), JSON.stringify(await Promise.all(entries)));
   gatehouse = await startGatehouse({ configuration: CONFIGURATION });
   administrator = new Administrator(gatehouse.adminKubeconfig);
 });
@@ -37,7 +56,7 @@ describeWithKubectl("two people with kubectl", () => {
     kubectl = kubectlWith(binary ?? { version: "", path: "" }, gatehouse.adminKubeconfig);
   });
   afterAll(() => kubectl.remove());
-  const as = (person: string, ...args: string[]) => kubectl.run([...args, "--as", person, ...ADMINISTRATORS]);
+  const as = (person: string, ...args: string[]) => kubectl.run([...args, "--kubeconfig", kubeconfigOf(person)]);
   const conditions = (name: string) =>
     kubectl.must(["get", "csr", name, "-o", "jsonpath={.status.conditions[*].type}"]).trim();
 
@@ -86,7 +105,25 @@ describeWithKubectl("two people with kubectl", () => {
     const own = as("carol", "certificate", "approve", "joe");
     expect(own.stderr).toMatch(/who asked for the certificate is none of them/);
   });
+
+  test("an administrator who acts as others is not several people", () => {
+    kubectl.must(["create", "-f", "-"], { input: requestManifest({ name: "moe" }) });
+    const acting = kubectl.run(["certificate", "approve", "moe", "--as", "alice", ...ADMINISTRATORS]);
+    expect(acting.stderr).toMatch(/each as themselves: "gatehouse-admin" acts as "alice"/);
+    expect(conditions("moe")).toBe("");
+  });
 });
+
+/** A kubeconfig by which somebody logs in with a token of their own. */
+function kubeconfigOf(person: string): string {
+  const token = PEOPLE.find(({ name }) => name === person)?.token;
+  if (token === undefined) throw new Error(`nobody is called ${person}`);
+  const kubeconfig = parse(readFileSync(gatehouse.adminKubeconfig, "utf8"));
+  kubeconfig.users[0].user = { token: formatStaticToken(token) };
+  const path = join(directory, `${person}.kubeconfig`);
+  writeFileSync(path, JSON.stringify(kubeconfig));
+  return path;
+}
 
 async function certificateOf(name: string): Promise<string> {
   for (const limit = Date.now() + WAIT_LIMIT_MILLISECONDS; Date.now() < limit; await pause(20)) {

@@ -36,7 +36,8 @@ export async function impersonate(requester: UserInfo, wanted: Impersonation, de
   for (const attributes of requiredRights(username, wanted)) {
     if (!(await decide(requester, attributes)).allowed) throw forbidden(requester, attributes);
   }
-  return { username, uid, groups: groupsOf(username, groups), extra: { ...extra } };
+  const impersonatedBy = requester.username;
+  return { username, uid, groups: groupsOf(username, groups), extra: { ...extra }, impersonatedBy };
 }
 
 function* requiredRights(username: string, { groups, extra, uid }: Impersonation): Generator<ResourceAttributes> {

@@ -28,7 +28,8 @@ export interface PersonalDecision {
  * people gave theirs; until then it is recorded, and the object says in the condition QuorumPending instead of Approved
  * who they were. Giving it twice changes nothing.
  *
- * @throws {StatusError} Forbidden when several people have to approve and this one is who asked for the certificate.
+ * @throws {StatusError} Forbidden when several people have to approve and this one is who asked for the certificate, or
+ *   is played by another: who may impersonate users would be any number of people.
  */
 export async function decideAsPerson(
   deps: Pick<IssuanceDependencies, "chain" | "decisions">,
@@ -43,12 +44,8 @@ export async function decideAsPerson(
   const quorum = deps.chain.approvalsNeeded(stored);
   if (quorum === 1) return settled("approved", person, next, decidedAt);
   const { name } = stored.metadata;
-  if (person.username === stored.spec.username) {
-    throw requestForbidden(
-      name,
-      `${quorum} people have to approve it, and who asked for the certificate is none of them`,
-    );
-  }
+  const objection = objectionTo(person, stored);
+  if (objection !== undefined) throw requestForbidden(name, `${quorum} people have to approve it, and ${objection}`);
   const before = approversOf(stored, await deps.decisions.ofRequest(name));
   const approvers = [...new Set([...before, person.username])];
   if (approvers.length >= quorum) {
@@ -56,6 +53,13 @@ export async function decideAsPerson(
   }
   if (before.includes(person.username)) return { next: without(next, "Approved"), decision: undefined };
   return counted(person, next, decidedAt, { quorum, approvers });
+}
+
+/** Why somebody is none of several people. */
+function objectionTo({ username, impersonatedBy }: UserInfo, { spec }: CertificateSigningRequest): string | undefined {
+  if (username === spec.username) return "who asked for the certificate is none of them";
+  if (impersonatedBy === undefined) return undefined;
+  return `each as themselves: ${JSON.stringify(impersonatedBy)} acts as ${JSON.stringify(username)}`;
 }
 
 interface Quorum extends Record<string, unknown> {
@@ -91,12 +95,12 @@ function counted(person: UserInfo, next: CertificateSigningRequest, decidedAt: D
 }
 
 function entryOf(
-  { username, groups }: UserInfo,
+  { username, groups, impersonatedBy }: UserInfo,
   kind: TraceEntry["kind"],
   { reason, message }: Pick<TraceEntry, "reason" | "message">,
   quorum: Quorum | undefined,
 ): TraceEntry {
-  const evidence = { username, groups, ...quorum };
+  const evidence = { username, groups, ...(impersonatedBy !== undefined && { impersonatedBy }), ...quorum };
   return { hook: MANUAL_HOOK, required: false, kind, reason, message, evidence, durationMicroseconds: 0 };
 }
 

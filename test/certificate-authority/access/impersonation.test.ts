@@ -112,6 +112,7 @@ test("the requester's own uid, groups and extras never pass over", async () => {
     uid: "",
     groups: ["system:authenticated"],
     extra: {},
+    impersonatedBy: "alice",
   });
 });
 

@@ -88,6 +88,23 @@ test("whoever asked for the certificate is none of them", async () => {
   expect(harness.requests.decisions).toEqual([]);
 });
 
+test("nobody is several by acting as others", async () => {
+  const harness = withQuorum(2);
+  const played = { ...user("alice"), impersonatedBy: "bob" };
+  await expect(decide(harness, played, "Approved")).rejects.toMatchObject({
+    reason: "Forbidden",
+    message: expect.stringContaining('2 people have to approve it, and each as themselves: "bob" acts as "alice"'),
+  });
+  expect(harness.requests.decisions).toEqual([]);
+  expect(types(await decide(harness, played, "Denied"))).toEqual(["Denied"]);
+});
+
+test("where one is enough, who acted as somebody is on record", async () => {
+  const harness = withQuorum(1);
+  await decide(harness, { ...user("alice"), impersonatedBy: "bob" }, "Approved");
+  expect(harness.requests.decisions[0]?.trace[0]?.evidence).toMatchObject({ username: "alice", impersonatedBy: "bob" });
+});
+
 test("where one is enough, that may be whoever asked", async () => {
   const harness = withQuorum(1);
   expect(types(await decide(harness, user("system:bootstrap:abcdef"), "Approved"))).toEqual(["Approved"]);
