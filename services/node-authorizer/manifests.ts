@@ -41,12 +41,13 @@ const TIMEOUT_SECONDS = 3;
 export function manifests(settings: ManifestSettings): readonly Manifest[] {
   const plain = (name: string, ...documents: readonly object[]): Manifest => ({
     name,
-    content: documents.map((document) => stringify(document)).join("---\n"),
+    content: documents.map((document) => stringify(document, { aliasDuplicateObjects: false })).join("---\n"),
     isSecret: false,
   });
   return [
     plain("authorization-configuration.yaml", authorizationConfiguration(settings)),
-    plain("validating-webhook-configuration.yaml", validatingWebhookConfiguration(settings)),
+    plain("validating-webhook-configuration.yaml", webhookConfiguration("Validating", settings, RULES)),
+    plain("mutating-webhook-configuration.yaml", webhookConfiguration("Mutating", settings, TOKEN_RULES)),
     plain("admission-configuration.yaml", admissionConfiguration(settings)),
     plain("rbac.yaml", clusterRole(), clusterRoleBinding(settings)),
     { name: "authorize.kubeconfig", content: stringify(kubeconfig(settings, "/authorize")), isSecret: true },
@@ -94,7 +95,6 @@ const RULES = [
     resources: ["persistentvolumeclaims", "persistentvolumeclaims/*"],
     operations: CHANGES,
   },
-  { apiGroups: [""], apiVersions: ["v1"], resources: ["serviceaccounts/token"], operations: ["CREATE"] },
   { apiGroups: ["coordination.k8s.io"], apiVersions: ["v1"], resources: ["leases"], operations: ["CREATE"] },
   { apiGroups: ["storage.k8s.io"], apiVersions: ["v1"], resources: ["csinodes"], operations: ["CREATE"] },
   {
@@ -117,10 +117,24 @@ const RULES = [
   },
 ];
 
-function validatingWebhookConfiguration({ url, caPem }: ManifestSettings) {
+/**
+ * Asked while requests are still as the client wrote them, though nothing is changed: where a kubelet names no audience,
+ * kube-apiserver writes its own ones before validation, and then nobody can tell that the pod's volume names none either.
+ *
+ * Source: kubernetes pkg/registry/core/serviceaccount/storage/token.go (Create).
+ */
+const TOKEN_RULES = [
+  { apiGroups: [""], apiVersions: ["v1"], resources: ["serviceaccounts/token"], operations: ["CREATE"] },
+];
+
+function webhookConfiguration(
+  phase: "Validating" | "Mutating",
+  { url, caPem }: ManifestSettings,
+  rules: readonly object[],
+) {
   return {
     apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingWebhookConfiguration",
+    kind: `${phase}WebhookConfiguration`,
     metadata: { name: AUTHORIZER_NAME },
     webhooks: [
       {
@@ -137,13 +151,13 @@ function validatingWebhookConfiguration({ url, caPem }: ManifestSettings) {
             expression: `has(request.userInfo.groups) && '${NODES_GROUP}' in request.userInfo.groups`,
           },
         ],
-        rules: RULES.map((rule) => ({ ...rule, scope: "*" })),
+        rules: rules.map((rule) => ({ ...rule, scope: "*" })),
       },
     ],
   };
 }
 
-/** By which certificate kube-apiserver calls the admission webhook is said in a file of its own. */
+/** By which certificate kube-apiserver calls the admission webhooks is said in a file of its own. */
 function admissionConfiguration({ directory }: ManifestSettings) {
   const configuration = {
     apiVersion: "apiserver.config.k8s.io/v1",
@@ -153,7 +167,7 @@ function admissionConfiguration({ directory }: ManifestSettings) {
   return {
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "AdmissionConfiguration",
-    plugins: [{ name: "ValidatingAdmissionWebhook", configuration }],
+    plugins: ["ValidatingAdmissionWebhook", "MutatingAdmissionWebhook"].map((name) => ({ name, configuration })),
   };
 }
 

@@ -69,8 +69,9 @@ describeWhere.each([{ mode: "veto" }, { mode: "full" }] as const)("a kube-apiser
       ...["--client-ca", inManifests("ca.crt"), "--allowed-client", "kube-apiserver"],
       ...["--revocations", revocations],
     ]);
-    for (const name of ["rbac.yaml", "validating-webhook-configuration.yaml"]) {
-      for (const document of parseAllDocuments(readFileSync(inManifests(name), "utf8"))) await create(document.toJS());
+    for (const name of ["rbac", "validating-webhook-configuration", "mutating-webhook-configuration"]) {
+      const documents = parseAllDocuments(readFileSync(inManifests(`${name}.yaml`), "utf8"));
+      for (const document of documents) await create(document.toJS());
     }
     const [n1, n2] = ["n1", "n2"].map((name) => clientOf(name, `/O=system:nodes/CN=system:node:${name}`));
     if (n1 === undefined || n2 === undefined) throw new Error("no nodes");
@@ -188,6 +189,26 @@ describeWhere.each([{ mode: "veto" }, { mode: "full" }] as const)("a kube-apiser
     expect(other.body.toString()).toMatch(/system:node:/);
   });
 
+  test("a kubelet gets the token that a pod's service account has by default, and no other", async () => {
+    const { n1, n2 } = nodes;
+    const { body } = await masters.send("GET", "/api/v1/namespaces/shop/pods/reader");
+    const { uid } = JSON.parse(body.toString()).metadata;
+    const request = (audiences: readonly string[]) => ({
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        apiVersion: "authentication.k8s.io/v1",
+        kind: "TokenRequest",
+        spec: { audiences, boundObjectRef: { apiVersion: "v1", kind: "Pod", name: "reader", uid } },
+      }),
+    });
+    const path = "/api/v1/namespaces/shop/serviceaccounts/default/token";
+    expect((await n1.client.send("POST", path, request([]))).status).toBe(201);
+    const other = await n1.client.send("POST", path, request(["vault"]));
+    expect(other.status).toBe(403);
+    expect(other.body.toString()).toMatch(/vault/);
+    expect((await n2.client.send("POST", path, request([]))).status).toBe(403);
+  });
+
   test("a revoked certificate is refused everything, at once, and the other node nothing", async () => {
     const { n1, n2 } = nodes;
     expect((await n1.client.send("GET", "/api/v1/nodes/n1")).status).toBe(200);
@@ -229,6 +250,7 @@ const PLURALS: Readonly<Record<string, string>> = {
   ClusterRole: "clusterroles",
   ClusterRoleBinding: "clusterrolebindings",
   ValidatingWebhookConfiguration: "validatingwebhookconfigurations",
+  MutatingWebhookConfiguration: "mutatingwebhookconfigurations",
   CertificateSigningRequest: "certificatesigningrequests",
 };
 

@@ -25,7 +25,7 @@ interface Options {
 
 const DESCRIPTION =
   "Write what puts a kube-apiserver behind the node-authorizer: AuthorizationConfiguration, ValidatingWebhookConfiguration, " +
-  "AdmissionConfiguration, the kubeconfigs by which both webhooks are called, RBAC for the node-authorizer, and certificates " +
+  "MutatingWebhookConfiguration, AdmissionConfiguration, the kubeconfigs by which both webhooks are called, RBAC for the node-authorizer, and certificates " +
   "by which the two trust each other, under a CA that signs nothing else.";
 
 export function addNodeAuthorizerManifests(
@@ -96,6 +96,7 @@ export function addNodeAuthorizerManifests(
 const PURPOSES: Readonly<Record<string, string>> = {
   "authorization-configuration.yaml": "kube-apiserver --authorization-config",
   "validating-webhook-configuration.yaml": "kubectl apply -f",
+  "mutating-webhook-configuration.yaml": "kubectl apply -f",
   "admission-configuration.yaml": "kube-apiserver --admission-control-config-file",
   "rbac.yaml": "kubectl apply -f",
   "authorize.kubeconfig": "named by authorization-configuration.yaml",

@@ -23,6 +23,7 @@ export function findControlPlane(): KubernetesPrograms | undefined {
 /** A kube-apiserver with an etcd of its own. */
 export interface RealApiserver {
   readonly url: string;
+  readonly etcdUrl: string;
   /** A client certificate of `system:masters`. */
   readonly masters: Credentials;
   stop(): Promise<void>;
@@ -36,20 +37,22 @@ export interface RealApiserverOptions {
   readonly authority: AuthorityFiles;
   /** Who authorizes and restricts nodes; RBAC and NodeRestriction without it. */
   readonly guards?: readonly string[];
+  /** An etcd that is running already, so that several kube-apiservers show the same objects; one of its own without it. */
+  readonly etcdUrl?: string;
   /** Further arguments of kube-apiserver. */
   readonly arguments?: readonly string[];
 }
 
-/** Starts etcd and kube-apiserver on loopback, and waits until it is ready. */
+/** Starts kube-apiserver on loopback, with an etcd, and waits until it is ready. */
 export async function startRealApiserver(options: RealApiserverOptions): Promise<RealApiserver> {
   const [clientPort, peerPort, securePort] = await freePorts(3);
-  const etcdUrl = `http://127.0.0.1:${clientPort}`;
+  const etcdUrl = options.etcdUrl ?? `http://127.0.0.1:${clientPort}`;
   const running: BackgroundProcess[] = [];
   const stop = async (): Promise<void> => {
     for (const process of running.toReversed()) await process.stop();
   };
   try {
-    running.push(startEtcd(options, etcdUrl, `http://127.0.0.1:${peerPort}`));
+    if (options.etcdUrl === undefined) running.push(startEtcd(options, etcdUrl, `http://127.0.0.1:${peerPort}`));
     const apiserver = startBackground(
       options.programs["kube-apiserver"],
       apiserverArguments(options, etcdUrl, `${securePort}`),
@@ -66,7 +69,7 @@ export async function startRealApiserver(options: RealApiserverOptions): Promise
       return answers.every(({ status }) => status === 200);
     });
     client.close();
-    return { url, masters, stop };
+    return { url, etcdUrl, masters, stop };
   } catch (error) {
     await stop();
     throw error;
