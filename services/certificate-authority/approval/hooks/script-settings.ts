@@ -37,7 +37,10 @@ const scriptSchema = z.strictObject(scriptShape);
 export type ScriptSettings = z.infer<typeof scriptSchema>;
 
 /** @param absolute - resolves a path of the configuration file. */
-export function resolveScriptPaths<T extends ScriptSettings>(settings: T, absolute: (path: string) => string): T {
+export function resolveScriptPaths<T extends Omit<ScriptSettings, "mode">>(
+  settings: T,
+  absolute: (path: string) => string,
+): T {
   const [program, ...args] = settings.command;
   return { ...settings, command: [absolute(program), ...args], workingDirectory: absolute(settings.workingDirectory) };
 }

@@ -35,8 +35,8 @@ const hmacSchema = z
     "needs secretFile or secretEnvironment, not both",
   );
 
-/** What a hook of kind `webhook` is told besides what every hook outside is told. */
-export const webhookShape = {
+/** How a service is told something, whatever it is told. */
+export const tellingShape = {
   url: z
     .string()
     .max(2048)
@@ -49,6 +49,16 @@ export const webhookShape = {
   hmac: hmacSchema.optional(),
   /** Further headers; secret values come from files or our environment. */
   headers: z.record(headerName, headerValue).default({}),
+  answerLimitBytes: z.int().min(256).max(1_048_576).default(65_536),
+  /** Less safe: the URL may be `http:`, to loopback. */
+  allowPlainHttp: z.boolean().default(false),
+  /** Less safe: the service cannot tell us from others. */
+  allowUnauthenticated: z.boolean().default(false),
+};
+
+/** What a hook of kind `webhook` is told besides what every hook outside is told. */
+export const webhookShape = {
+  ...tellingShape,
   /** `opa`: asks an Open Policy Agent by its REST data API. */
   format: z.enum(["gatehouse", "opa"]).default("gatehouse"),
   /** How often it is asked again, within the time limit, when it cannot be reached or answers 5xx or 429. */
@@ -60,20 +70,17 @@ export const webhookShape = {
       openSeconds: z.number().min(0.1).max(3600).default(30),
     })
     .prefault({}),
-  answerLimitBytes: z.int().min(256).max(1_048_576).default(65_536),
-  /** Less safe: the URL may be `http:`, to loopback. */
-  allowPlainHttp: z.boolean().default(false),
-  /** Less safe: the service cannot tell us from others. */
-  allowUnauthenticated: z.boolean().default(false),
 };
 
+const tellingSchema = z.strictObject(tellingShape);
 const webhookSchema = z.strictObject(webhookShape);
 
+export type TellingSettings = z.infer<typeof tellingSchema>;
 export type WebhookSettings = z.infer<typeof webhookSchema>;
-export type HeaderSetting = WebhookSettings["headers"][string];
+export type HeaderSetting = TellingSettings["headers"][string];
 
 /** What no single setting shows. */
-export function checkWebhook(settings: WebhookSettings, context: z.core.$RefinementCtx<WebhookSettings>): void {
+export function checkWebhook(settings: TellingSettings, context: Pick<z.core.$RefinementCtx, "addIssue">): void {
   const complain = (key: string, message: string): void =>
     context.addIssue({ code: "custom", path: [key], message, input: undefined });
   const urlProblem = problemOfUrl(settings);
@@ -92,7 +99,7 @@ export function checkWebhook(settings: WebhookSettings, context: z.core.$Refinem
     );
 }
 
-function problemOfUrl({ url, allowPlainHttp }: WebhookSettings): string | undefined {
+function problemOfUrl({ url, allowPlainHttp }: TellingSettings): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const { protocol, username, password, hash, hostname } = new URL(url);
   if (username !== "" || password !== "") return "must hold no user and no password";
@@ -114,7 +121,7 @@ function isLoopback(hostname: string): boolean {
 }
 
 /** @param absolute - resolves a path of the configuration file. */
-export function resolveWebhookPaths<T extends WebhookSettings>(settings: T, absolute: (path: string) => string): T {
+export function resolveWebhookPaths<T extends TellingSettings>(settings: T, absolute: (path: string) => string): T {
   const { certificateAuthorityFile, clientCertificateFile, clientKeyFile, hmac } = settings;
   const headers = Object.entries(settings.headers).map(([name, value]) => {
     const isFile = typeof value === "object" && "file" in value;
@@ -136,7 +143,7 @@ export function webhookRelaxations({
   allowUnauthenticated,
   url,
   hmac,
-}: WebhookSettings): readonly string[] {
+}: TellingSettings): readonly string[] {
   const isPlain = allowPlainHttp && url.startsWith("http:");
   const isOpen = isPlain && hmac?.verifyAnswers !== true;
   return [

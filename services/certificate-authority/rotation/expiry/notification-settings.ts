@@ -1,17 +1,10 @@
 import { z } from "zod";
 import { resolveScriptPaths, scriptShape } from "../../approval/hooks/script-settings.ts";
-import { checkWebhook, resolveWebhookPaths, webhookShape } from "../../approval/hooks/webhook-settings.ts";
+import { checkWebhook, resolveWebhookPaths, tellingShape } from "../../approval/hooks/webhook-settings.ts";
 
-/** What approval hooks know besides, and notifications have no use for, as they stand here. */
-const NO_QUESTIONS = { format: "gatehouse", retries: 0, circuitBreaker: { failures: 1, openSeconds: 1 } } as const;
-const { format: _format, retries: _retries, circuitBreaker: _breaker, ...tellingShape } = webhookShape;
 const { mode: _mode, ...runningShape } = scriptShape;
-
-const webhookSchema = z
-  .strictObject(tellingShape)
-  .transform((settings) => ({ ...settings, ...NO_QUESTIONS }))
-  .superRefine(checkWebhook);
-const scriptSchema = z.strictObject(runningShape).transform((settings) => ({ ...settings, mode: "once" as const }));
+const webhookSchema = z.strictObject(tellingShape).superRefine(checkWebhook);
+const scriptSchema = z.strictObject(runningShape);
 
 /** One target: who is told of what. */
 const notificationSchema = z

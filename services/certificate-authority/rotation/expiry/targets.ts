@@ -53,7 +53,7 @@ function webhookTarget({ webhook, timeoutSeconds }: NotificationSettings, logger
 
 function scriptTarget({ script, timeoutSeconds }: NotificationSettings, logger: TargetLogger): Telling {
   if (script === undefined) throw new TypeError("there is no program to run");
-  const runner = createRunner(resolveProgram(script, { environment: process.env, logger }));
+  const runner = createRunner(resolveProgram({ ...script, mode: "once" }, { environment: process.env, logger }));
   return {
     async tell(message, signal) {
       const limit = AbortSignal.timeout(timeoutSeconds * 1000);

@@ -128,6 +128,13 @@ test.each([
   expect(parsed.error?.message).toContain(says);
 });
 
+test("settings are the same when they are read once more, as they are with the command line laid over them", () => {
+  const script = { name: "mail", script: { command: ["/a"] } };
+  const webhook = { name: "pager", webhook: { url: "https://a.example", hmac: { secretFile: "a" } } };
+  const once = expirySchema.parse({ notifications: [script, webhook] });
+  expect(expirySchema.parse(once)).toEqual(once);
+});
+
 test("two targets of one name are refused", () => {
   const target = { name: "pager", script: { command: ["/a"] } };
   expect(expirySchema.safeParse({ notifications: [target, target] }).error?.message).toContain("same name");

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "../../../../shared/logging.ts";
 import { HookSetupError } from "../hook-setup-error.ts";
-import type { HeaderSetting, WebhookSettings } from "../webhook-settings.ts";
+import type { HeaderSetting, TellingSettings } from "../webhook-settings.ts";
 
 /** What a webhook is asked with. */
 export interface WebhookCredentials {
@@ -15,7 +15,7 @@ export interface WebhookCredentials {
 }
 
 export interface CredentialsOptions {
-  readonly settings: WebhookSettings;
+  readonly settings: TellingSettings;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Pick<Logger, "info" | "error">;
   /** Milliseconds of a clock that never goes back. */
@@ -72,7 +72,7 @@ export function watchCredentials({
 }
 
 function readCredentials(
-  { certificateAuthorityFile, clientCertificateFile, clientKeyFile, hmac, headers }: WebhookSettings,
+  { certificateAuthorityFile, clientCertificateFile, clientKeyFile, hmac, headers }: TellingSettings,
   environment: CredentialsOptions["environment"],
 ): WebhookCredentials {
   const caPem = textOf("certificateAuthorityFile", certificateAuthorityFile);
@@ -158,7 +158,7 @@ function textOf(setting: string, file: string | undefined): string | undefined {
   }
 }
 
-function filesOf({ certificateAuthorityFile, clientCertificateFile, clientKeyFile, hmac, headers }: WebhookSettings) {
+function filesOf({ certificateAuthorityFile, clientCertificateFile, clientKeyFile, hmac, headers }: TellingSettings) {
   const ofHeaders = Object.values(headers).map((value) =>
     typeof value === "object" && "file" in value ? value.file : undefined,
   );

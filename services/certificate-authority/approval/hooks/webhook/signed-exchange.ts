@@ -1,7 +1,7 @@
 import { type HttpsAnswer, type HttpsClient, httpsClient } from "../../../../shared/https-exchange.ts";
 import type { Logger } from "../../../../shared/logging.ts";
 import type { Limits } from "../../limited.ts";
-import { type WebhookSettings, webhookRelaxations } from "../webhook-settings.ts";
+import { type TellingSettings, webhookRelaxations } from "../webhook-settings.ts";
 import { type WebhookCredentials, watchCredentials } from "./credentials.ts";
 import { isSameSignature, SIGNATURE_HEADER, signAnswer, signMessage, TIMESTAMP_HEADER } from "./signature.ts";
 
@@ -26,7 +26,7 @@ export interface SignedExchange {
 
 /** @throws {HookSetupError} when a file or variable cannot be used. */
 export function createSignedExchange(
-  settings: WebhookSettings & Limits,
+  settings: TellingSettings & Limits,
   { logger, environment = process.env, monotonicNow, wallClock = Date.now }: SignedExchangeDependencies,
 ): SignedExchange {
   for (const relaxation of webhookRelaxations(settings)) logger.warn(relaxation);
@@ -49,7 +49,7 @@ export function createSignedExchange(
 }
 
 /** A client for the credentials that are in force; connections of earlier ones are closed. */
-function clientsFor({ timeoutSeconds, concurrency, answerLimitBytes, allowPlainHttp }: WebhookSettings & Limits) {
+function clientsFor({ timeoutSeconds, concurrency, answerLimitBytes, allowPlainHttp }: TellingSettings & Limits) {
   let madeFor: WebhookCredentials | undefined;
   let client: HttpsClient | undefined;
   return {
