@@ -185,6 +185,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
       revocations: ledger.revocations,
       revocationWaiters,
       revocationLists: deps.revocation.revocationLists,
+      ocsp: deps.revocation.ocsp,
       revoking: createRevoking({ ...ledger, clock, logger }),
       decisions: ledger.decisions,
       requests: ledger.requests,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createRevocationWaiters } from "../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../services/certificate-authority/http/admin-api/routes.ts";
+import type { OcspResponder } from "../../services/certificate-authority/issuance/ocsp.ts";
 import { examineCertificate } from "../../services/certificate-authority/signer/certificate-examiner.ts";
 import {
   FakeAuditTrail,
@@ -41,6 +42,7 @@ export function adminApiOver(directory: string, now: Date) {
     quarantine: { isQuarantined: (nodeName: string) => quarantined.has(nodeName) },
     readDetails: (der: Uint8Array) => examineCertificate(der),
     revocationLists: new FakeRevocationLists(),
+    ocsp: undefined as OcspResponder | undefined,
     decisions: new FakeDecisions(),
     requests: new FakeRequests(),
     issuance: new FakeIssuance(),

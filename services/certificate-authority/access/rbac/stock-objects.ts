@@ -84,7 +84,8 @@ export const STOCK_OBJECTS: readonly RbacObject[] = [
   ),
   role(
     "system:public-info-viewer",
-    paths(["get"], [...HEALTH, ...VERSION, "/v1/trust-bundle", "/v1/crls/*", "/v1/spiffe/bundles/*"]),
+    paths(["get"], [...HEALTH, ...VERSION, "/v1/trust-bundle", "/v1/crls/*", "/v1/ocsp/*", "/v1/spiffe/bundles/*"]),
+    paths(["post"], ["/v1/ocsp"]),
   ),
   role("system:monitoring", paths(["get"], [...HEALTH, ...HEALTH.map((path) => `${path}/*`), "/metrics"])),
   role("system:node", resources(["create", ...READ], CSR_GROUP, ["certificatesigningrequests"])),

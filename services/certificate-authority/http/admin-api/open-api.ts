@@ -11,6 +11,7 @@ import { INVENTORY_SCHEMAS, inventoryInputs, inventoryPaths } from "./inventory-
 import { ROTATION_SCHEMAS, rotationInputs, rotationPaths } from "./issuer-rotation-open-api.ts";
 import { jobList, jobRun, jobRunList, jobRunRequest, runsQuery } from "./jobs.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
+import { OCSP_REQUEST_TYPE, OCSP_RESPONSE_TYPE } from "./ocsp.ts";
 import {
   answer,
   type Json,
@@ -110,6 +111,14 @@ const STATUS: Json = {
   },
 };
 
+const BINARY: Json = { schema: { type: "string", format: "binary" } };
+const OCSP_ANSWER: Json = {
+  200: {
+    description: "The answer, or why there is none; 404 when OCSP is not configured.",
+    content: { [OCSP_RESPONSE_TYPE]: BINARY },
+  },
+};
+
 function paths(): Json {
   return {
     "/v1/certificates": {
@@ -147,13 +156,23 @@ function paths(): Json {
         requestBody: { required: true, content: json("Revocation") },
       },
     },
+    "/v1/ocsp": {
+      post: {
+        ...operation("askOcsp", "Whether certificates are revoked (RFC 6960); anybody may ask.", OCSP_ANSWER),
+        requestBody: { required: true, content: { [OCSP_REQUEST_TYPE]: BINARY } },
+      },
+    },
+    "/v1/ocsp/{request}": {
+      parameters: [pathParameter("request", "The request, DER, in base64.")],
+      get: operation("askOcspByUrl", "The same, for caches on the way.", OCSP_ANSWER),
+    },
     "/v1/crls/{issuerId}": {
       parameters: [pathParameter("issuerId", "SHA-256 fingerprint of the CA certificate.")],
       get: operation("readRevocationList", "The CRL of an issuer (RFC 5280), as of now; anybody may read it.", {
         200: {
           description: "The CRL, DER or PEM by the Accept header.",
           content: {
-            [CRL_TYPE]: { schema: { type: "string", format: "binary" } },
+            [CRL_TYPE]: BINARY,
             [PEM_TYPE]: { schema: { type: "string" } },
           },
         },

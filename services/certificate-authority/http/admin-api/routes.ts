@@ -33,6 +33,7 @@ import { issuerHandlers } from "./issuers.ts";
 import { jobHandlers } from "./jobs.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
+import { type OcspHandlerDependencies, ocspHandlers } from "./ocsp.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
 import { reencryptionHandler } from "./reencryption.ts";
 import { type RevocationListHandlerDependencies, revocationListHandler } from "./revocation-lists.ts";
@@ -46,6 +47,7 @@ export interface AdminApiDependencies
     ImportDependencies,
     ExpiryHandlerDependencies,
     NodeDependencies,
+    OcspHandlerDependencies,
     RevocationDependencies,
     RevocationListHandlerDependencies,
     SpiffeBundleDependencies {
@@ -83,6 +85,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const ledger = ledgerHandlers(deps);
   const jobs = jobHandlers(deps.jobs);
   const revocations = revocationHandlers(deps);
+  const ocsp = ocspHandlers(deps);
   const nodes = nodeHandlers(deps);
   return [
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
@@ -93,6 +96,9 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "POST", path: "/v1/revocations", handler: revocations.create },
     { method: "GET", path: "/v1/nodes", handler: nodes.list },
     { method: "GET", path: "/v1/nodes/:name", handler: nodes.show },
+    { method: "POST", path: "/v1/ocsp", handler: ocsp.post },
+    // Some clients leave the slashes of base64 as they are.
+    { method: "GET", path: "/v1/ocsp/*request", handler: ocsp.get },
     { method: "GET", path: "/v1/crls/:issuerId", handler: revocationListHandler(deps) },
     { method: "POST", path: "/v1/nodes/:name/quarantine", handler: revocations.quarantine },
     { method: "POST", path: "/v1/nodes/:name/readmit", handler: revocations.readmit },

@@ -58,6 +58,7 @@ beforeAll(async () => {
       ...{ clock, logger: createLogger({ level: "silent" }), observe: () => undefined },
     }),
     revocationLists: new FakeRevocationLists(),
+    ocsp: undefined,
     revocationWaiters: createRevocationWaiters(ledger.revocations),
   };
   app = appOf(routes({ ...ledger, ...fakes, backupDirectory, clock }));
