@@ -66,6 +66,7 @@ test("another requester is taken to ask by who may impersonate every part of it"
   expect(issuance.rehearsals[0]?.requester).toEqual({
     ...{ username: "system:node:a", uid: "7", extra: { rack: ["9"] } },
     groups: ["system:nodes", "system:authenticated"],
+    impersonatedBy: "alice",
   });
   expect(asked).toMatchObject(
     ["users", "groups", "userextras", "uids"].map((resource) => ["alice", { verb: "impersonate", resource }]),
