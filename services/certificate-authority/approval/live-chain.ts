@@ -7,8 +7,9 @@ import type { BuiltChain } from "./chain.ts";
 export interface LiveChain extends ApprovalChain {
   readonly current: BuiltChain;
   /**
-   * The next review asks `next`. Reviews that are under way finish on the former chain, but what that left pending is put
-   * to the new one. What the former chain holds is freed when it has answered.
+   * The next review asks `next`. Reviews that are under way are finished by the former chain, and put to the new one then
+   * unless they ended in a denial: nothing is approved by a chain that is not in force. What the former chain holds is
+   * freed when it has answered.
    *
    * @param onError - told when something could not be freed.
    */
@@ -29,8 +30,7 @@ export function createLiveChain(first: BuiltChain, onDecision?: DecisionListener
   function review(request: ReviewRequest): Decision | Promise<Decision> {
     const asked = current;
     return goOn(asked.review(request), (decision) => {
-      const isOutdated = current !== asked && decision.outcome === "pending";
-      if (isOutdated) return review(request);
+      if (current !== asked && decision.outcome !== "denied") return review(request);
       onDecision?.(request, decision);
       return decision;
     });

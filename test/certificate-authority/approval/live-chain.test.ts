@@ -49,19 +49,24 @@ test("the next review asks the new chain; what answers at once does so through i
   expect(live.review(INPUT)).toMatchObject({ outcome: "approved", hook: "new" });
 });
 
-test.each(["approved", "denied"] as const)("a review under way finishes on the former chain: %s", async (kind) => {
+test.each([
+  { kind: "denied", decision: { outcome: "denied", hook: "old" } },
+  { kind: "approved", decision: { outcome: "pending", hook: undefined } },
+] as const)("a review under way finishes on the former chain, which approves no more: $kind", async (each) => {
   const { chain, answers, closed } = slow("old");
-  const live = createLiveChain(chain);
+  const told: string[] = [];
+  const live = createLiveChain(chain, (_, { outcome }) => void told.push(outcome));
   const review = live.review(INPUT);
   live.replace(chainOf({ name: "new", review: () => verdict("noOpinion", "New") }), fail);
   expect(closed).toEqual([]);
-  answers[0]?.(verdict(kind, "Old"));
-  await expect(review).resolves.toMatchObject({ outcome: kind, hook: "old" });
+  answers[0]?.(verdict(each.kind, "Old"));
+  await expect(review).resolves.toMatchObject(each.decision);
+  expect(told).toEqual([each.decision.outcome]);
   await turns();
   expect(closed).toEqual([false]);
 });
 
-test("what the former chain leaves pending, or had in line, is put to the new one", async () => {
+test("what the former chain does not deny, or had in line, is put to the new one", async () => {
   const { chain, answers } = slow("old");
   const live = createLiveChain(chain);
   const reviews = [live.review(INPUT), live.review(INPUT)];
