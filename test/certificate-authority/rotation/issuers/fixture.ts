@@ -6,6 +6,7 @@ import { openConfiguredTokens } from "../../../../services/certificate-authority
 import { openCustody } from "../../../../services/certificate-authority/custody/custody.ts";
 import type { Tokens } from "../../../../services/certificate-authority/custody/pkcs11/tokens.ts";
 import type { CertificateRecord } from "../../../../services/certificate-authority/domain/certificate.ts";
+import { issuerAdministration } from "../../../../services/certificate-authority/issuer-administration.ts";
 import { LiveIssuers } from "../../../../services/certificate-authority/live-issuers.ts";
 import type { TrustBundlePublisher } from "../../../../services/certificate-authority/rotation/issuers/publication.ts";
 import { openTestLedger } from "../../../builders/ledger.ts";
@@ -42,7 +43,8 @@ export async function rotationBench() {
       const live = await LiveIssuers.open(deps);
       const { publishers = [] } = more;
       const parts = { ledger, live, custody, tokens, clock, logger: log.logger, publishers };
-      return { live, ...configuredRotation(configuration, parts) };
+      const administration = issuerAdministration({ ...deps, live, audit: ledger.audit });
+      return { live, administration, ...configuredRotation(configuration, parts) };
     },
 
     /** Puts a certificate of a node, or of what `overrides` say, on record. */
