@@ -10,12 +10,14 @@ import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import type { Issuance } from "./issuance/issuance.ts";
 import { clusterAuthorizer } from "./kubernetes/cluster-authorizer.ts";
 import { type ClusterConnection, connectCluster } from "./kubernetes/cluster-connection.ts";
+import { createEvents } from "./kubernetes/events.ts";
 import { ALWAYS_LEADING, type Election, runElection } from "./kubernetes/leader-election.ts";
 import { createMirroredRequests, type MirroredRequests } from "./kubernetes/mirrored-requests.ts";
 import { type RemoteRequests, remoteRequests } from "./kubernetes/remote-requests.ts";
 import { createRequestCache } from "./kubernetes/request-cache.ts";
 import { followRequests, type Informer } from "./kubernetes/request-informer.ts";
 import { seenCertificate } from "./kubernetes/seen-certificate.ts";
+import { type ClusterPublisher, clusterPublishers } from "./kubernetes/trust-bundle.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { Signer } from "./signer/signer.ts";
 import { configuredSigners } from "./signer-settings.ts";
@@ -34,8 +36,13 @@ export interface ClusterMode {
   requestsOf(ledger: Ledger, readCertificate: Signer["readCertificate"]): CertificateRequests;
   /** What the cleaner works on; nothing while another replica leads. */
   readonly cleanable: RemoteRequests["cleanable"];
-  /** Follows the cluster, and works on its requests whenever we lead. */
-  start(issuance: Issuance): void;
+  /** The objects that the trust bundle is kept in. */
+  readonly publishers: readonly ClusterPublisher[];
+  /**
+   * Follows the cluster, and works on its requests once we lead.
+   * @param publish - brings the trust bundle where it belongs; called when we lead.
+   */
+  start(issuance: Issuance, publish: () => Promise<void>): void;
   /** Finishes what waits, to be called when nothing is decided any more, and lets another replica lead. */
   stop(): Promise<void>;
 }
@@ -64,18 +71,20 @@ export function openCluster(
   let election: Election | undefined;
   let mirrored: MirroredRequests | undefined;
   let informer: Informer | undefined;
+  const identity = `${hostname()}_${randomUUID()}`;
+  const events = createEvents({ cluster, wanted: settings.events, instance: identity, clock, logger });
   const isLeading = (): boolean => election?.isLeading() ?? false;
 
-  function elect(issuance: Issuance): Election {
+  function elect(issuance: Issuance, publish: () => Promise<void>): Election {
     const onElected = (): void => {
       void mirrored?.syncAll();
       issuance.start();
+      void publish();
     };
     if (!settings.leaderElection.enabled) {
       queueMicrotask(onElected);
       return ALWAYS_LEADING;
     }
-    const identity = `${hostname()}_${randomUUID()}`;
     const lost = new Error("another replica leads, or the lease could not be renewed in time");
     const onLost = (): void => void setImmediate(() => endWith(lost));
     return runElection({
@@ -86,10 +95,12 @@ export function openCluster(
 
   return {
     authorizer: clusterAuthorizer(cluster),
+    publishers: clusterPublishers(cluster, settings.trustBundle, isLeading),
     requestsOf(ledger, readCertificate) {
       const { issuers, certificates } = ledger;
       mirrored = createMirroredRequests({
         ...{ remote, record: ledger.requests, audit: ledger.audit, isLeading, clock, logger },
+        tell: events.tell,
         seen: (csr) => seenCertificate(csr, { issuers, certificates, readCertificate }),
         isOurs: (signerName) => signers.has(signerName),
         concurrency: settings.client.maximumConnections,
@@ -100,14 +111,14 @@ export function openCluster(
       ...remote.cleanable,
       list: async () => (isLeading() && settings.clean ? remote.cleanable.list() : { items: [], revision: 0 }),
     },
-    start(issuance) {
+    start(issuance, publish) {
       const sync = (name: string): void => mirrored?.sync(name);
       mirrored?.listen(issuance);
       const followed = followRequests({ cluster, cache, onChange: sync, logger });
       informer = followed;
       logger.info({ signers: [...signers] }, "working for a cluster");
       void followed.synced.then(() => {
-        election ??= elect(issuance);
+        election ??= elect(issuance, publish);
       });
     },
     async stop() {

@@ -91,7 +91,7 @@ async function run(overrides: ConfigurationOverrides, controlled: ControllerOpti
   const issuerFiles = followIssuers(configuration, authority, door, logger);
   const configurationFile = followApproval(authority, logger);
   if (cluster === undefined) authority.issuance.start();
-  else cluster.start(authority.issuance);
+  else cluster.start(authority.issuance, () => authority.rotation.publish());
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MILLISECONDS }, async ({ err, signal }) => {
     if (err === undefined) logger.info({ signal }, "stopping: no new connections, finishing what was accepted");
     else logger.fatal({ err }, "unexpected error, stopping");
@@ -158,7 +158,10 @@ async function openAuthority(
   const tokens = await openConfiguredTokens(configuration, logger);
   const settings = configuration;
   const issuers = await LiveIssuers.open({ settings, custody, tokens, issuers: ledger.issuers, clock, logger });
-  const rotation = configuredRotation(configuration, { ledger, live: issuers, custody, tokens, clock, logger });
+  const rotation = configuredRotation(configuration, {
+    ...{ ledger, live: issuers, custody, tokens, clock, logger },
+    ...(cluster && { publishers: cluster.publishers }),
+  });
   const workers = configuration.signing.workers ?? Math.max(1, availableParallelism() - 1);
   const pointersOf = (issuerId: string) => revocationPointersOf(configuration.signing, issuerId);
   const acceptsMlDsa = configuration.keyPolicy.mlDsa.length > 0;

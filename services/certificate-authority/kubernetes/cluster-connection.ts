@@ -63,7 +63,9 @@ export function connectCluster(kubeconfigFile: string | undefined, limits: Conne
   async function open(options: RequestOptions, pathAndQuery: string, body: string | undefined, signal: AbortSignal) {
     const { server, headers, agent } = await credentials.current();
     const url = new URL(server.pathname.replace(/\/$/, "") + pathAndQuery, server);
-    const content = body === undefined ? {} : { "content-type": "application/json" };
+    // Node leaves the length of a DELETE's body out, and the server would take the body for the next request.
+    const length = body === undefined ? 0 : Buffer.byteLength(body);
+    const content = body === undefined ? {} : { "content-type": "application/json", "content-length": length };
     const own = { accept: "application/json", "user-agent": "gatehouse", ...content };
     const outgoing = request(url, { ...options, agent, signal, headers: { ...own, ...headers } });
     const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;

@@ -18,6 +18,26 @@ export const clusterSchema = z
         maximumConnections: z.int().min(2).max(1024).default(64),
       })
       .prefault({}),
+    /** Events on requests, and on Nodes: of what is denied or fails, or of certificates as well. */
+    events: z.enum(["none", "problems", "all"]).default("problems"),
+    /** Objects that always hold the trust bundle. */
+    trustBundle: z
+      .strictObject({
+        configMap: z
+          .strictObject({
+            namespace: objectName.default("kube-public"),
+            name: objectName.default("gatehouse-trust-bundle"),
+            key: z
+              .string()
+              .regex(/^[-._a-zA-Z0-9]+$/)
+              .max(253)
+              .default("ca.crt"),
+          })
+          .optional(),
+        /** The name of a ClusterTrustBundle without a signer; where the API is served. */
+        clusterTrustBundle: objectName.optional(),
+      })
+      .prefault({}),
     leaderElection: z
       .strictObject({
         /** Less safe with more than one replica: each signs, and only the API server's conflicts keep them apart. */

@@ -4,7 +4,7 @@ import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import { isUndeliverable, planSync, recordOf, type SyncStep } from "../domain/cluster-sync.ts";
-import type { AuditTrail, CertificateRequests } from "../domain/ports.ts";
+import type { AuditTrail, CertificateRequests, OutcomeRecords } from "../domain/ports.ts";
 import { createWorkQueue, type WorkResult } from "../issuance/work-queue.ts";
 import type { RemoteRequests } from "./remote-requests.ts";
 
@@ -24,6 +24,8 @@ export interface MirroredRequestsDependencies {
   readonly audit: Pick<AuditTrail, "append">;
   /** What is to be put on record of a certificate that we did not make, as far as it is one of our issuers'. */
   readonly seen: (csr: CertificateSigningRequest) => Promise<CertificateRecord | undefined>;
+  /** Told of what was decided and signed, once it is on record. */
+  readonly tell: (csr: CertificateSigningRequest, records: OutcomeRecords) => void;
   /** Whether a request of this signer is ours to decide and to sign. */
   readonly isOurs: (signerName: string) => boolean;
   /** Whether anything may be written to the cluster now. */
@@ -148,9 +150,10 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
       async create() {
         throw new StatusError("MethodNotAllowed", "requests are made in the cluster, not here");
       },
-      async update(csr, records) {
+      async update(csr, records = {}) {
         const updated = await record.update(csr, records);
         queue.add(csr.metadata.name);
+        deps.tell(csr, records);
         return updated;
       },
       async remove(name, preconditions) {

@@ -39,6 +39,7 @@ class Controller {
       ...{ remote: this.remote, record, concurrency: 4, clock: new SettableClock(), logger },
       audit: { append: async (entry) => void this.audited.push(entry) },
       seen: async () => undefined,
+      tell: () => undefined,
       isOurs: (signerName) => signerName.startsWith("kubernetes.io/"),
       isLeading: () => this.isLeading,
     });

@@ -23,6 +23,20 @@ const GUARDS = ["--authorization-mode=Node,RBAC", "--enable-admission-plugins=No
 const START_LIMIT_MILLISECONDS = 120_000;
 const WAIT_LIMIT_MILLISECONDS = 60_000;
 
+/** Every call that the manifest grants, as `verb resource`; what only admission asks about is left out. */
+export function grantedCalls(): readonly string[] {
+  interface Rules {
+    readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
+  }
+  const objects = parseAllDocuments(readFileSync(RBAC_FILE, "utf8")).map((document) => document.toJS() as Rules);
+  const calls = objects.flatMap(({ rules = [] }) =>
+    rules.flatMap(({ resources, verbs }) =>
+      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+    ),
+  );
+  return [...new Set(calls)].filter((call) => !call.endsWith(" signers"));
+}
+
 /** A real control plane without a controller of its own, whose requests `gatehouse controller` works on. */
 export class ControlledCluster {
   readonly directory: string;

@@ -32,6 +32,8 @@ export interface GatehouseProcess {
   readonly caFile: string;
   readonly adminKubeconfig: string;
   readonly bootstrapKubeconfig: string;
+  /** Whether it has ended, by itself or otherwise. */
+  hasEnded(): boolean;
   /** What it logged so far. */
   log(): string;
   /** Sends the signal and resolves with the exit code, or with the signal that ended it. */
@@ -67,6 +69,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
     caFile: join(dataDirectory, "ca.crt"),
     adminKubeconfig: join(dataDirectory, "admin.kubeconfig"),
     bootstrapKubeconfig: join(dataDirectory, "bootstrap.kubeconfig"),
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     log,
     stop,
     remove: async () => {
