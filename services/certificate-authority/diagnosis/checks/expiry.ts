@@ -31,7 +31,7 @@ function issuerFinding(
   const replace =
     origin === "imported"
       ? "put the renewed pair of files in place"
-      : "add an issuer under issuers and name it in signers";
+      : `gatehouse issuer prepare ${name}, then activate`;
   if (now < notBefore) return error(subject, `not valid before ${notBefore.toISOString()}`, "set this machine's clock");
   const days = daysBetween(now, notAfter);
   if (now >= notAfter) return error(subject, `expired ${inDays(days)}, at ${notAfter.toISOString()}`, replace);
