@@ -7,7 +7,7 @@ import {
 import { openTestLedger } from "../../builders/ledger.ts";
 import { decisionRecord } from "../../builders/records.ts";
 
-const { requestUid, requestName, signerName, requester, decidedBy, decidedAt, ...decision } = decisionRecord();
+const { requestUid, requestName: _, signerName, requester, decidedBy, decidedAt, ...decision } = decisionRecord();
 
 function shadowRecord(name: string) {
   return {
