@@ -101,6 +101,19 @@ export default {
       to: { path: "^services/", pathNot: ["^services/shared/", `^${NODE_AUTHORIZER}/`] },
     },
     {
+      name: "node-agent-by-itself",
+      comment: "what runs on nodes knows the services by their API alone",
+      severity: "error",
+      from: { path: "^services/node-agent/" },
+      to: { path: "^services/", pathNot: ["^services/shared/", "^services/node-agent/"] },
+    },
+    {
+      name: "nobody-needs-node-agent",
+      severity: "error",
+      from: { path: `^(${CA}|${NODE_AUTHORIZER})/` },
+      to: { path: "^services/node-agent/" },
+    },
+    {
       name: "certificate-authority-by-itself",
       severity: "error",
       from: { path: `^${CA}/` },

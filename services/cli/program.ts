@@ -48,6 +48,7 @@ import { addPolicyReplay } from "./commands/policy-replay.ts";
 import { addPolicyShadow } from "./commands/policy-shadow.ts";
 import { addPolicyShow } from "./commands/policy-show.ts";
 import { addPolicyTest } from "./commands/policy-test.ts";
+import { addRenew } from "./commands/renew.ts";
 import { addRotate } from "./commands/rotate.ts";
 import { addServe } from "./commands/serve.ts";
 import { addTokenCreate } from "./commands/token-create.ts";
@@ -56,6 +57,7 @@ import { addTokenHash } from "./commands/token-hash.ts";
 import { addTokenList } from "./commands/token-list.ts";
 import { addVersion } from "./commands/version.ts";
 import { type LoadDoctor, loadDoctor } from "./doctor.ts";
+import { type LoadNodeAgent, loadNodeAgent } from "./node-agent.ts";
 import { type LoadNodeAuthorizer, loadNodeAuthorizer } from "./node-authorizer.ts";
 import { withExamples } from "./options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -65,6 +67,7 @@ export interface ProgramDependencies {
   readonly loadCertificateAuthority: LoadCertificateAuthority;
   readonly loadDoctor: LoadDoctor;
   readonly loadNodeAuthorizer: LoadNodeAuthorizer;
+  readonly loadNodeAgent: LoadNodeAgent;
   readonly benchmark: BenchmarkPlace;
 }
 
@@ -130,6 +133,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addPolicyCheck(policy, terminal, load);
   addPolicyTest(policy, terminal, load);
   addRotate(program, terminal);
+  addRenew(program, terminal, dependencies.loadNodeAgent);
   const pki = program.command("pki").description("the certificates of a control plane");
   addPkiInit(pki, terminal, load);
   addPkiCheck(pki, terminal, load);
@@ -195,6 +199,7 @@ export async function runInProcess(): Promise<void> {
     loadCertificateAuthority,
     loadDoctor,
     loadNodeAuthorizer,
+    loadNodeAgent,
     benchmark: benchmarkPlace,
   });
   // A server that could not start may have threads already, which would keep the process for ever.

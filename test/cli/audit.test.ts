@@ -173,6 +173,7 @@ function following(args: readonly string[]) {
     loadCertificateAuthority: async () => certificateAuthority as never,
     loadDoctor: unexpected,
     loadNodeAuthorizer: unexpected,
+    loadNodeAgent: unexpected,
     benchmark: { checkout: "/nowhere/", run: unexpected },
   });
   const until = async (text: string): Promise<void> => {

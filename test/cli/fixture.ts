@@ -10,6 +10,7 @@ import { stringify } from "yaml";
 import type { CertificateAuthority } from "../../services/cli/certificate-authority.ts";
 import type { BenchmarkPlace } from "../../services/cli/commands/bench.ts";
 import type { Doctor } from "../../services/cli/doctor.ts";
+import { loadNodeAgent } from "../../services/cli/node-agent.ts";
 import { loadNodeAuthorizer } from "../../services/cli/node-authorizer.ts";
 import { run } from "../../services/cli/program.ts";
 import type { Terminal } from "../../services/cli/terminal.ts";
@@ -80,6 +81,7 @@ export async function gatehouse(args: readonly string[], options: RunOptions = {
     }),
     loadDoctor: async () => doctor ?? unexpected(),
     loadNodeAuthorizer,
+    loadNodeAgent,
     benchmark: benchmark ?? { checkout: "/nowhere/", run: unexpected },
   });
   return { code, ...written };

@@ -80,6 +80,10 @@ export class Administrator {
     return this.#json("DELETE", `/v1/bootstrap-tokens/${id}`);
   }
 
+  revoke(fingerprint: string): Promise<unknown> {
+    return this.#json("POST", `/v1/certificates/${fingerprint}/revoke`, { reason: "keyCompromise" });
+  }
+
   /** All certificates on record, newest first. */
   async certificates(query: Readonly<Record<string, string>> = {}): Promise<readonly CertificateOnRecord[]> {
     const found: CertificateOnRecord[] = [];
