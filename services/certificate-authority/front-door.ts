@@ -18,6 +18,7 @@ import { CSR_RESOURCE } from "./domain/certificate-signing-request.ts";
 import type { EncryptionAtRest } from "./domain/encryption.ts";
 import type { ConfiguredIssuers } from "./domain/issuer.ts";
 import type { JobAdministration } from "./domain/job.ts";
+import type { CheckpointSigner } from "./domain/merkle-log.ts";
 import * as accessReviews from "./http/access-reviews/routes.ts";
 import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open-api.ts";
 import { admittingRequesters } from "./http/admin-api/own-decision.ts";
@@ -74,6 +75,7 @@ export interface FrontDoorDependencies {
   readonly rotation: Pick<ConfiguredRotation, "rotation" | "trust" | "recentStatuses">;
   readonly jobs: JobAdministration;
   readonly encryption: EncryptionAtRest;
+  readonly checkpoints: CheckpointSigner;
   readonly expiry: Expiry;
   /** Rejects when a key management service that is configured is not well. */
   readonly keyServices: () => Promise<void>;
@@ -180,6 +182,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
     ...description.routes({ version: VERSION, additionalDocuments: [adminApiDescription] }),
     ...adminApi.routes({
       certificates: ledger.certificates,
+      ...{ merkle: ledger.merkle, checkpoints: deps.checkpoints },
       importing: createImporting({ ...ledger, reader: createImportReader(), clock, logger }),
       ...{ nodes: ledger.nodes, quarantine: ledger.revocations, readDetails: examineCertificate },
       revocations: ledger.revocations,

@@ -23,6 +23,7 @@ import { configuredRevocation } from "./configured-revocation.ts";
 import { type ConfiguredRotation, configuredRotation } from "./configured-rotation.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
 import { type ClusterMode, type ControllerOptions, openCluster } from "./controller.ts";
+import { createCheckpointSigner } from "./custody/checkpoint-key.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { encryptionAtRest } from "./encryption-at-rest.ts";
@@ -238,6 +239,7 @@ async function openAuthority(
     }),
     rotation,
     encryption: encryptionAtRest(custody),
+    checkpoints: createCheckpointSigner(custody),
     expiry,
     keyServices: () => custody.checkKeyServices(),
     tokens,

@@ -274,6 +274,30 @@ export interface AuditEvent {
   readonly stageTimestamp?: string;
 }
 
+export interface LedgerCheckpoint {
+  readonly checkpoint: string;
+  readonly publicKey: string;
+}
+
+/** That an entry is in the ledger. */
+export interface LedgerProof {
+  readonly kind: "LedgerProof";
+  readonly sequence: number;
+  readonly entry: string;
+  /** Base64. */
+  readonly path: readonly string[];
+  readonly checkpoint: string;
+}
+
+/** That the ledger was only added to. */
+export interface LedgerConsistency {
+  readonly kind: "LedgerConsistency";
+  readonly from: number;
+  /** Base64. */
+  readonly path: readonly string[];
+  readonly checkpoint: string;
+}
+
 export interface LedgerVerification {
   readonly revision: number;
   readonly auditEntries: number;

@@ -29,6 +29,7 @@ import {
   addIssuerStatus,
 } from "./commands/issuer-rotation.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
+import { addLedgerCheckpoint, addLedgerProve } from "./commands/ledger-prove.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
 import { addNodeAuthorizer } from "./commands/node-authorizer.ts";
 import {
@@ -140,6 +141,8 @@ function createProgram(dependencies: ProgramDependencies): Command {
   const ledger = program.command("ledger").description("the record of everything that was signed");
   addLedgerBackup(ledger, terminal);
   addLedgerVerify(ledger, terminal, load);
+  addLedgerCheckpoint(ledger, terminal);
+  addLedgerProve(ledger, terminal);
   const audit = program.command("audit").description("who did what: requests, decisions, signatures, removals");
   addAuditSearch(audit, terminal);
   addAuditTail(audit, terminal);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { createCheckpointSigner } from "../../services/certificate-authority/custody/checkpoint-key.ts";
 import { createRevocationWaiters } from "../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../services/certificate-authority/http/admin-api/routes.ts";
 import type { OcspResponder } from "../../services/certificate-authority/issuance/ocsp.ts";
@@ -13,6 +14,7 @@ import {
   FakeIssuance,
   FakeIssuers,
   FakeMaintenance,
+  FakeMerkleLog,
   FakeNodes,
   FakeRecordedReviews,
   FakeRequests,
@@ -39,6 +41,8 @@ export function adminApiOver(directory: string, now: Date) {
     nodes: new FakeNodes(certificates),
     quarantined,
     importing: new FakeImporting(),
+    merkle: new FakeMerkleLog(),
+    checkpoints: createCheckpointSigner({ deriveKey: () => Buffer.alloc(32, 7) }),
     quarantine: { isQuarantined: (nodeName: string) => quarantined.has(nodeName) },
     readDetails: (der: Uint8Array) => examineCertificate(der),
     revocationLists: new FakeRevocationLists(),

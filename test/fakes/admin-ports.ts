@@ -17,6 +17,7 @@ import type {
   ConfiguredIssuers,
   IssuerRecord,
 } from "../../services/certificate-authority/domain/issuer.ts";
+import type { MerkleLog } from "../../services/certificate-authority/domain/merkle-log.ts";
 import type {
   AuditTrailPage,
   AuditTrailQuery,
@@ -35,6 +36,7 @@ import type {
 } from "../../services/certificate-authority/http/admin-api/bootstrap-tokens.ts";
 import type { PersonalVerdict, Rehearsal } from "../../services/certificate-authority/issuance/contract.ts";
 import type { ImportItem, Importing, ImportOutcome } from "../../services/certificate-authority/issuance/import.ts";
+import { MerkleTree } from "../../services/certificate-authority/ledger/merkle/tree.ts";
 import type { UserInfo } from "../../services/shared/user-info.ts";
 import { certificateRecord } from "../builders/records.ts";
 
@@ -250,6 +252,40 @@ export class FakeEncryption implements EncryptionAtRest {
   async reencrypt() {
     if (this.failure !== undefined) throw this.failure;
     return this.outcome;
+  }
+}
+
+/** A Merkle log over entries in memory. */
+export class FakeMerkleLog implements MerkleLog {
+  readonly entries: string[] = [];
+  /** By id. */
+  readonly certificates = new Map<string, number>();
+
+  #tree() {
+    const leaves = this.entries.map((entry) => Buffer.from(entry));
+    return new MerkleTree((index, count) => leaves.slice(index, index + count));
+  }
+
+  async head() {
+    const size = this.entries.length;
+    return { size, root: this.#tree().root(size) };
+  }
+
+  sequenceOfCertificate(id: string) {
+    return this.certificates.get(id);
+  }
+
+  async proveInclusion(sequence: number) {
+    const payload = this.entries[sequence - 1];
+    if (payload === undefined) return undefined;
+    const head = await this.head();
+    return { ...head, sequence, payload, path: this.#tree().inclusion(sequence - 1, head.size) };
+  }
+
+  async proveConsistency(from: number) {
+    const head = await this.head();
+    if (from > head.size) return undefined;
+    return { ...head, from, path: from === 0 ? [] : this.#tree().consistency(from, head.size) };
   }
 }
 

@@ -6,6 +6,7 @@ import type { ExpiryRecords } from "../domain/expiry-records.ts";
 import type { NodeInventory } from "../domain/inventory.ts";
 import type { RotationRecords } from "../domain/issuer-rotation.ts";
 import type { JobRuns } from "../domain/job.ts";
+import type { MerkleLog } from "../domain/merkle-log.ts";
 import type {
   AuditTrail,
   BootstrapTokens,
@@ -34,6 +35,7 @@ import { createKeyNodes } from "./key-nodes.ts";
 import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
 import { migrate } from "./migrations/migrate.ts";
+import { storedMerkleLog } from "./merkle/stored-merkle-log.ts";
 import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
@@ -101,6 +103,7 @@ export interface Ledger {
   readonly requests: CertificateRequests;
   readonly certificates: Certificates & ImportedCertificates;
   readonly nodes: NodeInventory;
+  readonly merkle: MerkleLog;
   readonly decisions: Decisions;
   readonly shadow: ShadowDecisions;
   readonly issuers: Issuers;
@@ -174,6 +177,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     requests: storedRequests({ ...records, log, hub, cache, recorded }),
     certificates: storedCertificates(records, { keyNodes, nodeCertificates, recorded }),
     nodes: storedNodes(reader),
+    merkle: storedMerkleLog(reader),
     decisions: storedDecisions(records),
     shadow: storedShadowDecisions(records),
     issuers: storedIssuers(records),

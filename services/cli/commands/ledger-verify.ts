@@ -3,7 +3,8 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LedgerVerification } from "../api-types.ts";
 import type { LoadCertificateAuthority } from "../certificate-authority.ts";
-import { CommandError, messageOf } from "../command-error.ts";
+import { CommandError, messageOf, usageError } from "../command-error.ts";
+import { readProofFile, readPublicKey, verifyCheckpoint, verifyProof } from "../ledger-proofs.ts";
 import {
   type ConnectionOptions,
   type FormatOptions,
@@ -17,6 +18,9 @@ import type { Terminal } from "../terminal.ts";
 
 interface Options extends ConnectionOptions, FormatOptions {
   readonly database?: string;
+  readonly proof?: string;
+  readonly checkpoint?: string;
+  readonly publicKey?: string;
 }
 
 export function addLedgerVerify(parent: Command, terminal: Terminal, load: LoadCertificateAuthority): void {
@@ -28,11 +32,47 @@ export function addLedgerVerify(parent: Command, terminal: Terminal, load: LoadC
         "Note the audit head somewhere else: it shows later whether entries were cut off. Exit code 1 when anything is wrong.",
     )
     .option("--database <file>", "check this file, such as a backup, without a server; one at rest is copied to TMPDIR")
-    .action((options: Options) => verify(options, terminal, load));
+    .option("--proof <file>", "check this proof instead, without a server, as `ledger prove` printed it")
+    .option("--checkpoint <file>", "check that what there is now, or in the proof, grew out of this checkpoint")
+    .option("--public-key <key>", "with both: the key of checkpoints, or a file that has it")
+    .action((options: Options) => {
+      const isProof = options.proof !== undefined || options.checkpoint !== undefined;
+      return isProof ? verifyProofs(options, terminal) : verify(options, terminal, load);
+    });
   withExamples(withConnection(withFormat(command)), [
     "gatehouse ledger verify",
     "gatehouse ledger verify --database gatehouse-2026-01-31.db -o json",
+    "gatehouse ledger verify --proof proof.json --public-key ledger.pub",
+    "gatehouse ledger verify --checkpoint checkpoint-2026-01-31.txt --public-key ledger.pub",
   ]);
+}
+
+/** A proof by the public key alone; without one the server is asked for what follows the checkpoint. */
+async function verifyProofs(options: Options, terminal: Terminal): Promise<void> {
+  if (options.publicKey === undefined) {
+    throw usageError("a proof is verified with a public key", "`gatehouse ledger checkpoint --public-key` prints it.");
+  }
+  const publicKey = readPublicKey(options.publicKey, terminal);
+  const trusted = options.checkpoint === undefined ? undefined : readProofFile(options.checkpoint, terminal);
+  const proof =
+    options.proof === undefined
+      ? await growthSince(verifyCheckpoint(trusted ?? "", publicKey).size, options, terminal)
+      : readProofFile(options.proof, terminal);
+  const verified = verifyProof(proof, publicKey, trusted);
+  writeObject(terminal.stdout, options.format, { sound: true, ...verified }, () =>
+    formatFields([
+      ["Sound", "yes"],
+      ["Entries", String(verified.size)],
+      ...(verified.since === undefined ? [] : ([["Only added to since", `${verified.since} entries`]] as const)),
+      ...(verified.entry === undefined ? [] : ([[`Entry ${verified.sequence}`, verified.entry]] as const)),
+    ]),
+  );
+}
+
+function growthSince(size: number, options: Options, terminal: Terminal): Promise<string> {
+  return withClient(terminal, options, (client) =>
+    client.text({ path: "/v1/ledger/consistency", query: { from: String(size) }, isSlow: true }),
+  );
 }
 
 async function verify(options: Options, terminal: Terminal, load: LoadCertificateAuthority): Promise<void> {

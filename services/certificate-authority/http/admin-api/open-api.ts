@@ -11,6 +11,7 @@ import { INVENTORY_SCHEMAS, inventoryInputs, inventoryPaths } from "./inventory-
 import { ROTATION_SCHEMAS, rotationInputs, rotationPaths } from "./issuer-rotation-open-api.ts";
 import { jobList, jobRun, jobRunList, jobRunRequest, runsQuery } from "./jobs.ts";
 import { REVISION_HEADER, SQLITE_TYPE } from "./ledger.ts";
+import { PROOF_SCHEMAS, proofPaths } from "./ledger-open-api.ts";
 import { OCSP_REQUEST_TYPE, OCSP_RESPONSE_TYPE } from "./ocsp.ts";
 import {
   answer,
@@ -42,6 +43,7 @@ const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
   ...INVENTORY_SCHEMAS,
+  ...PROOF_SCHEMAS,
   ...EXPIRY_SCHEMAS,
   Decision: resources.decision,
   RecordedRequestList: resources.recordedRequestList,
@@ -377,6 +379,7 @@ function paths(): Json {
         requestBody: { required: false, content: json("JobRunRequest") },
       },
     },
+    ...proofPaths(),
     "/v1/ledger/backup": {
       get: operation("backUpLedger", "Streams a consistent copy of the ledger.", {
         200: {

@@ -32,6 +32,7 @@ import { issuerRotationHandlers } from "./issuer-rotation.ts";
 import { issuerHandlers } from "./issuers.ts";
 import { jobHandlers } from "./jobs.ts";
 import { ledgerHandlers } from "./ledger.ts";
+import { type LedgerProofDependencies, ledgerProofHandlers } from "./ledger-proofs.ts";
 import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
 import { type OcspHandlerDependencies, ocspHandlers } from "./ocsp.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
@@ -45,6 +46,7 @@ export interface AdminApiDependencies
   extends ConfiguredIssuerDependencies,
     ExaminationDependencies,
     ImportDependencies,
+    LedgerProofDependencies,
     ExpiryHandlerDependencies,
     NodeDependencies,
     OcspHandlerDependencies,
@@ -87,6 +89,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const revocations = revocationHandlers(deps);
   const ocsp = ocspHandlers(deps);
   const nodes = nodeHandlers(deps);
+  const proofs = ledgerProofHandlers(deps);
   return [
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
     { method: "POST", path: "/v1/certificates/import", handler: certificateImportHandler(deps) },
@@ -134,6 +137,9 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/jobs/:name/runs/:id", handler: jobs.show },
     { method: "POST", path: "/v1/jobs/:name/run", handler: jobs.run },
     { method: "GET", path: "/v1/audit", handler: auditHandler(deps.audit) },
+    { method: "GET", path: "/v1/ledger/checkpoint", handler: proofs.checkpoint },
+    { method: "GET", path: "/v1/ledger/proof", handler: proofs.prove },
+    { method: "GET", path: "/v1/ledger/consistency", handler: proofs.consistency },
     { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },
     { method: "POST", path: "/v1/ledger/verification", handler: ledger.verify },
   ];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import request from "supertest";
+import { createCheckpointSigner } from "../../../../services/certificate-authority/custody/checkpoint-key.ts";
 import { createRevocationWaiters } from "../../../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../../../services/certificate-authority/http/admin-api/routes.ts";
 import { recordedReviews } from "../../../../services/certificate-authority/recorded-reviews.ts";
@@ -51,6 +52,7 @@ beforeAll(async () => {
     trust: new FakeTrustObserver(),
     trustDomains: new Map(),
     ...{ quarantine: ledger.revocations, readDetails: examineCertificate, importing: new FakeImporting() },
+    checkpoints: createCheckpointSigner({ deriveKey: () => Buffer.alloc(32, 7) }),
     revoking: new FakeRevoking(),
     fleetExpiry: createExpiry({
       records: ledger.expiry,
