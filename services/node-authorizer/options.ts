@@ -75,6 +75,11 @@ export function nameLessSafeChoices(options: NodeAuthorizerServerOptions, logger
       "less safe: the serving certificate was made for this run, nobody can verify it; give --tls-certificate",
     );
   }
+  if (options.kubeconfig === undefined && options.objects === undefined) {
+    logger.warn(
+      "less safe: without --kubeconfig the admission webhook restricts nobody but revoked credentials and quarantined nodes",
+    );
+  }
   if (options.revocations === undefined && options.authority === undefined) {
     logger.warn("no revocations are known, so nobody is vetoed; give --authority or --revocations");
   }

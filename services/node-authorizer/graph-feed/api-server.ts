@@ -1,6 +1,6 @@
 import { request } from "node:https";
 import { AuthorizationV1Api, KubeConfig, type V1SubjectAccessReview, Watch } from "@kubernetes/client-node";
-import { type ApiServer, ApiServerError, type WatchEvent } from "./cluster-api.ts";
+import { type ApiServer, ApiServerError, type WatchEvent, type WatchHandlers } from "./cluster-api.ts";
 
 const REQUEST_LIMIT_MILLISECONDS = 30_000;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
@@ -15,8 +15,8 @@ export function connectApiServer(kubeconfigFile: string | undefined): ApiServer 
   };
   load();
   return {
-    get: (path, query) => getJson(load(), path, query),
-    watch: (path, query, onEvent, signal) => follow(load(), path, query, onEvent, signal),
+    get: (path, query, signal) => getJson(load(), path, query, signal),
+    watch: (path, query, handlers, signal) => follow(load(), path, query, handlers, signal),
     async isAllowed({ groups, extra, ...rest }) {
       const api = load().makeApiClient(AuthorizationV1Api);
       const body: V1SubjectAccessReview = {
@@ -34,12 +34,17 @@ function mapOfLists(map: Readonly<Record<string, readonly string[]>>): Record<st
   return Object.fromEntries(Object.entries(map).map(([key, values]) => [key, [...values]]));
 }
 
-async function getJson(config: KubeConfig, path: string, query: Readonly<Record<string, string>>): Promise<unknown> {
+async function getJson(
+  config: KubeConfig,
+  path: string,
+  query: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
   const server = config.getCurrentCluster()?.server;
   if (server === undefined) throw new Error("the kubeconfig has no current cluster");
   const url = new URL(server + path);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const options = { headers: { accept: "application/json" } };
+  const options = { headers: { accept: "application/json" }, ...(signal !== undefined && { signal }) };
   await config.applyToHTTPSOptions(options);
   const { statusCode, body } = await exchange(url, options);
   if (statusCode !== 200) throw new ApiServerError(statusCode, messageOf(body) ?? `${path} answered ${statusCode}`);
@@ -80,16 +85,17 @@ async function follow(
   config: KubeConfig,
   path: string,
   query: Readonly<Record<string, string>>,
-  onEvent: (event: WatchEvent) => void,
+  { onOpen, onEvent }: WatchHandlers,
   signal: AbortSignal,
 ): Promise<void> {
   // The library swallows what its callback throws.
   let failure: unknown;
   let controller: AbortController | undefined;
+  let hasEnded = false;
   const stop = (): void => controller?.abort();
   const ended = new Promise<unknown>((resolve) => {
     const take = (type: string, object: unknown): void => {
-      if (failure !== undefined || signal.aborted) return;
+      if (failure !== undefined || hasEnded || signal.aborted) return;
       try {
         onEvent({ type, object: object as WatchEvent["object"] });
       } catch (error) {
@@ -97,10 +103,15 @@ async function follow(
         stop();
       }
     };
-    void new Watch(config).watch(path, { ...query }, take, resolve).then((made) => {
+    const end = (error: unknown): void => {
+      hasEnded = true;
+      resolve(error);
+    };
+    void new Watch(config).watch(path, { ...query }, take, end).then((made) => {
       controller = made;
       if (failure !== undefined || signal.aborted) stop();
-    }, resolve);
+      else if (!hasEnded) onOpen();
+    }, end);
   });
   signal.addEventListener("abort", stop, { once: true });
   const error = await ended;

@@ -24,18 +24,25 @@ export interface WatchEvent {
   readonly object: Readonly<Record<string, unknown>>;
 }
 
+export interface WatchHandlers {
+  /** The server has accepted: nothing had happened until now that it has not told. */
+  readonly onOpen: () => void;
+  /** Called in order; when it throws, the stream is given up with that error. */
+  readonly onEvent: (event: WatchEvent) => void;
+}
+
 /** A kube-apiserver, as its kubeconfig says at each request: credentials that were renewed are used at once. */
 export interface ApiServer {
-  /** @throws {ApiServerError} for an answer that is no success; Error when there is none. */
-  get(path: string, query: Readonly<Record<string, string>>): Promise<unknown>;
+  /** @throws {ApiServerError} for an answer that is no success; Error when there is none, or `signal` fired. */
+  get(path: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<unknown>;
   /**
    * Resolves when the stream has ended; rejects when it broke off or never began.
-   * @param onEvent - called in order; when it throws, the stream is given up with that error.
+   * A server that is silent for half a minute is left, as if it had ended the stream.
    */
   watch(
     path: string,
     query: Readonly<Record<string, string>>,
-    onEvent: (event: WatchEvent) => void,
+    handlers: WatchHandlers,
     signal: AbortSignal,
   ): Promise<void>;
   /** @throws when there is no answer. */

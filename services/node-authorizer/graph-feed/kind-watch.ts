@@ -6,7 +6,7 @@ import { type ApiServer, ApiServerError, type WatchEvent } from "./cluster-api.t
 import type { FedGraph, KindStatus } from "./feed.ts";
 import { trimmed } from "./trim.ts";
 
-/** Where the objects of each kind are; of several versions the first that is served. */
+/** Where the objects of each kind are; of several versions the first that is served. A kind with several may be served in none. */
 const PATHS: Readonly<Record<WatchedKind, readonly string[]>> = {
   Pod: ["/api/v1/pods"],
   PersistentVolume: ["/api/v1/persistentvolumes"],
@@ -102,7 +102,8 @@ export class KindWatch<Kind extends WatchedKind> {
         this.#path = path;
         return;
       } catch (error) {
-        if (!(error instanceof ApiServerError && error.statusCode === 404)) throw error;
+        const isUnserved = error instanceof ApiServerError && error.statusCode === 404;
+        if (!isUnserved || !this.#mayBeUnserved) throw error;
       }
     }
     // A cluster without the API has none of its objects.
@@ -110,11 +111,20 @@ export class KindWatch<Kind extends WatchedKind> {
     this.#replace([]);
   }
 
+  /** What every cluster serves and is not found was looked for at the wrong address: nothing is known then. */
+  get #mayBeUnserved(): boolean {
+    return PATHS[this.#kind].length > 1;
+  }
+
   async #listAt(path: string): Promise<void> {
     const objects: WatchedObjects[Kind][] = [];
     let next = "";
     do {
-      const page = (await this.#deps.api.get(path, { limit: PAGE_SIZE, ...(next && { continue: next }) })) as ListPage;
+      const page = (await this.#deps.api.get(
+        path,
+        { limit: PAGE_SIZE, ...(next && { continue: next }) },
+        this.#stop.signal,
+      )) as ListPage;
       for (const item of page.items ?? []) objects.push(trimmed(this.#kind, item as WatchedObjects[Kind]));
       next = page.metadata?.continue ?? "";
       if (next === "") this.#version = page.metadata?.resourceVersion ?? "";
@@ -133,7 +143,8 @@ export class KindWatch<Kind extends WatchedKind> {
   async #watch(path: string, resourceVersion: string): Promise<void> {
     const timeoutSeconds = String(Math.round(WATCH_SECONDS * (1 + this.#random())));
     const query = { resourceVersion, timeoutSeconds, allowWatchBookmarks: "true" };
-    await this.#deps.api.watch(path, query, (event) => this.#take(event), this.#stop.signal);
+    const handlers = { onOpen: () => this.#heard(), onEvent: (event: WatchEvent) => this.#take(event) };
+    await this.#deps.api.watch(path, query, handlers, this.#stop.signal);
   }
 
   #take({ type, object }: WatchEvent): void {

@@ -1,5 +1,4 @@
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { parseAllDocuments } from "yaml";
 import type { Clock } from "../../shared/clock.ts";
@@ -7,6 +6,7 @@ import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
 import { type ClusterEvent, watchedKindOf } from "../domain/cluster-objects.ts";
 import type { FedGraph, GraphFeed } from "./feed.ts";
+import { linesOf } from "./lines.ts";
 
 /** A line is one event or one list; a list of a whole cluster on one line is better a file of several lines. */
 const MAX_TEXT_CHARACTERS = 512 * 1024 * 1024 - 1024;
@@ -96,7 +96,7 @@ async function takeLines(
   let isLines: boolean | undefined;
   const collected: string[] = [];
   let characters = 0;
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(input, MAX_TEXT_CHARACTERS)) {
     number += 1;
     if (isLines === false) {
       characters += line.length + 1;

@@ -21,6 +21,9 @@ const MAX_ACCESS_BYTES = 1024 * 1024;
 /** A review of admission has an object, twice: etcd takes 1.5 MiB of one. */
 const MAX_ADMISSION_BYTES = 6 * 1024 * 1024;
 const RETRY_AFTER_SECONDS = 1;
+/** What is written down of a denial; there is one credential, mostly. */
+const MAX_LOGGED_CREDENTIALS = 4;
+const MAX_LOGGED_REASON = 1_024;
 
 /** Who answers. */
 export interface Decisions {
@@ -135,7 +138,7 @@ function reportDenial(
   reason: string,
 ): void {
   const wanted = "verb" in question ? question.verb : question.operation;
-  const credential = user.extra[CREDENTIAL_ID_EXTRA]?.map(clipped);
+  const credential = user.extra[CREDENTIAL_ID_EXTRA]?.slice(0, MAX_LOGGED_CREDENTIALS).map(clipped);
   const [group, resource, subresource, namespace, name] = [
     question.group,
     question.resource,
@@ -147,7 +150,7 @@ function reportDenial(
     {
       audit: "denied",
       webhook,
-      user: user.username,
+      user: clipped(user.username),
       credential,
       wanted,
       group,
@@ -155,7 +158,7 @@ function reportDenial(
       subresource,
       namespace,
       name,
-      reason,
+      reason: reason.slice(0, MAX_LOGGED_REASON),
     },
     "denied a request",
   );

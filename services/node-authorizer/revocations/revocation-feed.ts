@@ -98,12 +98,15 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
       return true;
     }
     for (const item of items) take(item);
-    const isNew = !isKnown || newest > revision;
+    const hasMoved = newest > revision;
+    const isNew = !isKnown || hasMoved;
     revision = newest;
-    isKnown = true;
-    confirmedAt = clock.now();
-    if (isNew) await writeState();
-    return items.length > 0;
+    // The authority tells a page at a time: before the last one nothing is known of who is not in the list.
+    const isWhole = items.length === 0;
+    isKnown ||= isWhole;
+    if (isWhole) confirmedAt = clock.now();
+    if (isKnown && isNew) await writeState();
+    return hasMoved;
   }
 
   function take({ type, fingerprint: revoked, nodeName: node }: z.infer<typeof feedSchema>["items"][number]): void {

@@ -18,6 +18,8 @@ const pod = (name: string, secretName: string, resourceVersion = "1") => ({
 interface Stream {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
+  /** The server accepts. */
+  readonly open: () => void;
   readonly send: (type: string, object: object) => void;
   /** Ends it, with an error or without. */
   readonly end: (error?: Error) => void;
@@ -43,7 +45,7 @@ function fakeApi() {
       }
       return { items: pods.slice(pods.length > 1 ? 1 : 0), metadata: { resourceVersion: String(version) } };
     },
-    watch: (path, query, onEvent, signal) =>
+    watch: (path, query, { onOpen, onEvent }, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener("abort", () => resolve(), { once: true });
         const send = (type: string, object: object) => {
@@ -53,7 +55,7 @@ function fakeApi() {
             reject(error as Error);
           }
         };
-        streams.push({ path, query, send, end: (error) => (error ? reject(error) : resolve()) });
+        streams.push({ path, query, open: onOpen, send, end: (error) => (error ? reject(error) : resolve()) });
       }),
     isAllowed: async () => false,
   };
@@ -186,6 +188,15 @@ test("of a kind with several versions the newest that is served is watched; one 
   expect(without.streams.some(({ path }) => path.includes("resourceslices"))).toBe(false);
 });
 
+test("what every cluster has is not taken for absent when it is not found: nobody is answered", async () => {
+  const { missing, podStreams, kindOf, status } = await setUp((fake) => fake.missing.add("/api/v1/pods"));
+  await until(() => kindOf("Pod")?.problem !== undefined);
+  expect(status()?.isSynced).toBe(false);
+  missing.clear();
+  await until(() => podStreams().length === 1);
+  expect(kindOf("Pod")).toMatchObject({ isSynced: true, lists: 1 });
+});
+
 test("an event that cannot be taken is told and counted, and the stream goes on", async () => {
   const { podStreams, readable, status, lines } = await setUp();
   await until(() => podStreams().length === 1);
@@ -203,4 +214,9 @@ test("what was heard last is told, so that a silent watch is seen", async () => 
   podStreams()[0]?.send("BOOKMARK", { metadata: { resourceVersion: "40" } });
   expect(kindOf("Pod")?.heardAt).toEqual(new Date("2026-03-01T00:00:00Z"));
   expect(kindOf("Node")?.heardAt).not.toEqual(new Date("2026-03-01T00:00:00Z"));
+  podStreams()[0]?.end();
+  await until(() => podStreams().length === 2);
+  clock.set("2026-03-01T00:01:00Z");
+  podStreams()[1]?.open();
+  expect(kindOf("Pod")?.heardAt).toEqual(new Date("2026-03-01T00:01:00Z"));
 });

@@ -54,6 +54,18 @@ test.each([
     name: "events between empty lines",
     content: `\n${line("ADDED", pod("a", "one"))}\r\n\n${line("ADDED", pod("b", "two"))}`,
   },
+  {
+    name: "events with what only Unicode calls a line's end",
+    content: line("ADDED", { ...pod("a", "one"), note: "\u2028\u2029\u0085" }) + line("ADDED", pod("b", "two")),
+  },
+  {
+    name: "a List over many lines with what only Unicode calls a line's end",
+    content: JSON.stringify({ ...LIST, note: "\u2028" }, null, 2),
+  },
+  {
+    name: "a last line without an end",
+    content: (line("ADDED", pod("a", "one")) + line("ADDED", pod("b", "two"))).trim(),
+  },
   { name: "a list, then events", content: `${JSON.stringify(LIST)}\n${line("BOOKMARK", { metadata: {} })}` },
   {
     name: "events that take away and change",

@@ -326,6 +326,21 @@ test("every denial is told, with who and with which credential; nothing else is"
   ]);
 });
 
+test("however long what a review says is, the record of a denial is not", async () => {
+  const { authorize, lines } = setUp();
+  const long = "x".repeat(100_000);
+  const credentials = Array.from({ length: 5000 }, () => `X509SHA256=${REVOKED}`);
+  const user = {
+    user: `system:node:${long}`,
+    groups: [long],
+    extra: { "authentication.kubernetes.io/credential-id": credentials },
+  };
+  const resourceAttributes = { ...GET_SECRET, group: long, namespace: long, name: long, subresource: long };
+  const { body } = await authorize.post("/").send(accessReview({ ...user, resourceAttributes }));
+  expect(body.status.denied).toBe(true);
+  expect(JSON.stringify(lines).length).toBeLessThan(5000);
+});
+
 test("verdicts and refusals are counted, resources by the names that are known", async () => {
   const { authorize, metrics } = setUp();
   for (const resource of ["secrets", "made-up-by-a-caller"]) {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { revocationFeed } from "../../../services/node-authorizer/revocations/revocation-feed.ts";
@@ -77,6 +77,32 @@ test("what the authority tells is in force and on disk; what comes later is hear
   await until(() => authority.asked.at(-1)?.["after"] === "4");
   expect(authority.asked[0]).toEqual({ after: "0", waitSeconds: "0" });
   expect(authority.asked.at(-1)).toEqual({ after: "4", waitSeconds: "1" });
+});
+
+test("before the last page nobody is answered, and no part of the list is kept for the whole", async () => {
+  const authority = fakeAuthority();
+  const page = (after: number) => ({
+    metadata: { resourceVersion: String(after + 1) },
+    items: [{ type: "revoked", fingerprint: after === 0 ? ONE : TWO }],
+  });
+  let last: () => void = () => undefined;
+  const isLast = new Promise<void>((resolve) => {
+    last = resolve;
+  });
+  const get = async (_: string, query: Readonly<Record<string, string>>): Promise<unknown> => {
+    const after = Number(query["after"]);
+    if (after === 1) await isLast;
+    return after < 2 ? page(after) : { metadata: { resourceVersion: "2" }, items: [] };
+  };
+  const { source, stateFile } = open({ ...authority, get });
+  await source.start();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(source.current()).toBeUndefined();
+  expect(existsSync(stateFile)).toBe(false);
+  last();
+  await until(() => source.current() !== undefined);
+  expect(source.current()?.fingerprints).toEqual(new Set([ONE, TWO]));
+  await until(() => existsSync(stateFile));
 });
 
 test("while the authority is away, a restart knows what was known, and its age is told", async () => {
