@@ -24,21 +24,21 @@ export async function rehearse(
   requester: UserInfo,
   draft: CsrDraft,
 ): Promise<Rehearsal> {
-  const { name } = draft.metadata;
   // Whether the name is taken does not matter to what is decided.
-  const unnamed = { ...draft, metadata: { ...draft.metadata, name: "", generateName: NAME_PREFIX } };
-  const submission = await submit(deps, cache, requester, unnamed);
-  const { facts } = submission;
-  const csr = name === "" ? submission.csr : renamed(submission.csr, name);
+  const beside = { ...deps, requests: NOTHING_STORED };
+  const { csr, facts } = await submit(beside, cache, requester, named(draft));
   const decidedAt = deps.clock.now();
   const decision = await deps.chain.review({ csr, facts, now: decidedAt, isRehearsal: true });
   const refusal = decision.outcome === "approved" ? refusalBeforeSigning(deps, csr, facts) : undefined;
   return { csr, decidedAt, decision: refusal === undefined ? decision : decisionOf(refusal, decision.trace) };
 }
 
-function renamed(csr: CertificateSigningRequest, name: string): CertificateSigningRequest {
-  const { generateName: _ours, ...metadata } = csr.metadata;
-  return { ...csr, metadata: { ...metadata, name } };
+const NOTHING_STORED = { get: async () => undefined };
+
+function named(draft: CsrDraft): CsrDraft {
+  const { name, generateName } = draft.metadata;
+  if (name !== "" || generateName !== "") return draft;
+  return { ...draft, metadata: { ...draft.metadata, generateName: NAME_PREFIX } };
 }
 
 /** What would make an approved request Failed; an issuer that is awaited refuses nothing. */

@@ -24,7 +24,7 @@ export interface Submission {
 
 /** Judges a draft and admits it: 422 before 403 before 409. */
 export async function submit(
-  deps: IssuanceDependencies,
+  deps: Omit<IssuanceDependencies, "requests"> & { readonly requests: Pick<IssuanceDependencies["requests"], "get"> },
   cache: FactsCache,
   requester: UserInfo,
   draft: CsrDraft,

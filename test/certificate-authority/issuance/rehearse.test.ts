@@ -20,6 +20,8 @@ test("a name that is taken, or none at all, does not matter", async () => {
   expect((await issuance.rehearse(bootstrapper(), draft())).csr.metadata.name).toBe("csr-1");
   const unnamed = await issuance.rehearse(bootstrapper(), draft({ metadata: { name: "" } }));
   expect(unnamed.csr.metadata.name).toMatch(/^rehearsal-/);
+  const generated = draft({ metadata: { name: "", generateName: "csr-" } });
+  expect((await issuance.rehearse(bootstrapper(), generated)).csr.metadata.name).toMatch(/^csr-/);
 });
 
 test("what the signer's profile would refuse is denied, after the trace of the approval", async () => {
@@ -42,6 +44,7 @@ test("hooks are told that nothing follows", async () => {
 
 test.each([
   { name: "an invalid request", args: { spec: { usages: [] } }, reason: "Invalid" },
+  { name: "a name that is none", args: { metadata: { name: "a/b" } }, reason: "Invalid" },
   { name: "a request that claims a revision", args: { metadata: { resourceVersion: "7" } }, reason: "BadRequest" },
 ])("$name is refused as it would be", async ({ args, reason }) => {
   const { issuance } = buildIssuance();
