@@ -1,4 +1,5 @@
 import type { ApprovalHook } from "../../domain/ports.ts";
+import { showName } from "../../domain/shown-name.ts";
 import type { KnownPendingRequests } from "./pending-requests.ts";
 import { NOTHING_TO_GUARD } from "./skipped.ts";
 
@@ -15,7 +16,7 @@ export function supersedeGuard(pending: Pick<KnownPendingRequests, "newerThan">)
     review({ csr }) {
       const newer = pending.newerThan(csr.metadata.uid);
       if (newer === undefined) return NOTHING_TO_GUARD;
-      const message = `the requester asked again for the same node and signer: ${newer} takes its place`;
+      const message = `the requester asked again for the same node and signer: ${showName(newer)} takes its place`;
       return { kind: "denied", reason: "Superseded", message, evidence: { supersededBy: newer } };
     },
   };

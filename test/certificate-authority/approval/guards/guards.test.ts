@@ -157,7 +157,12 @@ test("a newer request for the same node and signer by the same requester takes t
   for (const csr of [first, second, second]) pending.keep(csr, facts());
   expect(told).toEqual(["first"]);
   expect(decide(first)).toMatchObject({
-    ...{ outcome: "denied", hook: "supersede", reason: "Superseded", message: expect.stringContaining("second") },
+    ...{
+      outcome: "denied",
+      hook: "supersede",
+      reason: "Superseded",
+      message: expect.stringContaining(`"second" takes`),
+    },
   });
   expect(decide(second).outcome).toBe("pending");
   pending.remove("second");
