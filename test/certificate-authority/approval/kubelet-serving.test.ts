@@ -15,6 +15,7 @@ import {
 import { approvalSchema } from "../../../services/certificate-authority/approval/settings.ts";
 import type { SubjectAltNames } from "../../../services/certificate-authority/domain/csr-facts.ts";
 import type { NameHolder, ReviewRequest } from "../../../services/certificate-authority/domain/ports.ts";
+import { isPrintable } from "../../../services/shared/unprintable.ts";
 import { facts } from "../../builders/facts.ts";
 import { certificateRecord } from "../../builders/records.ts";
 import { CLIENT_KUBELET, type RequestArguments, request, SERVING_KUBELET } from "../../builders/request.ts";
@@ -276,6 +277,14 @@ test("of two nodes that ask for one address at the same time one gets it; a rehe
   await expect(ask("worker-2")).rejects.toThrow('"10.0.0.1" is just being certified for node "worker-1"');
   const later = new Date(NOW.getTime() + 61_000);
   expect(await ask("worker-2", { now: later })).toMatchObject({ kind: "approved" });
+});
+
+test("what is said of names nobody well-formed would ask for can be shown, and is short", async () => {
+  const dnsNames = Array.from({ length: 50 }, (_, index) => `\u001b[2J\u202e${index}${"x".repeat(5000)}`);
+  const verdict = await review({ sans: { dnsNames } });
+  expect(verdict).toMatchObject({ kind: "noOpinion", reason: "NamesNotShown" });
+  expect(isPrintable(verdict.message)).toBe(true);
+  expect(verdict.message.length).toBeLessThan(2000);
 });
 
 test("a chain that takes another's place knows which names it gave away", async () => {

@@ -1,4 +1,5 @@
 import type { SubjectAltNames } from "../../domain/csr-facts.ts";
+import { showName } from "../../domain/shown-name.ts";
 import { type ReservedNames, reservation } from "./reserved-names.ts";
 import type { ClaimedName, EvidenceSource, Showing } from "./source.ts";
 
@@ -60,7 +61,7 @@ async function findingOn(nodeName: string, claimed: ClaimedName, inquiry: Inquir
       shownBy: null,
       asked,
       refusal,
-      cures: [`list exactly ${claimed.name} for the node in an inventory`],
+      cures: [`list exactly ${showName(claimed.name)} for the node in an inventory`],
     };
   }
   return { ...claimed, shownBy: null, asked, cures, ...(failure && { failure }) };

@@ -136,7 +136,7 @@ function messageOf(nodeName: string, unshown: readonly Finding[]): string {
     return `nothing shows that ${showName(name)} is its (${asked.map(({ source, says }) => `${source}: ${says}`).join("; ")})`;
   });
   const more = unshown.length > MAXIMUM_TOLD ? `; and ${unshown.length - MAXIMUM_TOLD} more` : "";
-  const cures = [...new Set(unshown.flatMap(({ cures: ways }) => ways))];
+  const cures = [...new Set(unshown.slice(0, MAXIMUM_TOLD).flatMap(({ cures: ways }) => ways))];
   const wayOut = cures.length > 0 ? `. To show it: ${cures.join(", or ")}` : "";
   return `node ${showName(nodeName)}: ${told.join("; ")}${more}${wayOut}`;
 }
