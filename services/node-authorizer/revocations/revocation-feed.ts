@@ -82,10 +82,11 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
     await writeFileDurably(stateFile, JSON.stringify(state), { mode: 0o600, existing: "replaced" });
   }
 
-  /** @returns whether there may be more at once. */
+  /** @returns whether to ask again at once, for there may be more, or it was not asked to wait for it. */
   async function ask(): Promise<boolean> {
     // The first answer is wanted at once: nobody is answered before it.
-    const wait = isKnown && confirmedAt !== undefined ? String(waitSeconds) : "0";
+    const isFirst = confirmedAt === undefined;
+    const wait = isFirst ? "0" : String(waitSeconds);
     const { metadata, items } = feedSchema.parse(await get(FEED_PATH, { after: String(revision), waitSeconds: wait }));
     const newest = Number(metadata.resourceVersion);
     if (newest < revision) {
@@ -106,7 +107,7 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
     isKnown ||= isWhole;
     if (isWhole) confirmedAt = clock.now();
     if (isKnown && isNew) await writeState();
-    return hasMoved;
+    return hasMoved || (isFirst && isWhole);
   }
 
   function take({ type, fingerprint: revoked, nodeName: node }: z.infer<typeof feedSchema>["items"][number]): void {
@@ -121,11 +122,11 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
     while (!signal.aborted) {
       try {
         const askedAt = clock.now().getTime();
-        const mayHaveMore = await ask();
+        const isUrgent = await ask();
         if (problem !== undefined) logger.info("the authority's revocations are followed again");
         problem = undefined;
         // An authority that does not hold requests is not asked without pause.
-        const isHasty = !mayHaveMore && clock.now().getTime() - askedAt < retryMilliseconds / 2;
+        const isHasty = !isUrgent && clock.now().getTime() - askedAt < retryMilliseconds / 2;
         if (isHasty) await rest(signal);
       } catch (error) {
         const { message } = error as Error;

@@ -38,7 +38,11 @@ afterEach(async () => {
   for (const source of running.splice(0)) await source.stop();
 });
 
-function open(authority: ReturnType<typeof fakeAuthority>, stateDirectory = temporaryDirectory()) {
+function open(
+  authority: ReturnType<typeof fakeAuthority>,
+  stateDirectory = temporaryDirectory(),
+  retryMilliseconds = 10,
+) {
   const { logger, lines } = recordingLogger();
   const clock = new SettableClock();
   const source = revocationFeed({
@@ -47,7 +51,7 @@ function open(authority: ReturnType<typeof fakeAuthority>, stateDirectory = temp
     clock,
     logger,
     waitSeconds: 1,
-    retryMilliseconds: 10,
+    retryMilliseconds,
   });
   running.push(source);
   return { source, lines, clock, stateDirectory, stateFile: join(stateDirectory, "revocations.json") };
@@ -103,6 +107,14 @@ test("before the last page nobody is answered, and no part of the list is kept f
   await until(() => source.current() !== undefined);
   expect(source.current()?.fingerprints).toEqual(new Set([ONE, TWO]));
   await until(() => existsSync(stateFile));
+});
+
+test("once the list is known, what comes next is waited for at once", async () => {
+  const authority = fakeAuthority();
+  const { source } = open(authority, undefined, 60_000);
+  await source.start();
+  await until(() => authority.asked.length === 2);
+  expect(authority.asked[1]).toEqual({ after: "0", waitSeconds: "1" });
 });
 
 test("while the authority is away, a restart knows what was known, and its age is told", async () => {
