@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
+import { clusterWarnings } from "./approval/approval-warnings.ts";
 import { type Configuration, ConfigurationError } from "./configuration.ts";
 import type { Authorizer } from "./domain/authorization.ts";
 import { isServedSigner } from "./domain/configured-signer.ts";
@@ -61,6 +62,7 @@ export function openCluster(
   const settings = configuration.cluster;
   const cluster = connect(kubeconfigFile, settings.client);
   const signers = signersOf(configuration);
+  for (const warning of clusterWarnings(configuration.approval)) logger.warn(warning);
   if (!settings.leaderElection.enabled) {
     logger.warn(
       "cluster.leaderElection.enabled is false: two replicas would both sign what the cluster has asked for once",

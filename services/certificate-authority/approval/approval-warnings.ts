@@ -11,6 +11,17 @@ export function approvalWarnings({ hooks, guards }: ApprovalSettings): readonly 
   ];
 }
 
+/** What a chain cannot keep where a cluster's own API server takes approvals, each in a sentence. */
+export function clusterWarnings({ hooks }: ApprovalSettings): readonly string[] {
+  return hooks.flatMap((hook, index) => {
+    if (!("manual" in hook) || hook.manual.quorum === 1) return [];
+    const { name = "manual", quorum } = hook.manual;
+    return [
+      `approval.hooks[${index}] (${name}): quorum ${quorum} counts who approves through Gatehouse; whoever may approve in the cluster approves alone`,
+    ];
+  });
+}
+
 function hookWarnings(hook: HookSettings, index: number): readonly string[] {
   if (!("kubelet-serving" in hook)) return [];
   const { name = "kubelet-serving", unique, sources } = hook["kubelet-serving"];

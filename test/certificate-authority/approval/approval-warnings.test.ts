@@ -1,5 +1,8 @@
 import { expect, test } from "@jest/globals";
-import { approvalWarnings } from "../../../services/certificate-authority/approval/approval-warnings.ts";
+import {
+  approvalWarnings,
+  clusterWarnings,
+} from "../../../services/certificate-authority/approval/approval-warnings.ts";
 import { approvalSchema } from "../../../services/certificate-authority/approval/settings.ts";
 
 const RANGES = { addressRanges: [{ ranges: ["10.0.0.0/8"] }] };
@@ -33,4 +36,11 @@ test.each([
 ])("$name: what is less safe is said", ({ hooks, guards, says }) => {
   const warnings = approvalWarnings(approvalSchema.parse({ hooks, guards }));
   expect(warnings).toEqual(says.map((pattern) => expect.stringMatching(pattern)));
+});
+
+test("in a cluster, a quorum that its own API server does not know is told", () => {
+  const hooks = [{ manual: {} }, { manual: { name: "four-eyes", quorum: 2 } }, { "kubelet-client": {} }];
+  expect(clusterWarnings(approvalSchema.parse({ hooks }))).toEqual([
+    expect.stringMatching(/^approval\.hooks\[1\] \(four-eyes\): quorum 2 counts who approves through Gatehouse/),
+  ]);
 });
