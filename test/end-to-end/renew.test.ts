@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { openssl } from "../builders/openssl.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { autoApproving } from "./support/configuration.ts";
@@ -24,13 +25,37 @@ import { KubeletClient } from "./support/kubelet-client.ts";
 
 jest.setTimeout(120_000);
 
+const BACKUP = "example.com/backup";
+const USAGES = ["digital signature", "client auth"];
+
+const MAY_ASK = {
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRoleBinding",
+  metadata: { name: "backup-asks" },
+  roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:node-bootstrapper" },
+  subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "backup" }],
+};
+
+/** Whoever is in group backup may ask for certificates; holders of that signer's renew by themselves. */
+function configured(): string {
+  const rbac = join(temporaryDirectory(), "rbac.yaml");
+  writeFileSync(rbac, JSON.stringify(MAY_ASK));
+  const autoApprove = join(import.meta.dirname, "../../config/rbac/auto-approve-bootstrap.yaml");
+  const profile = { subject: { commonName: ["*"], organization: ["backup"] }, usages: { allowed: USAGES } };
+  return autoApproving({
+    rbac: { files: [autoApprove, rbac] },
+    approval: { hooks: [{ manual: {} }, { "kubelet-client": {} }, { "self-renewal": { signers: [BACKUP] } }] },
+    signers: [{ signerName: BACKUP, issuer: "default", profile }],
+  });
+}
+
 let gatehouse: GatehouseProcess;
 let administrator: Administrator;
 let directory: string;
 let nodes = 0;
 
 beforeAll(async () => {
-  gatehouse = await startGatehouse({ configuration: autoApproving({}) });
+  gatehouse = await startGatehouse({ configuration: configured() });
   administrator = new Administrator(gatehouse.adminKubeconfig);
 });
 afterAll(() => gatehouse.remove());
@@ -263,6 +288,36 @@ test("a server of another CA is not talked to", async () => {
   const { code, stderr } = await runCommand(gatehouse.adminKubeconfig, args);
   expect([code, stderr]).toEqual([5, expect.stringContaining("certificate")]);
 });
+
+test("a certificate of a signer of one's own renews itself by the hook self-renewal, and with other names it does not", async () => {
+  const { both } = await joinedNode();
+  const identity = { certificate: join(directory, "backup.crt"), key: join(directory, "backup.key") };
+  openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", identity.key);
+  openssl("req", "-new", "-key", identity.key, "-subj", "/O=backup/CN=backup", "-out", join(directory, "csr"));
+  const spec = { request: readFileSync(join(directory, "csr"), "base64"), signerName: BACKUP, usages: USAGES };
+  const { metadata } = await administrator.submit({ metadata: { generateName: "backup-" }, spec });
+  await administrator.approve(metadata.name);
+  const first = await eventually(async () => (await administrator.request(metadata.name)).status?.certificate);
+  writeFileSync(identity.certificate, Buffer.from(first, "base64"));
+  const args = ["--signer", BACKUP, "--force", "--certificate", identity.certificate, "--key", identity.key];
+  expect(await renew(...args)).toMatchObject({ code: 0, stderr: "" });
+  const renewed = certificateIn(identity.certificate);
+  expect([
+    renewed.subject,
+    renewed.serialNumber === new X509Certificate(Buffer.from(first, "base64")).serialNumber,
+  ]).toEqual(["O=backup\nCN=backup", false]);
+  // A node asks that signer for its own names: it shows no certificate of that signer.
+  const other = await renew("--certificate", both, "--force", "--signer", BACKUP, "--wait", "1s");
+  expect(other.code).toBe(3);
+});
+
+async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (const until = Date.now() + 30_000; Date.now() < until; await pause(100)) {
+    const found = await look();
+    if (found) return found;
+  }
+  throw new Error("it did not happen within 30 s");
+}
 
 test.each(["--certificate", "--key"])("a %s that is not there, or something else, is named", async (option) => {
   const { certificate, key } = await joinedNode();

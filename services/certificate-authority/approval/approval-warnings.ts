@@ -23,6 +23,11 @@ export function clusterWarnings({ hooks }: ApprovalSettings): readonly string[] 
 }
 
 function hookWarnings(hook: HookSettings, index: number): readonly string[] {
+  if ("self-renewal" in hook) {
+    const { name = "self-renewal", signers } = hook["self-renewal"];
+    const setting = `approval.hooks[${index}] (${name})`;
+    return [`${setting}: a stolen certificate of ${signers.join(", ")} renews itself until it is revoked`];
+  }
   if (!("kubelet-serving" in hook)) return [];
   const { name = "kubelet-serving", unique, sources } = hook["kubelet-serving"];
   const setting = `approval.hooks[${index}] (${name})`;

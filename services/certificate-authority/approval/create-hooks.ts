@@ -10,6 +10,7 @@ import { kubeletServingHook } from "./hooks/kubelet-serving.ts";
 import { manualHook } from "./hooks/manual.ts";
 import { policyHook } from "./hooks/policy.ts";
 import { createScriptHook } from "./hooks/script.ts";
+import { selfRenewalHook } from "./hooks/self-renewal.ts";
 import { createWebhookHook } from "./hooks/webhook.ts";
 import { hookSelector } from "./selector.ts";
 import type { HookSettings } from "./settings.ts";
@@ -19,7 +20,9 @@ export interface HookDependencies {
   readonly authorizer: Authorizer;
   readonly logger: Logger;
   /** What is on record; without it nothing is compared with other certificates. */
-  readonly certificates?: Pick<Certificates, "summaryOfLatest" | "otherHoldersOf"> | undefined;
+  readonly certificates?:
+    | (Pick<Certificates, "summaryOfLatest" | "otherHoldersOf"> & Partial<Pick<Certificates, "get">>)
+    | undefined;
   /** Names that certificates are being made for, whichever hook judged them. */
   readonly nameClaims?: NameClaims | undefined;
   /** Called when what hooks know has changed: requests that wait may be decided otherwise now. */
@@ -55,6 +58,7 @@ function createHook(hook: HookSettings, deps: HookDependencies): ApprovalHook {
     const { name = "policy", required } = hook.policy;
     return policyHook(hook.policy, { where: `approval.hooks ${name}`, required, logger });
   }
+  if ("self-renewal" in hook) return selfRenewalHook({ get: async (id) => certificates?.get?.(id) });
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];
     return kubeletServingHook(settings, {

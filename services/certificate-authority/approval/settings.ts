@@ -45,6 +45,10 @@ const manualSchema = z.strictObject({
 const hookSchema = z.union([
   z.strictObject({ manual: manualSchema }),
   z.strictObject({ "kubelet-client": z.strictObject(commonHookShape) }),
+  z.strictObject({
+    /** Whoever shows a live certificate may have the same again; of these signers only. */
+    "self-renewal": z.strictObject({ ...commonHookShape, signers: patterns }),
+  }),
   z.strictObject({ policy: z.strictObject({ ...commonHookShape, ...policyShape }).superRefine(checkPolicySource) }),
   z.strictObject({ "kubelet-serving": z.strictObject({ ...outsideHookShape, ...kubeletServingShape }) }),
   z.strictObject({ script: z.strictObject({ ...outsideHookShape, ...scriptShape }) }),

@@ -27,6 +27,11 @@ test.each([
     says: [/^approval\.hooks\[0\] \(kubelet-serving\): dns believes/],
   },
   {
+    name: "certificates that renew themselves",
+    hooks: [{ "self-renewal": { signers: ["example.com/backup"] } }],
+    says: [/^approval\.hooks\[0\] \(self-renewal\): a stolen certificate of example\.com\/backup/],
+  },
+  {
     name: "names that change hands",
     hooks: [{ manual: {} }],
     guards: { firstJoin: "allow" },
