@@ -70,3 +70,36 @@ test("whatever a review holds, there is a verdict", () => {
     { numRuns: 3_000 },
   );
 });
+
+test.each([
+  {
+    name: "taints of a node",
+    resource: "nodes",
+    subresource: "",
+    at: (deep: unknown) => ({ spec: { taints: [deep] } }),
+  },
+  {
+    name: "a claim",
+    resource: "persistentvolumeclaims",
+    subresource: "status",
+    at: (deep: unknown) => ({ spec: deep }),
+  },
+  {
+    name: "made claims of a pod",
+    resource: "pods",
+    subresource: "status",
+    at: (deep: unknown) => ({
+      spec: { nodeName: "node1" },
+      status: { resourceClaimStatuses: [{ name: "a", resourceClaimName: deep }] },
+    }),
+  },
+])("however deep $name may be, there is a verdict", ({ resource, subresource, at }) => {
+  const depth = 200_000;
+  const deep = [`${"[".repeat(depth)}${"]".repeat(depth)}`, `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`];
+  for (const text of deep) {
+    const [object, oldObject] = [at(JSON.parse(text)), at(JSON.parse(text))];
+    const question = { operation: "UPDATE", group: "", resource, subresource, namespace: "ns", name: "node1" } as const;
+    const { admit } = admissionCluster({});
+    expect(["allowed", "refused"]).toContain(admit(admissionQuestion({ ...question, object, oldObject })).kind);
+  }
+});

@@ -77,7 +77,7 @@ function claimStatuses(pod: unknown): string {
   return JSON.stringify(
     listAt(pod, "status", "resourceClaimStatuses").map((status) => [
       textAt(status, "name"),
-      at(status, "resourceClaimName") ?? null,
+      isAbsent(at(status, "resourceClaimName")) ? null : textAt(status, "resourceClaimName"),
     ]),
   );
 }

@@ -7,6 +7,9 @@ import { sameQuantity } from "./quantity.ts";
  */
 export type Comparison = "quantity" | "time" | "presence" | "map" | undefined;
 
+/** Far deeper than any field of Kubernetes' types; what is nested deeper would exhaust the stack, and is equal to nothing. */
+const MAX_DEPTH = 100;
+
 /**
  * Whether two pieces of JSON mean the same to Kubernetes: null and empty lists, maps, texts, false and 0 are what is not
  * there, quantities count by value and times by instant.
@@ -19,14 +22,16 @@ export function isSemanticallyEqual(
   right: unknown,
   comparisonAt: (path: string) => Comparison = () => undefined,
   path = "",
+  depth = 0,
 ): boolean {
+  if (depth > MAX_DEPTH) return false;
   const comparison = comparisonAt(path);
   if (comparison === "presence" && isAbsent(left) !== isAbsent(right)) return false;
   if (isEmpty(left) && isEmpty(right)) return true;
   if (Array.isArray(left) && Array.isArray(right)) {
     return (
       left.length === right.length &&
-      left.every((item, index) => isSemanticallyEqual(item, right[index], comparisonAt, `${path}[]`))
+      left.every((item, index) => isSemanticallyEqual(item, right[index], comparisonAt, `${path}[]`, depth + 1))
     );
   }
   if (Array.isArray(left) || Array.isArray(right)) return false;
@@ -42,7 +47,7 @@ export function isSemanticallyEqual(
   if (comparison === "map" && !haveSameKeys(leftFields, rightFields)) return false;
   for (const key of new Set([...Object.keys(leftFields), ...Object.keys(rightFields)])) {
     const inner = path === "" ? key : `${path}.${key}`;
-    if (!isSemanticallyEqual(own(leftFields, key), own(rightFields, key), comparisonAt, inner)) return false;
+    if (!isSemanticallyEqual(own(leftFields, key), own(rightFields, key), comparisonAt, inner, depth + 1)) return false;
   }
   return true;
 }
