@@ -12,7 +12,7 @@ import type { SigningIssuer } from "./signer/signer.ts";
 export interface IssuerDirectory {
   /** What signs now for a signer. */
   issuerFor(signerName: string): IssuerAvailability;
-  /** Everything that signs now. */
+  /** Everything that signs now, CRLs of old issuers included. */
   readonly signing: readonly SigningIssuer[];
   /** PEM of the CAs that clients trust. */
   readonly trustedPem: string;
@@ -24,12 +24,16 @@ export interface IssuerDirectory {
   readonly strangerCaPem: string;
 }
 
-/** @param records - everything on record, the selected issuers among it. */
+/**
+ * @param records - everything on record, the selected issuers among it.
+ * @param formers - what signs nothing but CRLs and for OCSP any more.
+ */
 export function issuerDirectory(
   settings: Pick<SigningSettings, "issuer" | "issuers" | "signers">,
   selections: ReadonlyMap<string, Selection>,
   records: readonly IssuerRecord[],
   now: Date,
+  formers: readonly SigningIssuer[] = [],
 ): IssuerDirectory {
   const trusted = records.filter((record) => isInSlot(record, now));
   const availability = new Map<string, () => IssuerAvailability>();
@@ -42,9 +46,12 @@ export function issuerDirectory(
   const active = [...selections.values()].filter((selection) => selection.kind === "active");
   return {
     issuerFor: (signerName) => (bySigner.get(signerName) ?? usual)(),
-    signing: active.map(({ chained: { issuer } }) => {
-      return { certificateDer: issuer.description.certificateDer, privateKey: issuer.privateKey };
-    }),
+    signing: [
+      ...active.map(({ chained: { issuer } }) => {
+        return { certificateDer: issuer.description.certificateDer, privateKey: issuer.privateKey };
+      }),
+      ...formers,
+    ],
     trustedPem: trustAnchors(records, now).join(""),
     clientCaPem: clients.map(pemOf).join(""),
     tlsCaPem: [...new Set(clients.flatMap((record) => [pemOf(record), ...ancestorsOf(record)]))].join(""),

@@ -4,6 +4,7 @@ import type { Custody } from "./custody/custody.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { IssuerAvailability } from "./domain/issuer.ts";
 import type { Issuers, SigningIssuers } from "./domain/ports.ts";
+import { formerIssuers } from "./former-issuers.ts";
 import { type IssuerDirectory, issuerDirectory } from "./issuer-directory.ts";
 import { contentOfFiles } from "./issuer-files.ts";
 import { type Selection, selectIssuers } from "./issuer-selection.ts";
@@ -194,7 +195,9 @@ function problemOf(selection: Selection): string | undefined {
 async function selectNow({ settings, custody, tokens, issuers, clock, logger }: LiveIssuersDependencies) {
   const now = clock.now();
   const selections = await selectIssuers(settings, { custody, tokens, issuers, now, logger });
-  return { selections, directory: issuerDirectory(settings, selections, await issuers.list(), now) };
+  const records = await issuers.list();
+  const formers = await formerIssuers(settings, records, { custody, tokens, now, logger });
+  return { selections, directory: issuerDirectory(settings, selections, records, now, formers) };
 }
 
 function isSame(one: IssuerDirectory, other: IssuerDirectory): boolean {

@@ -413,3 +413,19 @@ test("a directory that cannot be watched is told, and no failure", () => {
   watchFiles(["/does/not/exist/ca.crt"], () => undefined, log.logger).close();
   expect(log.lines).toMatchObject([{ level: "warn", directory: "/does/not/exist" }]);
 });
+
+test("an old issuer still signs CRLs while it is trusted, and is asked for no certificates", async () => {
+  const live = await open({});
+  const [first] = await opened.ledger.issuers.list();
+  if (first === undefined) throw new Error("no issuer was made");
+  const next = await custody.createIssuer({ commonName: "next", now: clock.now() });
+  await opened.ledger.issuers.record({ ...first, ...next.description, slot: "active", createdAt: clock.now() });
+  await live.refresh();
+  expect(signs(live, CLIENT)).toEqual(["next"]);
+  const names = live.directory.signing.map(({ certificateDer }) => new X509Certificate(certificateDer).subject);
+  expect(names).toEqual(["CN=next", "CN=gatehouse-ca"]);
+  await custody.forgetIssuer(first.id);
+  await live.refresh();
+  expect(live.directory.signing).toHaveLength(1);
+  expect(log.lines.some(({ msg }) => msg === "an old issuer signs no CRLs: its key cannot be used")).toBe(true);
+});

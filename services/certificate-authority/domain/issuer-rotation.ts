@@ -70,7 +70,11 @@ export interface RotationRecords {
 }
 
 /** Signers of certificates for Gatehouse itself: it replaces them where it left them, so no step waits for them. */
-export const REPLACED_BY_US: readonly string[] = ["gatehouse.dev/serving", "gatehouse.dev/administrator"];
+export const REPLACED_BY_US: readonly string[] = [
+  "gatehouse.dev/serving",
+  "gatehouse.dev/administrator",
+  "gatehouse.dev/ocsp",
+];
 
 /** Whether an issuer is trusted at all. */
 export function isInSlot({ endedAt, notAfter }: Pick<IssuerRecord, "endedAt" | "notAfter">, now: Date): boolean {

@@ -3,7 +3,7 @@ import { readObjectIdentifier, readPositiveInteger, readSmallInteger } from "./d
 import { OID } from "./object-identifiers.ts";
 
 /** A question about one certificate has some 80 octets. */
-export const MAX_OCSP_REQUEST_BYTES = 16 * 1024;
+const MAX_OCSP_REQUEST_BYTES = 16 * 1024;
 const MAX_CERTIFICATES = 64;
 const MAX_SERIAL_OCTETS = 20;
 const MAX_EXTENSIONS = 16;
