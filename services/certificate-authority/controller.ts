@@ -17,11 +17,14 @@ import { createMirroredRequests, type MirroredRequests } from "./kubernetes/mirr
 import { type RemoteRequests, remoteRequests } from "./kubernetes/remote-requests.ts";
 import { createRequestCache } from "./kubernetes/request-cache.ts";
 import { followRequests, type Informer } from "./kubernetes/request-informer.ts";
-import { seenCertificate } from "./kubernetes/seen-certificate.ts";
+import { createSeenCertificates } from "./kubernetes/seen-certificate.ts";
 import { type ClusterPublisher, clusterPublishers } from "./kubernetes/trust-bundle.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { Signer } from "./signer/signer.ts";
 import { configuredSigners } from "./signer-settings.ts";
+
+/** How often everything is compared with its record, whatever was heard. */
+const RESYNC_MILLISECONDS = 600_000;
 
 /** Which cluster `gatehouse controller` works for. */
 export interface ControllerOptions {
@@ -73,15 +76,18 @@ export function openCluster(
   let election: Election | undefined;
   let mirrored: MirroredRequests | undefined;
   let informer: Informer | undefined;
+  let resync: NodeJS.Timeout | undefined;
   const identity = `${hostname()}_${randomUUID()}`;
   const events = createEvents({ cluster, wanted: settings.events, instance: identity, clock, logger });
   const isLeading = (): boolean => election?.isLeading() ?? false;
 
   function elect(issuance: Issuance, publish: () => Promise<void>): Election {
     const onElected = (): void => {
-      void mirrored?.syncAll();
       issuance.start();
+      void mirrored?.syncAll();
       void publish();
+      // Nothing should be left behind; what was is found.
+      resync = setInterval(() => void mirrored?.syncAll(), RESYNC_MILLISECONDS).unref();
     };
     if (!settings.leaderElection.enabled) {
       queueMicrotask(onElected);
@@ -103,7 +109,7 @@ export function openCluster(
       mirrored = createMirroredRequests({
         ...{ remote, record: ledger.requests, audit: ledger.audit, isLeading, clock, logger },
         tell: events.tell,
-        seen: (csr) => seenCertificate(csr, { issuers, certificates, readCertificate }),
+        seen: createSeenCertificates({ issuers, certificates, readCertificate }),
         isOurs: (signerName) => signers.has(signerName),
         concurrency: settings.client.maximumConnections,
       });
@@ -124,6 +130,7 @@ export function openCluster(
       });
     },
     async stop() {
+      clearInterval(resync);
       await mirrored?.drain();
       await informer?.stop();
       await election?.stop();

@@ -11,7 +11,7 @@ import { buildCsr, type CsrArguments } from "../builders/csr.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { REQUESTS_PATH, RefusedError } from "./support/certificate-requests-client.ts";
-import { ControlledCluster, grantedCalls } from "./support/controlled-cluster.ts";
+import { CONTROLLER, ControlledCluster, grantedCalls } from "./support/controlled-cluster.ts";
 import type { GatehouseProcess } from "./support/gatehouse-process.ts";
 import { findKubectls, kubectlWith } from "./support/kubectl.ts";
 import { KubeletClient, type NodeCertificate } from "./support/kubelet-client.ts";
@@ -30,6 +30,8 @@ const describeIfFound = programs === undefined ? describe.skip : describe;
 const testIfKubelet = kubelet === undefined ? test.skip : test;
 const testIfKubectl = kubectlBinary === undefined ? test.skip : test;
 
+const MANIFESTS = join(import.meta.dirname, "../../config/kubernetes");
+const NAMESPACE = "gatehouse-system";
 const CLIENT = "kubernetes.io/kube-apiserver-client";
 const TWO_HOURS_AGO = new Date(Date.now() - 7_200_000).toISOString().replace(/\.\d+Z$/, "Z");
 
@@ -236,6 +238,25 @@ describeIfFound("gatehouse controller and a real kube-apiserver", () => {
     await expect(refused).rejects.toBeInstanceOf(RefusedError);
   });
 
+  testIfKubectl("the manifests are taken, and their pods are admitted where Pod Security is restricted", async () => {
+    const kubectl = kubectlWith(kubectlBinary ?? { version: "", path: "" }, cluster.mastersKubeconfig);
+    kubectl.must(["apply", "-k", MANIFESTS]);
+    interface Workload {
+      readonly spec: { readonly template: { readonly spec: { readonly volumes: readonly object[] } } };
+    }
+    const set = await cluster.send<Workload>("GET", `/apis/apps/v1/namespaces/${NAMESPACE}/statefulsets/gatehouse`);
+    const { spec } = set.spec.template;
+    const volumes = [...spec.volumes, { name: "data", persistentVolumeClaim: { claimName: "data-gatehouse-0" } }];
+    const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
+    const pod = (name: string, more: object) => ({
+      ...{ apiVersion: "v1", kind: "Pod", metadata: { name }, spec: { ...spec, volumes, ...more } },
+    });
+    await cluster.send("POST", pods, pod("as-it-is", {}));
+    const looser = cluster.send("POST", pods, pod("looser", { securityContext: {} }));
+    await expect(looser).rejects.toThrow("violates PodSecurity");
+    kubectl.remove();
+  });
+
   test("every call is one that the manifest allows, and everything that it allows is used", async () => {
     await administrator.removeRequest("jane");
     const calls = callsInAuditLog(readFileSync(auditLog, "utf8"));
@@ -254,7 +275,7 @@ function callsInAuditLog(text: string) {
   const refused = new Set<string>();
   for (const line of text.split("\n").slice(0, -1)) {
     const { verb, user, objectRef = {}, annotations = {}, stage } = JSON.parse(line);
-    if (user.username !== "system:serviceaccount:kube-system:gatehouse-controller") continue;
+    if (user.username !== CONTROLLER) continue;
     const { resource, subresource } = objectRef;
     const call = `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`;
     const isRefused = annotations["authorization.k8s.io/decision"] === "forbid";

@@ -53,7 +53,14 @@ export function runElection(deps: ElectionDependencies): Election {
   let held: Lease | undefined;
   let seen = { sign: "", at: 0 };
   let problem: string | undefined;
-  const isLeading = (): boolean => performance.now() < leadingUntil;
+  let isOver = false;
+
+  /** A term that has run out is over for good: what was left undone in between would never be done. */
+  function isLeading(): boolean {
+    const isWithin = performance.now() < leadingUntil;
+    isOver ||= wasElected && !isWithin;
+    return isWithin && !isOver;
+  }
 
   async function read(): Promise<Lease | undefined> {
     try {
@@ -96,6 +103,7 @@ export function runElection(deps: ElectionDependencies): Election {
     const answer =
       lease === undefined ? cluster.send("POST", path, wanted) : cluster.send("PUT", `${path}/${name}`, wanted);
     held = (await answer) as Lease;
+    if (wasElected && !isLeading()) return;
     leadingUntil = sentAt + renewDeadlineSeconds * 1000;
     if (problem !== undefined) logger.info("the lease can be renewed again");
     problem = undefined;

@@ -151,6 +151,8 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
         throw new StatusError("MethodNotAllowed", "requests are made in the cluster, not here");
       },
       async update(csr, records = {}) {
+        // Nothing is put on record that might never be written to the cluster.
+        if (!isLeading()) throw new StatusError("ServiceUnavailable", "another replica leads; it decides and signs");
         const updated = await record.update(csr, records);
         queue.add(csr.metadata.name);
         deps.tell(csr, records);

@@ -1,7 +1,8 @@
-import { X509Certificate } from "node:crypto";
+import { type KeyObject, X509Certificate } from "node:crypto";
 import type { CertificateRecord } from "../domain/certificate.ts";
 import type { CertificateFacts } from "../domain/certificate-facts.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
+import type { IssuerRecord } from "../domain/issuer.ts";
 import type { Certificates, Issuers } from "../domain/ports.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
 
@@ -13,24 +14,34 @@ export interface SeenCertificateDependencies {
 }
 
 /**
- * The certificate of a request that somebody else has signed with one of our issuers, another replica for example, as it
- * is to be put on record. Undefined for what is on record, what others' issuers have signed, and what is no certificate.
+ * Finds the certificate of a request that somebody else has signed with one of our issuers, another replica for example,
+ * as it is to be put on record. Undefined for what is on record, what others' issuers have signed, and what is no
+ * certificate.
  */
-export async function seenCertificate(
-  csr: CertificateSigningRequest,
-  { issuers, certificates, readCertificate }: SeenCertificateDependencies,
-): Promise<CertificateRecord | undefined> {
-  const leaf = leafOf(csr.status.certificate);
-  if (leaf === undefined) return undefined;
-  const isIssuer = ({ certificatePem }: { readonly certificatePem: string }): boolean => {
-    const issuer = new X509Certificate(certificatePem);
-    return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey);
+export function createSeenCertificates({ issuers, certificates, readCertificate }: SeenCertificateDependencies) {
+  /** By id: reading a certificate and its key costs more than all the rest. */
+  const read = new Map<string, { readonly certificate: X509Certificate; readonly key: KeyObject }>();
+
+  function readIssuer({ id, certificatePem }: IssuerRecord) {
+    const known = read.get(id);
+    if (known !== undefined) return known;
+    const certificate = new X509Certificate(certificatePem);
+    const made = { certificate, key: certificate.publicKey };
+    read.set(id, made);
+    return made;
+  }
+
+  return async (csr: CertificateSigningRequest): Promise<CertificateRecord | undefined> => {
+    const leaf = leafOf(csr.status.certificate);
+    if (leaf === undefined) return undefined;
+    const fingerprint = leaf.fingerprint256.replaceAll(":", "").toLowerCase();
+    if ((await certificates.get(fingerprint)) !== undefined) return undefined;
+    const issuer = (await issuers.list()).find((each) => {
+      const { certificate, key } = readIssuer(each);
+      return leaf.checkIssued(certificate) && leaf.verify(key);
+    });
+    return issuer && recordOf(csr, readCertificate(leaf.raw), leaf.raw, issuer.id);
   };
-  const issuer = (await issuers.list()).find(isIssuer);
-  if (issuer === undefined) return undefined;
-  const facts = readCertificate(leaf.raw);
-  if ((await certificates.get(facts.fingerprint)) !== undefined) return undefined;
-  return recordOf(csr, facts, leaf.raw, issuer.id);
 }
 
 function leafOf(certificateBase64 = ""): X509Certificate | undefined {

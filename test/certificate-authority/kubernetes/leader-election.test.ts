@@ -73,6 +73,19 @@ test("a leader that can renew no more stops by itself before another begins, how
   expect(first.events).toEqual(["elected", "lost"]);
 });
 
+test("a term that has run out is over, even when the lease can be renewed again", async () => {
+  const cluster = new FakeCluster();
+  const { election, events } = candidate(cluster, "only");
+  await until(() => election.isLeading());
+  // Nothing else of this process can run meanwhile either.
+  const end = performance.now() + 500;
+  while (performance.now() < end);
+  expect(election.isLeading()).toBe(false);
+  await until(() => events.length === 2);
+  expect(election.isLeading()).toBe(false);
+  expect(events).toEqual(["elected", "lost"]);
+});
+
 test("answers that fail now and then end no term", async () => {
   const cluster = new FakeCluster();
   const { election, events } = candidate(cluster, "only");

@@ -140,10 +140,11 @@ describe("requests of a cluster", () => {
   });
 
   test("after a crash between the record and the cluster, the certificate on record is written", async () => {
-    const first = await started();
-    first.isLeading = false;
+    await started();
+    cluster.mishap(/approval$/, { kind: "refused", code: 500 });
     cluster.putRequest(storedCsr("csr-1"));
     await until(() => record.certificates.length === 1);
+    for (const controller of running) controller.isLeading = false;
     expect(cluster.request("csr-1")?.status).toEqual({});
     const onRecord = (await record.get("csr-1"))?.status.certificate;
     await started();
@@ -153,9 +154,10 @@ describe("requests of a cluster", () => {
 
   test("a certificate that somebody else was faster with stands, and that ours went nowhere is on the audit trail", async () => {
     const controller = await started();
-    controller.isLeading = false;
+    cluster.mishap(/approval$/, { kind: "refused", code: 500 });
     cluster.putRequest(storedCsr("csr-1"));
     await until(() => record.certificates.length === 1);
+    controller.isLeading = false;
     cluster.putRequest({ ...storedCsr("csr-1"), status: { ...APPROVED, certificate: "theirs" } });
     await until(() => controller.audited.length === 1);
     controller.isLeading = true;
@@ -164,7 +166,7 @@ describe("requests of a cluster", () => {
     expect(cluster.request("csr-1")?.status.certificate).toBe("theirs");
     expect((await record.get("csr-1"))?.status.certificate).toBe("theirs");
     expect(controller.audited).toMatchObject([{ kind: "certificate.undelivered", subject: "csr-1" }]);
-    expect(writes()).toEqual([]);
+    expect(writes()).toHaveLength(1);
   });
 
   test("what is deleted is archived, also when nobody was there to see it, and a new one of its name is another", async () => {
@@ -209,6 +211,17 @@ describe("requests of a cluster", () => {
     expect(await cleaner.run()).toMatchObject({ deleted: 1, reasons: { pendingTooLong: 1 } });
     await until(() => record.removals.length === 1);
     expect(cluster.request("old")).toBeUndefined();
+  });
+
+  test("while another replica leads, nothing is decided, signed or written", async () => {
+    const controller = await started();
+    controller.isLeading = false;
+    cluster.putRequest(storedCsr("csr-1"));
+    await until(() => controller.harness.observed.includes("sign"));
+    await until(() => controller.mirrored.depth === 0);
+    expect(record.certificates).toEqual([]);
+    expect((await record.get("csr-1"))?.status).toEqual({});
+    expect(writes()).toEqual([]);
   });
 
   test("requests are not made here", async () => {

@@ -120,10 +120,9 @@ export class Administrator {
   }
 
   /** What the hash chain says; at most a thousand entries. */
-  async auditEntries(query: Readonly<Record<string, string>>): Promise<readonly { readonly subject: string }[]> {
+  async auditEntries(query: Readonly<Record<string, string>>): Promise<readonly { readonly name: string }[]> {
     const parameters = new URLSearchParams({ ...query, limit: "1000" });
-    return (await this.#json<{ items: readonly { readonly subject: string }[] }>("GET", `/v1/audit?${parameters}`))
-      .items;
+    return (await this.#json<{ items: readonly { readonly name: string }[] }>("GET", `/v1/audit?${parameters}`)).items;
   }
 
   async metrics(): Promise<string> {

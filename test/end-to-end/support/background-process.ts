@@ -3,6 +3,7 @@ import { once } from "node:events";
 
 /** A program that runs until it is stopped. */
 export interface BackgroundProcess {
+  readonly pid: number;
   /** Everything it printed so far, on either stream. */
   output(): string;
   /** Whether it has ended by itself. */
@@ -22,6 +23,7 @@ export function startBackground(path: string, args: readonly string[]): Backgrou
   const ended = once(child, "exit");
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
+    pid: child.pid ?? 0,
     output: () => printed.join(""),
     hasEnded,
     stop: async () => {

@@ -16,7 +16,8 @@ import { type KubernetesPrograms, type RealApiserver, startRealApiserver } from 
 
 const RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1";
 const RBAC_FILE = join(import.meta.dirname, "../../../config/kubernetes/rbac.yaml");
-const CONTROLLER = "system:serviceaccount:kube-system:gatehouse-controller";
+/** The user of the manifests. */
+export const CONTROLLER = "system:serviceaccount:gatehouse-system:gatehouse-controller";
 const BOOTSTRAP_TOKEN = { id: "abcdef", secret: "0123456789abcdef" };
 const GUARDS = ["--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"];
 /** Replicas are started while others work. */
@@ -105,11 +106,16 @@ export class ControlledCluster {
 
   /** Sends something as `system:masters`. @throws unless it succeeds. */
   async send<T>(method: string, path: string, body?: object): Promise<T> {
+    return JSON.parse(await this.sendText(method, path, body)) as T;
+  }
+
+  /** The same where the answer is no JSON. */
+  async sendText(method: string, path: string, body?: object): Promise<string> {
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
     const headers = { "content-type": "application/json" };
     const answer = await this.#masters.send(method, path, { headers, ...text });
     if (answer.status >= 300) throw new Error(`${method} ${path} answered ${answer.status}: ${answer.body.toString()}`);
-    return JSON.parse(answer.body.toString()) as T;
+    return answer.body.toString();
   }
 
   request(name: string): Promise<CertificateSigningRequest> {
