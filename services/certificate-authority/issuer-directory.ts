@@ -1,4 +1,5 @@
 import { imposedBy, isSignedBy } from "./custody/authority.ts";
+import type { UsableIssuer } from "./custody/custody.ts";
 import { isControlPlaneIssuer } from "./domain/control-plane.ts";
 import type { ActiveIssuer, IssuerAvailability, IssuerRecord } from "./domain/issuer.ts";
 import { isInSlot } from "./domain/issuer-rotation.ts";
@@ -12,7 +13,7 @@ import type { SigningIssuer } from "./signer/signer.ts";
 export interface IssuerDirectory {
   /** What signs now for a signer. */
   issuerFor(signerName: string): IssuerAvailability;
-  /** Everything that signs now, CRLs of old issuers included. */
+  /** Everything whose key is at hand: what signs now, and old ones, which sign nothing but what is said of revocation. */
   readonly signing: readonly SigningIssuer[];
   /** PEM of the CAs that clients trust. */
   readonly trustedPem: string;
@@ -24,16 +25,19 @@ export interface IssuerDirectory {
   readonly strangerCaPem: string;
 }
 
-/**
- * @param records - everything on record, the selected issuers among it.
- * @param formers - what signs nothing but CRLs and for OCSP any more.
- */
+/** What directories are made of. */
+export interface DirectoryParts {
+  readonly selections: ReadonlyMap<string, Selection>;
+  /** Everything on record, the selected issuers among it. */
+  readonly records: readonly IssuerRecord[];
+  /** Old issuers that are trusted on. */
+  readonly old: readonly UsableIssuer[];
+}
+
 export function issuerDirectory(
   settings: Pick<SigningSettings, "issuer" | "issuers" | "signers">,
-  selections: ReadonlyMap<string, Selection>,
-  records: readonly IssuerRecord[],
+  { selections, records, old }: DirectoryParts,
   now: Date,
-  formers: readonly SigningIssuer[] = [],
 ): IssuerDirectory {
   const trusted = records.filter((record) => isInSlot(record, now));
   const availability = new Map<string, () => IssuerAvailability>();
@@ -46,12 +50,9 @@ export function issuerDirectory(
   const active = [...selections.values()].filter((selection) => selection.kind === "active");
   return {
     issuerFor: (signerName) => (bySigner.get(signerName) ?? usual)(),
-    signing: [
-      ...active.map(({ chained: { issuer } }) => {
-        return { certificateDer: issuer.description.certificateDer, privateKey: issuer.privateKey };
-      }),
-      ...formers,
-    ],
+    signing: [...active.map(({ chained: { issuer } }) => issuer), ...old].map(({ description, privateKey }) => {
+      return { certificateDer: description.certificateDer, privateKey };
+    }),
     trustedPem: trustAnchors(records, now).join(""),
     clientCaPem: clients.map(pemOf).join(""),
     tlsCaPem: [...new Set(clients.flatMap((record) => [pemOf(record), ...ancestorsOf(record)]))].join(""),

@@ -7,6 +7,7 @@ import { sameNameConstraints } from "./custody/name-constraints-codec.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import { directoryNameOf } from "./domain/directory-name.ts";
 import type { IssuerRecord } from "./domain/issuer.ts";
+import { isInSlot } from "./domain/issuer-rotation.ts";
 import { type MlDsaSet, mlDsaSetOf } from "./domain/ml-dsa.ts";
 import type { NameConstraints, NameSubtrees } from "./domain/name-subtrees.ts";
 import type { Issuers } from "./domain/ports.ts";
@@ -125,6 +126,30 @@ async function loadRecorded(settings: IssuerSettings, active: IssuerRecord, cont
   const chained = { issuer: await issuerHome(settings, context).load(active, context.now), ancestors };
   requireChosen(settings, chained, context);
   return chained;
+}
+
+/**
+ * The issuers that were replaced and are still trusted: their CRLs have to go on. One whose key is not there any more, which
+ * may be its owner's wish, is told and left out.
+ */
+export async function loadOld(
+  settings: Pick<SigningSettings, "issuer" | "issuers">,
+  records: readonly IssuerRecord[],
+  { now, logger, ...homes }: Pick<SelectionDependencies, "custody" | "tokens" | "now" | "logger">,
+): Promise<readonly UsableIssuer[]> {
+  const loaded: UsableIssuer[] = [];
+  for (const one of issuersInOrder(settings)) {
+    const old = records.filter((record) => record.name === one.name && record.slot === "old" && isInSlot(record, now));
+    for (const record of old) {
+      try {
+        loaded.push(await issuerHome(one, homes).load(record, now));
+      } catch (error) {
+        const { id, name } = record;
+        logger.warn({ name, issuer: id, err: error }, "the key of an old issuer is not at hand: its CRLs end");
+      }
+    }
+  }
+  return loaded;
 }
 
 /** Many clients cannot verify such signatures, so a file that was replaced must not bring them about. */

@@ -4,10 +4,9 @@ import type { Custody } from "./custody/custody.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { IssuerAvailability } from "./domain/issuer.ts";
 import type { Issuers, SigningIssuers } from "./domain/ports.ts";
-import { formerIssuers } from "./former-issuers.ts";
 import { type IssuerDirectory, issuerDirectory } from "./issuer-directory.ts";
 import { contentOfFiles } from "./issuer-files.ts";
-import { type Selection, selectIssuers } from "./issuer-selection.ts";
+import { loadOld, type Selection, selectIssuers } from "./issuer-selection.ts";
 import { longestLifetimeOf, type SigningSettings, signerNamesOf } from "./issuer-settings.ts";
 
 export interface LiveIssuersDependencies {
@@ -196,8 +195,8 @@ async function selectNow({ settings, custody, tokens, issuers, clock, logger }: 
   const now = clock.now();
   const selections = await selectIssuers(settings, { custody, tokens, issuers, now, logger });
   const records = await issuers.list();
-  const formers = await formerIssuers(settings, records, { custody, tokens, now, logger });
-  return { selections, directory: issuerDirectory(settings, selections, records, now, formers) };
+  const old = await loadOld(settings, records, { custody, tokens, now, logger });
+  return { selections, directory: issuerDirectory(settings, { selections, records, old }, now) };
 }
 
 function isSame(one: IssuerDirectory, other: IssuerDirectory): boolean {

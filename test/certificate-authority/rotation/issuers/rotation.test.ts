@@ -64,6 +64,8 @@ describe("from one CA to the next", () => {
     expect(await bench.slots()).toEqual(["active", "old"]);
     expect(signer(opened).description.id).toBe(second);
     expect(signer(opened).description.commonName).toBe("gatehouse-ca");
+    // The old one's key stays at hand for its CRLs.
+    expect(live.directory.signing).toHaveLength(2);
 
     await bench.issue(second, 20 * DAY_SECONDS);
     const until = new Date(bench.clock.now().getTime() + 10 * DAY_SECONDS * 1000).toISOString();
@@ -81,6 +83,7 @@ describe("from one CA to the next", () => {
     expect(blocks(live.directory.trustedPem)).toEqual([signer(opened).description.certificatePem]);
     expect(blocks(live.directory.clientCaPem)).toHaveLength(1);
     expect(keys().every((name) => name.includes(second))).toBe(true);
+    expect(live.directory.signing).toHaveLength(1);
     expect(changes).toEqual([2, 2, 1]);
 
     const { items } = await bench.opened.ledger.audit.find({ actor: "alice", after: 0, limit: 10 });
