@@ -28,7 +28,7 @@ interface Running {
 interface Candidate {
   readonly name: string;
   readonly requests: number;
-  start(cluster: ControlledCluster): Promise<Running>;
+  readonly start: (cluster: ControlledCluster) => Promise<Running>;
 }
 
 function managerOf(programs: KubernetesPrograms, more: readonly string[]): Candidate["start"] {
