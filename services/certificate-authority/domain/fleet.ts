@@ -38,18 +38,16 @@ export interface Holder {
   readonly namesHash: number;
   readonly isNode: boolean;
   readonly certificateId: number;
-  /** Lower-case hex. */
-  readonly fingerprint: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
 }
 
 const FINGERPRINT_BYTES = 32;
+const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
 const utf8 = new TextDecoder();
 
 export function holderAt(fleet: FleetColumns, index: number): Holder {
   const from = index === 0 ? 0 : (fleet.nameEnds[index - 1] ?? 0);
-  const fingerprint = fleet.fingerprints.subarray(index * FINGERPRINT_BYTES, (index + 1) * FINGERPRINT_BYTES);
   return {
     index,
     signerName: signerAt(fleet, index),
@@ -57,10 +55,17 @@ export function holderAt(fleet: FleetColumns, index: number): Holder {
     namesHash: fleet.namesHashes[index] ?? 0,
     isNode: fleet.isNode[index] === 1,
     certificateId: fleet.ids[index] ?? 0,
-    fingerprint: Array.from(fingerprint, (octet) => octet.toString(16).padStart(2, "0")).join(""),
     notBefore: new Date(fleet.notBefore[index] ?? 0),
     notAfter: new Date(fleet.notAfter[index] ?? 0),
   };
+}
+
+/** The SHA-256 of a holder's newest certificate in lower-case hex; by itself, since most answers need none. */
+export function fingerprintAt(fleet: FleetColumns, index: number): string {
+  const octets = fleet.fingerprints.subarray(index * FINGERPRINT_BYTES, (index + 1) * FINGERPRINT_BYTES);
+  let text = "";
+  for (const octet of octets) text += HEX[octet] ?? "";
+  return text;
 }
 
 export function signerAt(fleet: FleetColumns, index: number): string {

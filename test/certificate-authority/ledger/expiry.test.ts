@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { ExpiryNotice } from "../../../services/certificate-authority/domain/expiry-records.ts";
-import { holderAt } from "../../../services/certificate-authority/domain/fleet.ts";
+import { fingerprintAt, holderAt } from "../../../services/certificate-authority/domain/fleet.ts";
 import { openTestLedger, type TestLedger } from "../../builders/ledger.ts";
 import { certificateRecord } from "../../builders/records.ts";
 import { buildSans } from "../../builders/subject.ts";
@@ -33,7 +33,7 @@ async function recordNode(nodeName: string, from: number, to: number, signerName
 
 async function holders(endedBefore = EPOCH) {
   const fleet = await opened.ledger.expiry.scan(endedBefore);
-  return Array.from(fleet.ids, (_, index) => holderAt(fleet, index));
+  return Array.from(fleet.ids, (_, index) => ({ ...holderAt(fleet, index), fingerprint: fingerprintAt(fleet, index) }));
 }
 
 test("an empty ledger has no holders", async () => {

@@ -3,6 +3,8 @@ import type { ExpiryRecords } from "../../domain/expiry-records.ts";
 import type { FleetColumns } from "../../domain/fleet.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
+/** Of a fleet whose scan takes long, what was seen may be so many scans old: they are to take a tenth of a disk's time. */
+const SCANS_APART = 10;
 
 export interface FleetWatchOptions {
   readonly records: Pick<ExpiryRecords, "scan">;
@@ -17,7 +19,7 @@ export interface FleetWatchOptions {
 export interface FleetWatch {
   /** Looks again. Whoever asks meanwhile gets the same answer. */
   refresh(): Promise<FleetColumns>;
-  /** What was seen, looking again when that is too long ago. */
+  /** What was seen, looking again when that is too long ago: longer, where a look takes long. */
   seen(maximumAgeSeconds: number): Promise<FleetColumns>;
   /** What was seen last, however long ago; undefined before the first look. */
   latest(): FleetColumns | undefined;
@@ -32,6 +34,7 @@ export function createFleetWatch({
 }: FleetWatchOptions): FleetWatch {
   let latest: FleetColumns | undefined;
   let seenAt = Number.NEGATIVE_INFINITY;
+  let tookMilliseconds = 0;
   let looking: Promise<FleetColumns> | undefined;
 
   async function look(): Promise<FleetColumns> {
@@ -39,6 +42,7 @@ export function createFleetWatch({
     try {
       latest = await records.scan(new Date(clock.now().getTime() - forgetAfterDays * DAY_MILLISECONDS));
       seenAt = startedAt;
+      tookMilliseconds = monotonicNow() - startedAt;
       return latest;
     } finally {
       looking = undefined;
@@ -52,8 +56,10 @@ export function createFleetWatch({
 
   return {
     refresh,
-    seen: async (maximumAgeSeconds) =>
-      latest !== undefined && monotonicNow() - seenAt <= maximumAgeSeconds * 1000 ? latest : refresh(),
+    async seen(maximumAgeSeconds) {
+      const maximumAge = Math.max(maximumAgeSeconds * 1000, SCANS_APART * tookMilliseconds);
+      return latest !== undefined && monotonicNow() - seenAt <= maximumAge ? latest : refresh();
+    },
     latest: () => latest,
   };
 }

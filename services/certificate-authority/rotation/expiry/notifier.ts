@@ -1,12 +1,12 @@
 import { type ExpiryState, expectationOf } from "../../domain/expiry.ts";
 import { noticeFor } from "../../domain/expiry-notice.ts";
 import type { ExpiryNotice, ExpiryRecords, HolderKey, NoticeState, Told } from "../../domain/expiry-records.ts";
-import { type FleetColumns, type Holder, holderAt, stateAt } from "../../domain/fleet.ts";
+import { type FleetColumns, fingerprintAt, type Holder, holderAt, stateAt } from "../../domain/fleet.ts";
 import { stretches } from "./turns.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
-const READ_A_TURN = 2_000;
-const TOLD_PAGE = 1_000;
+const READ_A_TURN = 250;
+const TOLD_PAGE = 500;
 const NOTED_AT_ONCE = 200;
 /** What was said is remembered this much longer than the fleet is looked back on: a clock may be set back. */
 const REMEMBERED_LONGER_DAYS = 7;
@@ -27,7 +27,12 @@ export function createNotifier({ records, targets, forgetAfterDays }: NotifierOp
   const wanted = new Set(targets.flatMap(({ states }) => states));
   const rememberedDays = forgetAfterDays + REMEMBERED_LONGER_DAYS;
 
-  function toNotice(holder: Holder, state: NoticeState, before: Told | undefined, now: Date): ExpiryNotice {
+  function toNotice(
+    holder: Holder & { readonly fingerprint: string },
+    state: NoticeState,
+    before: Told | undefined,
+    now: Date,
+  ): ExpiryNotice {
     // Who was not told of the trouble need not be told of its end.
     const isFor = (states: readonly NoticeState[]): boolean =>
       states.includes(state) && (state !== "renewed" || (before !== undefined && states.includes(before.state)));
@@ -56,7 +61,8 @@ export function createNotifier({ records, targets, forgetAfterDays }: NotifierOp
           const holder = holderAt(fleet, index);
           const before = told.get(keyOf(holder));
           const says = noticeFor(before, { certificateId: holder.certificateId, state }, wanted);
-          if (says !== undefined) notices.push(toNotice(holder, says, before, now));
+          if (says === undefined) continue;
+          notices.push(toNotice({ ...holder, fingerprint: fingerprintAt(fleet, index) }, says, before, now));
           if (notices.length >= NOTED_AT_ONCE) await flush();
         }
       }
@@ -87,7 +93,12 @@ function keyOf({ signerName, name, namesHash }: HolderKey): string {
 }
 
 /** What a target is told of a holder; `id` is the same when it is told again. */
-function documentOf(holder: Holder, state: NoticeState, before: Told | undefined, now: Date) {
+function documentOf(
+  holder: Holder & { readonly fingerprint: string },
+  state: NoticeState,
+  before: Told | undefined,
+  now: Date,
+) {
   const { fingerprint, name, isNode, signerName, notBefore, notAfter } = holder;
   const { renewsItself, renewalBegins, renewalEnds } = expectationOf(holder, now);
   return {

@@ -1,13 +1,21 @@
 import type { Clock } from "../../../shared/clock.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import { EXPIRY_STATES, type Expectation, type ExpiryState, expectationOf } from "../../domain/expiry.ts";
-import { type FleetColumns, firstAfter, type Holder, holderAt, signerAt, stateAt } from "../../domain/fleet.ts";
+import {
+  type FleetColumns,
+  fingerprintAt,
+  firstAfter,
+  type Holder,
+  holderAt,
+  signerAt,
+  stateAt,
+} from "../../domain/fleet.ts";
 import type { FleetWatch } from "./fleet-watch.ts";
 import { stretches } from "./turns.ts";
 
-/** Holders looked at in one turn of the event loop: about two milliseconds. */
-const COUNTED_A_TURN = 50_000;
-const READ_A_TURN = 2_000;
+/** Holders looked at in one turn of the event loop: about a millisecond. */
+const COUNTED_A_TURN = 10_000;
+const READ_A_TURN = 250;
 
 export type StateCounts = Readonly<Record<ExpiryState, number>>;
 
@@ -18,7 +26,10 @@ export interface SignerCounts {
   readonly soonest: Date | undefined;
 }
 
-export interface ExpiryItem extends Holder, Expectation {}
+export interface ExpiryItem extends Holder, Expectation {
+  /** Of the newest certificate, lower-case hex. */
+  readonly fingerprint: string;
+}
 
 export interface ExpiryQuery {
   /** All states when empty. */
@@ -87,7 +98,7 @@ async function pageOf(
       if (nodeName !== undefined && !(holder.isNode && holder.name === nodeName)) continue;
       const last = items.at(-1);
       if (items.length === limit && last !== undefined) return { items, continueToken: tokenOf(last) };
-      items.push({ ...holder, ...expectationOf(holder, now) });
+      items.push({ ...holder, ...expectationOf(holder, now), fingerprint: fingerprintAt(fleet, index) });
     }
   }
   return { items, continueToken: undefined };
