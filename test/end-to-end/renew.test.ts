@@ -250,7 +250,7 @@ describe.each(["one file", "two files", "a link"])("killed at any step of replac
 });
 
 async function runKilled(step: number, args: readonly string[]): Promise<number | string | null> {
-  const preload = join(import.meta.dirname, "support", "kill-at-step.ts");
+  const preload = new URL("./support/kill-at-step.ts", import.meta.url).pathname;
   const environment = { KILL_AT_STEP: String(step), NODE_OPTIONS: "" };
   const child = spawn(process.execPath, ["--import", preload, COMMAND_ENTRY, ...args], {
     env: { ...process.env, ...environment },

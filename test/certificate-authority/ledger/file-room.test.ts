@@ -129,7 +129,8 @@ test("a file that was opened in its reserve is bounded as before", () => {
 
 test("without a bound there is no reserve", () => {
   executor = createBatchExecutor(connection, { maximumRequests: 10_000 });
-  connection.pragma("max_page_count = 60");
+  // Room for a few requests beside the tables, however many there are.
+  connection.pragma(`max_page_count = ${Number(connection.pragma("page_count", { simple: true })) + 30}`);
   const stored = fill();
   // The change log is as full as the file, so that not even a removal finds room.
   while (outcomes(create(`small-${Math.random()}`, 10))[0] === "done");
@@ -154,4 +155,21 @@ test.each([
   { operation: { kind: "checkWrite", atMilliseconds: 0 } as const, makes: false },
 ])("$operation.kind makes room: $makes", ({ operation, makes }) => {
   expect(makesRoom(operation)).toBe(makes);
+});
+
+test("when others are refused, a job begins, shows that it goes on, ends, and makes room", () => {
+  fill();
+  expect(outcomes(create("late"))).toEqual(["ServiceUnavailable"]);
+  const job = "clean-requests";
+  const claim: Operation = {
+    ...{ kind: "claimRun", job, trigger: "schedule", requestedBy: null, dryRun: 0, holder: "a", dead: undefined },
+    atMilliseconds: 0,
+  };
+  const [claimed] = executor.run([claim]);
+  expect(claimed).toEqual({ kind: "done", answer: { kind: "claimed", runId: 1 } });
+  const result = { outcome: "succeeded", summary: "deleted 1", details: "{}", durationMilliseconds: 1 } as const;
+  const finish: Operation = { kind: "finishRun", job, runId: 1, atMilliseconds: 0, ...result };
+  expect(outcomes({ kind: "beatRun", job, runId: 1, holder: "a" }, remove("csr-0"), finish)).toEqual([
+    ...["done", "done", "done"],
+  ]);
 });
