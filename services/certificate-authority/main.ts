@@ -45,13 +45,14 @@ import { type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
 import { createScheduler } from "./rotation/scheduler/scheduler.ts";
 import { scheduledWork } from "./scheduled-work.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
+import { CERTIFICATE_JUDGE } from "./verify-ledger.ts";
 
 export { ConfigurationError } from "./configuration.ts";
-export { verifyLedgerFile } from "./ledger/verify-ledger-file.ts";
 export { checkPki, initializePki } from "./pki.ts";
 export { checkPolicy, testPolicy } from "./policy.ts";
 export { replayPolicy } from "./replay.ts";
 export { makeServiceCertificates } from "./service-certificates.ts";
+export { verifyLedgerFile } from "./verify-ledger.ts";
 
 const clock = systemClock;
 const MINUTE_SECONDS = 60;
@@ -149,6 +150,7 @@ async function openAuthority(
     clock,
     logger,
     compactionWindowSeconds: configuration.ledger.compactionWindowSeconds,
+    certificateJudge: CERTIFICATE_JUDGE,
     commitDelayMilliseconds: configuration.ledger.commitDelayMilliseconds,
     limits: {
       maximumRequests: configuration.limits.maxStoredRequests,

@@ -33,9 +33,9 @@ import { createChangeLog } from "./change-log.ts";
 import { openForReading, openForWriting } from "./connection.ts";
 import { createKeyNodes } from "./key-nodes.ts";
 import { ledgerMaintenance, startCompaction } from "./maintenance.ts";
+import { storedMerkleLog } from "./merkle/stored-merkle-log.ts";
 import { MIGRATIONS } from "./migrations/all.ts";
 import { migrate } from "./migrations/migrate.ts";
-import { storedMerkleLog } from "./merkle/stored-merkle-log.ts";
 import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
@@ -54,6 +54,7 @@ import { storedRevocationLists, storedRevocations } from "./stored-revocations.t
 import { storedRotation } from "./stored-rotation.ts";
 import { storedRuns } from "./stored-runs.ts";
 import { storedBootstrapTokens } from "./stored-tokens.ts";
+import type { JudgeModule } from "./verification/certificate-judge.ts";
 import { acquireWriterLock } from "./writer-lock.ts";
 
 export interface LedgerLimits {
@@ -95,6 +96,8 @@ export interface LedgerOptions {
   /** How long a change stays in the log for watches to start after; 600 when absent. */
   readonly compactionWindowSeconds?: number;
   readonly limits?: Partial<LedgerLimits>;
+  /** Looks into the encodings of certificates when the ledger is verified. */
+  readonly certificateJudge?: JudgeModule;
   /** For measuring only: how long the writer waits before each COMMIT, as a slower disk would. */
   readonly commitDelayMilliseconds?: number;
 }
@@ -162,7 +165,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     reader.close();
     throw error;
   });
-  const maintenance = ledgerMaintenance({ file, writer, hub, clock, maximumChanges });
+  const maintenance = ledgerMaintenance({ file, writer, hub, clock, maximumChanges, judge: options.certificateJudge });
   const windowSeconds = options.compactionWindowSeconds ?? DEFAULT_COMPACTION_WINDOW_SECONDS;
   const compaction = startCompaction(maintenance, { windowSeconds, clock, logger });
   const cache = createObjectCache(limits.maximumCachedBytes);

@@ -8,6 +8,7 @@ import type { BackupTask } from "./backup-worker.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import { runTask, TaskError } from "./thread-task.ts";
+import type { JudgeModule } from "./verification/certificate-judge.ts";
 import { verifyInPlace } from "./verify-ledger-file.ts";
 
 export interface MaintenanceDependencies {
@@ -16,18 +17,19 @@ export interface MaintenanceDependencies {
   readonly hub: ChangeHub;
   readonly clock: Clock;
   readonly maximumChanges: number;
+  readonly judge?: JudgeModule | undefined;
 }
 
 const SMALL_BYTES = 64;
 
 /** Upkeep of the ledger; whatever takes long runs in a thread of its own. */
-export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges }: MaintenanceDependencies) {
+export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges, judge }: MaintenanceDependencies) {
   const maintenance: LedgerMaintenance = {
     async backup(path) {
       const task: BackupTask = { file, target: resolve(path) };
       return runTask<BackupResult>("backup", task).catch(explainBackup);
     },
-    verify: () => verifyInPlace(file),
+    verify: () => verifyInPlace(file, judge),
     async compact(before) {
       const bounds = { beforeMilliseconds: before.getTime(), maximumChanges, upToRevision: hub.revision() };
       const operation = { kind: "compactChanges", ...bounds } as const;

@@ -1,13 +1,17 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { answerOf } from "./task-answer.ts";
+import { loadJudge } from "./verification/certificate-judge.ts";
 import { verifyFile } from "./verification/verify-file.ts";
 
 /** Verifies the ledger in a thread of its own: it reads every row. */
 export interface VerifyTask {
   readonly file: string;
+  /** Where the judge of certificates is; without one their encodings are not looked into. */
+  readonly judge?: string;
 }
 
 if (parentPort) {
-  const { file } = workerData as VerifyTask;
-  parentPort.postMessage(await answerOf(() => verifyFile(file)));
+  const { file, judge } = workerData as VerifyTask;
+  const judgeCertificate = await loadJudge(judge);
+  parentPort.postMessage(await answerOf(() => verifyFile(file, judgeCertificate)));
 }

@@ -1,7 +1,7 @@
 import { EMPTY_ROOT, leafHash, nodeHash, splitPoint } from "../../../shared/merkle/hashing.ts";
 
 /** Leaves under the smallest node that is kept: what is below is computed from the entries. */
-export const TILE = 256;
+const TILE = 256;
 const TILE_HEIGHT = 8;
 
 /** Reads the octets of `count` leaves from the one of that index on; fewer when there are no more. */

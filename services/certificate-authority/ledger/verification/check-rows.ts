@@ -14,11 +14,12 @@ import {
   type StoredBootstrapTokenRow,
 } from "../tables/bootstrap-tokens-table.ts";
 import { certificateNamesSql, heldNames } from "../tables/certificate-names-table.ts";
-import { CERTIFICATE_COLUMNS, certificateContent } from "../tables/certificate-row.ts";
+import { CERTIFICATE_COLUMNS, certificateContent, toCertificateRecord } from "../tables/certificate-row.ts";
 import { certificatesSql, type StoredCertificateRow } from "../tables/certificates-table.ts";
 import { DECISION_COLUMNS, type DecisionRow, decisionContent } from "../tables/decisions-table.ts";
 import { issuerContent, issuersSql, type StoredIssuerRow } from "../tables/issuers-table.ts";
 import { readEntry } from "./audit-entry.ts";
+import type { CertificateJudge } from "./certificate-judge.ts";
 import type { Problems } from "./problems.ts";
 
 export const rowsSql = {
@@ -36,10 +37,14 @@ export const rowsSql = {
 } as const;
 
 /** Each certificate against its own encoding, its audit entry, its issuer and its predecessor; returns their number. */
-export function checkCertificates(connection: Connection, problems: Problems): number {
+export function checkCertificates(
+  connection: Connection,
+  problems: Problems,
+  judge: CertificateJudge = () => [],
+): number {
   const isVouchedFor = voucher(connection);
   const byFingerprint = connection.prepare<[string]>(certificatesSql.byFingerprint);
-  const issuer = connection.prepare<[string]>(issuersSql.byId);
+  const issuer = connection.prepare<[string], StoredIssuerRow>(issuersSql.byId);
   const names = nameChecker(connection, problems);
   let count = 0;
   for (const row of connection.prepare<[number], StoredCertificateRow>(rowsSql.certificates).iterate(0)) {
@@ -48,7 +53,9 @@ export function checkCertificates(connection: Connection, problems: Problems): n
     if (!isVouchedFor(row.auditSequence, "certificate", row.fingerprint, certificateContent(row))) {
       problems.add(`${name}: no audit entry records it as it is stored`);
     }
-    if (issuer.get(row.issuerId) === undefined) problems.add(`${name}: its issuer ${row.issuerId} is not on record`);
+    const { certificateDer } = issuer.get(row.issuerId) ?? {};
+    for (const finding of judge(toCertificateRecord(row), certificateDer)) problems.add(`${name}: ${finding}`);
+    if (certificateDer === undefined) problems.add(`${name}: its issuer ${row.issuerId} is not on record`);
     if (row.predecessor !== null && byFingerprint.get(row.predecessor) === undefined) {
       problems.add(`${name}: its predecessor ${row.predecessor} is not on record`);
     }

@@ -5,6 +5,7 @@ import { LedgerOpenError } from "../ledger-open-error.ts";
 import { MIGRATIONS } from "../migrations/all.ts";
 import { requireKnownHistory } from "../migrations/migrate.ts";
 import { sqliteCodeOf } from "../sqlite-error.ts";
+import type { CertificateJudge } from "./certificate-judge.ts";
 import { checkChain } from "./check-chain.ts";
 import { checkRequests } from "./check-requests.ts";
 import { checkRevocations } from "./check-revocations.ts";
@@ -23,11 +24,11 @@ import { createProblems, type Problems } from "./problems.ts";
  *
  * @throws {LedgerOpenError} when the file is no ledger or cannot be read at all.
  */
-export function verifyFile(file: string): LedgerVerification {
+export function verifyFile(file: string, judge?: CertificateJudge): LedgerVerification {
   const connection = openForReading(file);
   try {
     connection.exec("BEGIN");
-    return verifyConnection(connection, file);
+    return verifyConnection(connection, file, judge);
   } finally {
     connection.close();
   }
@@ -41,7 +42,11 @@ const NOTHING_READ: Omit<LedgerVerification, "problems"> = {
   decisions: 0,
 };
 
-function verifyConnection(connection: Connection, file: string): LedgerVerification {
+function verifyConnection(
+  connection: Connection,
+  file: string,
+  judge: CertificateJudge | undefined,
+): LedgerVerification {
   const problems = createProblems();
   const isSchemaKnown = checkSchema(connection, file, problems);
   if (!isSchemaKnown) return { ...NOTHING_READ, problems: problems.list() };
@@ -51,7 +56,7 @@ function verifyConnection(connection: Connection, file: string): LedgerVerificat
     () => ({ revision: createChangeLog(connection).head() }),
     () => checkRequests(connection, problems),
     () => checkChain(connection, problems),
-    () => ({ certificates: checkCertificates(connection, problems) }),
+    () => ({ certificates: checkCertificates(connection, problems, judge) }),
     () => ({ decisions: checkDecisions(connection, problems) }),
     () => checkArchive(connection, problems),
     () => checkAdministrativeRows(connection, problems),
