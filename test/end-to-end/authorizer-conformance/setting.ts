@@ -19,6 +19,8 @@ export interface Setting {
   readonly theirs: HttpsClient;
   readonly ours: HttpsClient;
   readonly uids: Uids;
+  /** The content of a kubeconfig for ours, with a certificate of this name as `openssl req -subj` takes it. */
+  kubeconfig(subject: string): string;
   stop(): Promise<void>;
 }
 
@@ -99,21 +101,26 @@ async function start(
       for (const client of Object.values(clients)) client.close();
     },
   });
-  const kubeconfig = join(directory, "cluster.kubeconfig");
+  const clusterFile = join(directory, "cluster.kubeconfig");
   writeFileSync(
-    kubeconfig,
+    clusterFile,
     kubeconfigFor(ours, makeClient(directory, authority, "us", "/CN=gatehouse-node-authorizer")),
   );
   const file = (name: string): string => join(files, name);
   const authorizer = startBackground(process.execPath, [
-    ...[COMMAND_ENTRY, "node-authorizer", "--mode", "full", "--listen", new URL(url).host, "--kubeconfig", kubeconfig],
+    ...[COMMAND_ENTRY, "node-authorizer", "--mode", "full", "--listen", new URL(url).host, "--kubeconfig", clusterFile],
     ...["--tls-certificate", file("serving.crt"), "--tls-key", file("serving.key"), "--client-ca", file("ca.crt")],
     ...["--feature-gates", featureGates, "--log-level", "error"],
   ]);
   running.push(authorizer);
   const uids = await fill(clients.theirs, files);
   await waitUntil("the end of the list", authorizer, async () => (await lastIsKnown(clients)).every(Boolean));
-  return { ...clients, uids, stop };
+  let made = 0;
+  const kubeconfig = (subject: string): string => {
+    made += 1;
+    return kubeconfigFor(ours, makeClient(directory, authority, `user-${made}`, subject));
+  };
+  return { ...clients, uids, kubeconfig, stop };
 }
 
 async function fill(masters: HttpsClient, files: string): Promise<Uids> {
