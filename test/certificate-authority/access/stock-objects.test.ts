@@ -104,7 +104,7 @@ test("an object of an administrator takes the stock one's place", () => {
 
 test("every example file loads", () => {
   const files = readdirSync(RBAC_DIRECTORY).map((file) => join(RBAC_DIRECTORY, file));
-  expect(files).toHaveLength(7);
+  expect(files).toHaveLength(9);
   const objects = readRbacFiles(files);
   requireRoles(objects, withStockObjects(objects));
 });
