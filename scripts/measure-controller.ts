@@ -22,6 +22,7 @@ const REQUESTS_WITH_OWN_LIMITS = 200;
 
 interface Running {
   readonly pid: number;
+  hasEnded(): boolean;
   stop(): Promise<unknown>;
 }
 
@@ -40,7 +41,7 @@ function managerOf(programs: KubernetesPrograms, more: readonly string[]): Candi
       ...["--leader-elect=false", "--secure-port=0", ...more],
       ...[`--cluster-signing-cert-file=${certificateFile}`, `--cluster-signing-key-file=${keyFile}`],
     ]);
-    return { pid: manager.pid, stop: () => manager.stop() };
+    return manager;
   };
 }
 
@@ -88,13 +89,14 @@ async function callsOf(cluster: ControlledCluster): Promise<number> {
   return counted.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
 }
 
-async function untilIssued(cluster: ControlledCluster, count: number): Promise<void> {
+async function untilIssued(cluster: ControlledCluster, running: Running, count: number): Promise<void> {
   interface List {
     readonly items: readonly { readonly status?: { readonly certificate?: string } }[];
   }
   for (;;) {
     const { items } = await cluster.send<List>("GET", `${REQUESTS_PATH}?resourceVersion=0`);
     if (items.filter(({ status }) => status?.certificate !== undefined).length === count) return;
+    if (running.hasEnded()) throw new Error("it ended before everything was issued");
     await pause(500);
   }
 }
@@ -108,7 +110,7 @@ async function measure(candidate: Candidate, programs: KubernetesPrograms): Prom
     const callsBefore = await callsOf(cluster);
     const began = performance.now();
     const running = await start(cluster);
-    await untilIssued(cluster, requests);
+    await untilIssued(cluster, running, requests);
     const seconds = (performance.now() - began) / 1000;
     const calls = ((await callsOf(cluster)) - callsBefore) / requests;
     const [cpu, memory] = [cpuMicroseconds(running.pid) / requests, peakMemoryBytes(running.pid) / 1024 / 1024];

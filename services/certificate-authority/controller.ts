@@ -23,6 +23,8 @@ import type { Ledger } from "./ledger/ledger.ts";
 import type { Signer } from "./signer/signer.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
+/** The lease and the watch have connections of their own: behind thousands of writes a term would run out. */
+const STEADY = { requestsPerSecond: 100, maximumConnections: 4 };
 /** How often everything is compared with its record, whatever was heard. */
 const RESYNC_MILLISECONDS = 600_000;
 
@@ -64,6 +66,7 @@ export function openCluster(
 ): ClusterMode {
   const settings = configuration.cluster;
   const cluster = connect(kubeconfigFile, settings.client);
+  const steady = connect(kubeconfigFile, STEADY);
   const signers = signersOf(configuration);
   for (const warning of clusterWarnings(configuration.approval)) logger.warn(warning);
   if (!settings.leaderElection.enabled) {
@@ -96,7 +99,7 @@ export function openCluster(
     const lost = new Error("another replica leads, or the lease could not be renewed in time");
     const onLost = (): void => void setImmediate(() => endWith(lost));
     return runElection({
-      ...{ cluster, settings: settings.leaderElection, identity, onElected, onLost, logger },
+      ...{ cluster: steady, settings: settings.leaderElection, identity, onElected, onLost, logger },
       now: () => clock.now(),
     });
   }
@@ -122,7 +125,7 @@ export function openCluster(
     start(issuance, publish) {
       const sync = (name: string): void => mirrored?.sync(name);
       mirrored?.listen(issuance);
-      const followed = followRequests({ cluster, cache, onChange: sync, logger });
+      const followed = followRequests({ cluster: steady, cache, onChange: sync, logger });
       informer = followed;
       logger.info({ signers: [...signers] }, "working for a cluster");
       void followed.synced.then(() => {
@@ -135,6 +138,7 @@ export function openCluster(
       await informer?.stop();
       await election?.stop();
       cluster.close();
+      steady.close();
     },
   };
 }
