@@ -45,7 +45,7 @@ describeWithTokens(`issuers with their keys in tokens (${NEEDS_SOFT_HSM})`, () =
     const { rotation } = await open();
     const before = await bench.idOf("active");
     await rotation.prepare("default", { bridge: true, chainPem: undefined }, "alice");
-    expect((await recorded()).map(({ keyLabel }) => keyLabel).toSorted()).toEqual(["ca.2", undefined]);
+    expect((await recorded()).map(({ keyLabel = "" }) => keyLabel).toSorted()).toEqual(["", "ca.2"]);
     await rotation.activate("default", [], "alice");
     const again = await open();
     const availability = again.live.issuerFor("kubernetes.io/kubelet-serving");
@@ -59,8 +59,8 @@ describeWithTokens(`issuers with their keys in tokens (${NEEDS_SOFT_HSM})`, () =
     await again.rotation.prepare("default", PLAIN, "alice");
     await again.rotation.abandon("default", "alice");
     await again.rotation.prepare("default", PLAIN, "alice");
-    const labels = (await recorded()).map(({ keyLabel }) => keyLabel).toSorted();
-    expect(labels).toEqual(["ca.2", "ca.3", "ca.4", undefined]);
+    const labels = (await recorded()).map(({ keyLabel = "" }) => keyLabel).toSorted();
+    expect(labels).toEqual(["", "ca.2", "ca.3", "ca.4"]);
   });
 
   test("a crash before the record leaves a key that the next call uses", async () => {
@@ -104,10 +104,7 @@ describeWithTokens(`issuers with their keys in tokens (${NEEDS_SOFT_HSM})`, () =
     if (asked.kind !== "awaitsCertificate") throw new Error("it was not asked for");
     await rotation.prepare("corporate", { bridge: false, chainPem: sign(asked.requestPem) }, "alice");
     await rotation.activate("corporate", [], "alice");
-    const labels = (await recorded("corporate")).map(({ slot, keyLabel }) => [slot, keyLabel]).toSorted();
-    expect(labels).toEqual([
-      ["active", "gatehouse-corporate.2"],
-      ["old", undefined],
-    ]);
+    const labels = (await recorded("corporate")).map(({ slot, keyLabel = "" }) => `${slot} ${keyLabel}`).toSorted();
+    expect(labels).toEqual(["active gatehouse-corporate.2", "old "]);
   });
 });
