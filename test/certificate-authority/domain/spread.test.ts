@@ -13,7 +13,7 @@ const NOW_EPOCH = NOW.getTime() / 1000;
 const DAY = 86_400;
 const LIFE = { beginEpoch: NOW_EPOCH - 300, nowEpoch: NOW_EPOCH, endEpoch: NOW_EPOCH + 365 * DAY - 300 };
 const LENGTH = LIFE.endEpoch - LIFE.beginEpoch;
-const KEYS = Array.from({ length: 20_000 }, (_, index) => `6f6e1d3a-0000-4000-8000-${String(index).padStart(12, "0")}`);
+const KEYS = Array.from({ length: 12_000 }, (_, index) => `6f6e1d3a-0000-4000-8000-${String(index).padStart(12, "0")}`);
 
 function lifetimes(fraction: number): readonly number[] {
   const spread = createSpread({ fraction, minimumSeconds: 600 });
