@@ -1,8 +1,8 @@
 import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
 import type { ResourceName } from "../domain/api-object.ts";
+import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { RotationStep } from "../domain/issuer-rotation.ts";
 import type { JobLease, RunOutcome, RunTrigger } from "../domain/job.ts";
-import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
