@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { accessReview, admissionReview, credential, GET_SECRET, NODE, REVOKED, setUp } from "./webhook-setting.ts";
 
 test.each([
@@ -231,4 +232,27 @@ test.each([
   const answer = await admit.post("/").send(body).expect(400);
   expect(answer.body.message).toMatch(says);
   expect(answer.text).not.toMatch(/"allowed"/);
+});
+
+test("property: whatever JSON comes is answered by a Status or a verdict, and what is no review never allows", async () => {
+  const { authorize, admit } = setUp();
+  const part = fc.anything({ maxDepth: 3, withNullPrototype: false });
+  const review = fc.record(
+    { apiVersion: fc.oneof(fc.constant("authorization.k8s.io/v1"), part), kind: part, spec: part, request: part },
+    { requiredKeys: [] },
+  );
+  await fc.assert(
+    fc.asyncProperty(review, async (body) => {
+      for (const webhook of [authorize, admit]) {
+        const answer = await webhook
+          .post("/")
+          .set("content-type", "application/json")
+          .serialize((sent) => JSON.stringify(sent, (_, value) => (typeof value === "bigint" ? `${value}` : value)))
+          .send(body);
+        expect(answer.status).toBeLessThan(500);
+        expect(answer.text).not.toMatch(/"allowed":true/);
+      }
+    }),
+    { numRuns: 100 },
+  );
 });
