@@ -252,7 +252,11 @@ class Member {
     socket.setTimeout(HANDSHAKE_LIMIT_MILLISECONDS, () => socket.destroy(new Error("no answer")));
     // With TLS 1.3 a client is done before the server has judged it: what the server says shows that it did.
     const said = (await buffer(socket)).toString();
-    if (said !== other.name) throw new Error(`${other.name} said "${said}"; it refused: ${other.#onRefused.at(-1)}`);
+    if (said === other.name) return;
+    const ends = new X509Certificate(this.#client?.certificatePem ?? "").validTo;
+    throw new Error(
+      `${other.name} said "${said}", it saw ${other.#onRefused.at(-1)}; the caller's certificate ends ${ends}`,
+    );
   }
 
   close(): void {
