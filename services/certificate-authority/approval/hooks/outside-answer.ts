@@ -13,6 +13,7 @@ const evidenceSchema = z
     const problem = evidenceProblem(evidence);
     if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
   })
+  .meta({ type: "object", propertyNames: { type: "string" }, additionalProperties: {} })
   .pipe(z.record(z.string(), z.unknown()));
 
 /** What programs and services answer. Anything else, further keys included, is no answer. */
