@@ -29,11 +29,12 @@ const useToken = (token: string): void => writeFileSync(kubeconfig, kubeconfigTe
 
 beforeAll(async () => {
   const { certificatePem, privateKeyPem } = identity.serving;
-  server = createServer({ cert: certificatePem, key: privateKeyPem }, async (request, response) => {
+  server = createServer({ cert: certificatePem, key: privateKeyPem }, (request, response) => {
     const { method = "", url: path = "", headers, socket } = request;
-    const body = await text(request);
-    seen.push({ method, path, body, authorization: headers.authorization, connection: socket.remotePort ?? 0 });
-    answer(request, response);
+    void text(request).then((body) => {
+      seen.push({ method, path, body, authorization: headers.authorization, connection: socket.remotePort ?? 0 });
+      answer(request, response);
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { migrationsSql } from "../../../services/certificate-authority/ledger/migrations/migrate.ts";
 import { merkleSql } from "../../../services/certificate-authority/ledger/merkle/stored-merkle-log.ts";
+import { migrationsSql } from "../../../services/certificate-authority/ledger/migrations/migrate.ts";
 import { recordedRequestsSql } from "../../../services/certificate-authority/ledger/recorded-requests.ts";
 import { archivedRequestsSql } from "../../../services/certificate-authority/ledger/tables/archived-requests-table.ts";
 import { auditSql } from "../../../services/certificate-authority/ledger/tables/audit-table.ts";
