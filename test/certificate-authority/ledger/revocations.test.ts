@@ -127,7 +127,11 @@ test("a key is revoked with all its certificates, a node's and others', and when
     { type: "revoked", spkiSha256: unknown, fingerprint: undefined },
   ]);
   const { revocations, maintenance } = opened.ledger;
-  expect([spkiSha256, unknown, "03".repeat(32)].map((key) => revocations.isKeyRevoked(key))).toEqual([true, true, false]);
+  expect([spkiSha256, unknown, "03".repeat(32)].map((key) => revocations.isKeyRevoked(key))).toEqual([
+    true,
+    true,
+    false,
+  ]);
   expect((await maintenance.verify()).problems).toEqual([]);
 });
 
