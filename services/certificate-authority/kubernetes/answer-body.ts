@@ -1,16 +1,15 @@
 import type { IncomingMessage } from "node:http";
 
 const MAXIMUM_EVENT_BYTES = 4 * 1024 * 1024;
-const MAXIMUM_ANSWER_BYTES = 256 * 1024 * 1024;
 
-/** @throws when there is more of it than any list page has. */
-export async function textOf(answer: IncomingMessage): Promise<string> {
+/** @throws when there is more of it than `maximumBytes`. */
+export async function textOf(answer: IncomingMessage, maximumBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     size += chunk.length;
     // Leaving the loop closes the connection.
-    if (size > MAXIMUM_ANSWER_BYTES) throw new Error(`the answer has more than ${MAXIMUM_ANSWER_BYTES} bytes`);
+    if (size > maximumBytes) throw new Error(`the answer has more than ${maximumBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size).toString("utf8");

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import { readWebhookKubeconfig, type WebhookConnection } from "../access/webhook-kubeconfig.ts";
+import { linesOf, textOf } from "./answer-body.ts";
 
 /** An answer that is no success. */
 export class ApiServerError extends Error {
@@ -28,7 +29,6 @@ export interface ApiServer {
   close(): void;
 }
 
-const MAXIMUM_EVENT_BYTES = 4 * 1024 * 1024;
 const MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** @throws {KubeconfigError} when the kubeconfig cannot be used. */
@@ -59,7 +59,7 @@ export function connectApiServer(kubeconfigFile: string): ApiServer {
       const limit = AbortSignal.timeout(timeoutMilliseconds);
       try {
         const answer = await open(pathAndQuery, signal === undefined ? limit : AbortSignal.any([limit, signal]));
-        return JSON.parse(await textOf(answer));
+        return JSON.parse(await textOf(answer, MAXIMUM_ANSWER_BYTES));
       } catch (error) {
         signal?.throwIfAborted();
         throw limit.aborted ? new Error(`${connection.url.host} did not answer in time`) : wordsOf(error, connection);
@@ -101,29 +101,6 @@ function connect(kubeconfigFile: string): [WebhookConnection, Agent] {
     ...(clientCertificatePem !== undefined && { cert: clientCertificatePem, key: clientKeyPem }),
   });
   return [connection, agent];
-}
-
-async function textOf(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    // Leaving the loop closes the connection.
-    if (size > MAXIMUM_ANSWER_BYTES) throw new Error(`the answer has more than ${MAXIMUM_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size).toString("utf8");
-}
-
-async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
-  let rest = "";
-  answer.setEncoding("utf8");
-  for await (const chunk of answer as AsyncIterable<string>) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > MAXIMUM_EVENT_BYTES) throw new Error(`an event has more than ${MAXIMUM_EVENT_BYTES} bytes`);
-    yield* lines;
-  }
 }
 
 /** In words that stay the same while the trouble does: addresses and ports of our side are left out. */

@@ -12,6 +12,8 @@ const SILENCE_MILLISECONDS = 150_000;
 /** Tokens in files and from programs change while we run. */
 const CREDENTIALS_MILLISECONDS = 10_000;
 const LONGEST_HOLD_SECONDS = 60;
+/** More than any page of a list has. */
+const MAXIMUM_ANSWER_BYTES = 256 * 1024 * 1024;
 const MAXIMUM_MESSAGE_CHARACTERS = 500;
 
 /** An answer that is no success; `reason` is that of its Status. */
@@ -81,7 +83,7 @@ export function connectCluster(kubeconfigFile: string | undefined, limits: Conne
     const hold = Number(answer.headers["retry-after"] ?? (statusCode === 429 ? "1" : "0"));
     if (hold > 0) pacer.holdUntil(performance.now() + Math.min(hold, LONGEST_HOLD_SECONDS) * 1000);
     if (statusCode === 401) credentials.distrust();
-    const { reason, message } = statusOf(await textOf(answer));
+    const { reason, message } = statusOf(await textOf(answer, MAXIMUM_ANSWER_BYTES));
     return new ClusterError(statusCode, reason, `the API server answered ${statusCode}: ${message}`);
   }
 
@@ -96,7 +98,7 @@ export function connectCluster(kubeconfigFile: string | undefined, limits: Conne
         const text = body === undefined ? undefined : JSON.stringify(body);
         const answer = await open({ method }, pathAndQuery, text, limit);
         if ((answer.statusCode ?? 0) >= 300) throw await refused(answer);
-        return JSON.parse(await textOf(answer));
+        return JSON.parse(await textOf(answer, MAXIMUM_ANSWER_BYTES));
       } catch (error) {
         throw limit.aborted ? new Error("the API server did not answer in time") : error;
       }
