@@ -117,7 +117,7 @@ function openServer(options: NodeAuthorizerServerOptions, parts: ServerParts) {
   };
   const metrics = createMetrics({
     graph: () => ({ sizes: flat(authorizer.sizes()), eventsApplied: authorizer.eventsApplied }),
-    feed: () => ({ isSynced: feed.status().isSynced, lagSeconds: lag() }),
+    feed: () => ({ isSynced: feed.isSynced(), lagSeconds: lag() }),
     revocations: () => (hasRevocations ? listed() : undefined),
   });
   const state = () => ({
@@ -153,7 +153,7 @@ function decisionsOf({ mode, requireCredentialId }: NodeAuthorizerServerOptions,
   return {
     unreadiness() {
       if (revocations.current() === undefined) return "the list of revocations has not been read yet";
-      return feed.status().isSynced ? undefined : "the cluster's objects have not all been read yet";
+      return feed.isSynced() ? undefined : "the cluster's objects have not all been read yet";
     },
     veto,
     authorize: mode === "full" ? authorizer.authorize : () => NO_OPINION,

@@ -8,6 +8,7 @@ export function clusterFeed(deps: Omit<KindWatchDependencies, "onRefused">): Gra
     refused += 1;
   };
   const watches = deps.graph.watchedKinds.map((kind) => new KindWatch(kind, { ...deps, onRefused }));
+  const isSynced = (): boolean => watches.every((watch) => watch.isSynced);
   return {
     async start() {
       for (const watch of watches) watch.start();
@@ -15,9 +16,12 @@ export function clusterFeed(deps: Omit<KindWatchDependencies, "onRefused">): Gra
     async stop() {
       await Promise.all(watches.map((watch) => watch.stop()));
     },
-    status() {
-      const kinds = watches.map((watch) => watch.status());
-      return { source: "cluster", isSynced: kinds.every(({ isSynced }) => isSynced), kinds, refused };
-    },
+    isSynced,
+    status: () => ({
+      source: "cluster",
+      isSynced: isSynced(),
+      kinds: watches.map((watch) => watch.status()),
+      refused,
+    }),
   };
 }

@@ -33,6 +33,8 @@ export interface GraphFeed {
   /** Resolves when the feed has begun; it may be synced much later. @throws when it can never begin. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** As in `status`, without a report: every review asks. */
+  isSynced(): boolean;
   status(): FeedStatus;
 }
 
@@ -40,5 +42,6 @@ export interface GraphFeed {
 export const NO_FEED: GraphFeed = {
   start: async () => undefined,
   stop: async () => undefined,
+  isSynced: () => true,
   status: () => ({ source: "none", isSynced: true, kinds: [], refused: 0 }),
 };

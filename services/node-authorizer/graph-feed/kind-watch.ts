@@ -74,6 +74,11 @@ export class KindWatch<Kind extends WatchedKind> {
     await this.#running;
   }
 
+  /** Whether all objects were read once. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
   status(): KindStatus {
     const problem = this.#problem;
     return { kind: this.#kind, isSynced: this.#isSynced, heardAt: this.#heardAt, lists: this.#lists, problem };

@@ -75,6 +75,7 @@ export function objectsFeed(options: ObjectsFeedOptions): GraphFeed {
     async stop() {
       input?.destroy();
     },
+    isSynced: () => isSynced,
     status() {
       const kinds = graph.watchedKinds.map((kind) => ({ kind, isSynced, heardAt, lists: 1, problem }));
       return { source: "objects", isSynced, kinds, refused };
