@@ -17,9 +17,8 @@ const programs = findControlPlane();
 /** A machine without a control plane has nothing to show here; its run says so as skipped tests. */
 const describeIfFound = programs === undefined ? describe.skip : describe;
 
-/** `GATEHOUSE_LEADER_KILLS=20 npm test -- controller-replicas` takes two minutes. */
-const KILLS = Number(process.env["GATEHOUSE_LEADER_KILLS"] ?? "4");
-const NODES = KILLS * 20;
+const KILLS = 20;
+const NODES = 400;
 const LEASE_PATH = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/gatehouse";
 const SETTINGS = {
   cluster: { leaderElection: { leaseDurationSeconds: 5, renewDeadlineSeconds: 4, retryPeriodSeconds: 0.3 } },
