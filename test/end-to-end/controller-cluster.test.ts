@@ -217,6 +217,9 @@ describeIfFound("gatehouse controller and a real kube-apiserver", () => {
     while (!((await isGone("foreign")) && (await isGone("outlived")))) await pause(50);
     const onRecord = await administrator.certificates();
     expect(onRecord.map(({ request }) => request?.name)).toContain("jane");
+    const joined = onRecord.find(({ nodeName, request }) => nodeName !== undefined && request !== undefined);
+    const { items } = await administrator.decisions(joined?.request?.name ?? "nobody joined");
+    expect(items.length).toBeGreaterThan(0);
   });
 
   test("the trust bundle is in the cluster's objects", async () => {
