@@ -26,7 +26,7 @@ const ANSWERS: Readonly<Record<string, readonly [type: string, content: object]>
   RuntimeConfig: ["RuntimeConfig", { linux: { cgroup_driver: CGROUPFS } }],
 };
 
-/** What a kubelet without pods asks; everything else is not implemented. */
+/** What a kubelet without pods asks; everything else is answered with the status Unimplemented. */
 const METHODS = {
   RuntimeService: [
     ...["Version", "Status", "RuntimeConfig", "UpdateRuntimeConfig", "ListPodSandbox", "ListContainers"],
