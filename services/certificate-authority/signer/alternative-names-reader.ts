@@ -1,6 +1,6 @@
+import { contentOf, type DerElement, DerError, type DerReader, TAG } from "../../shared/der/der-reader.ts";
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
 import { formatIpAddress } from "../domain/ip-address.ts";
-import { contentOf, type DerElement, DerError, type DerReader, TAG } from "./der-reader.ts";
 import { isSevenBit } from "./directory-strings.ts";
 import { normalizeUri } from "./uri.ts";
 

@@ -1,6 +1,6 @@
+import { TAG } from "../../shared/der/der-reader.ts";
 import type { CertificateIntent } from "../domain/certificate.ts";
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
-import { TAG } from "./der-reader.ts";
 import { writePositiveInteger, writeTime } from "./der-values-writer.ts";
 import { DerWriter } from "./der-writer.ts";
 import { encodeAuthorityKeyIdentifier, encodeUsages, writeAlternativeNames } from "./extensions-writer.ts";

@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
+import { DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
+import { readObjectIdentifier } from "../../shared/der/der-values.ts";
 import type { CertificateDetails } from "../domain/inventory.ts";
 import { readExtensionFacts, readOneCertificate } from "./certificate-reader.ts";
-import { DerReader, encodingOf, TAG } from "./der-reader.ts";
-import { readObjectIdentifier } from "./der-values.ts";
 import { toDotted } from "./object-identifiers.ts";
 
 const MIN_RSA_BITS = 2048;

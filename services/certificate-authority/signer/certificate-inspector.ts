@@ -1,7 +1,7 @@
+import { DerError, DerReader } from "../../shared/der/der-reader.ts";
 import type { CertificateFacts } from "../domain/certificate-facts.ts";
 import type { CertificateInspection } from "../domain/ports.ts";
 import { readNextCertificate } from "./certificate-reader.ts";
-import { DerError, DerReader } from "./der-reader.ts";
 import { decodePem } from "./pem.ts";
 
 const LABEL = "CERTIFICATE";

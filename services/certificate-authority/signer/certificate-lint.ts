@@ -1,3 +1,5 @@
+import { contentOf, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
+import { isSameEncoding } from "../../shared/der/der-values.ts";
 import type { CertificateIntent } from "../domain/certificate.ts";
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
 import { hasNames, isEmptyName } from "./certificate-builder.ts";
@@ -7,8 +9,6 @@ import {
   readExtensionFacts,
   readOneCertificate,
 } from "./certificate-reader.ts";
-import { contentOf, DerReader, encodingOf, TAG } from "./der-reader.ts";
-import { isSameEncoding } from "./der-values.ts";
 import type { IssuerCertificate } from "./issuer-certificate.ts";
 import { OID } from "./object-identifiers.ts";
 import { listUrlIn, responderUrlIn } from "./pointers-lint.ts";

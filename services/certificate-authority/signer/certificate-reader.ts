@@ -1,9 +1,5 @@
 import { hash } from "node:crypto";
-import type { ExtendedKeyUsage } from "../domain/certificate.ts";
-import type { CertificateFacts } from "../domain/certificate-facts.ts";
-import { NO_ALTERNATIVE_NAMES } from "../domain/csr-facts.ts";
-import { readAlternativeNames } from "./alternative-names-reader.ts";
-import { contentOf, type DerElement, DerError, DerReader, encodingOf, TAG } from "./der-reader.ts";
+import { contentOf, type DerElement, DerError, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
 import {
   readInteger,
   readNamedBits,
@@ -12,7 +8,11 @@ import {
   readOptionalBoolean,
   readSmallInteger,
   readTime,
-} from "./der-values.ts";
+} from "../../shared/der/der-values.ts";
+import type { ExtendedKeyUsage } from "../domain/certificate.ts";
+import type { CertificateFacts } from "../domain/certificate-facts.ts";
+import { NO_ALTERNATIVE_NAMES } from "../domain/csr-facts.ts";
+import { readAlternativeNames } from "./alternative-names-reader.ts";
 import { type ReadExtension, readExtension } from "./extension-reader.ts";
 import { type ReadName, readName } from "./name-reader.ts";
 import { EXTENDED_KEY_USAGE_OIDS, OID } from "./object-identifiers.ts";

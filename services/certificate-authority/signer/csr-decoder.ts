@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
+import { DerError } from "../../shared/der/der-reader.ts";
 import type { CsrDecoding, CsrFacts } from "../domain/csr-facts.ts";
 import { type ReadCsr, readCsr, verifyCsr } from "./csr-reader.ts";
-import { DerError } from "./der-reader.ts";
 import { decodePem } from "./pem.ts";
 import { importPublicKey, type KeyAcceptance } from "./public-key.ts";
 import { start, step } from "./steps.ts";

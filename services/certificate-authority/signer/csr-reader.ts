@@ -1,8 +1,8 @@
 import { hash, type KeyObject, verify } from "node:crypto";
+import { type DerElement, DerError, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
+import { readInteger, readObjectIdentifier, readOctetAlignedBits } from "../../shared/der/der-values.ts";
 import { type CsrFacts, NO_ALTERNATIVE_NAMES, type PublicKeyKind, type SubjectAltNames } from "../domain/csr-facts.ts";
 import { readAlternativeNames } from "./alternative-names-reader.ts";
-import { type DerElement, DerError, DerReader, encodingOf, TAG } from "./der-reader.ts";
-import { readInteger, readObjectIdentifier, readOctetAlignedBits } from "./der-values.ts";
 import { readExtension } from "./extension-reader.ts";
 import { readName } from "./name-reader.ts";
 import { OID } from "./object-identifiers.ts";

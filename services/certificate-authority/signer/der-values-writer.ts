@@ -1,4 +1,4 @@
-import { TAG } from "./der-reader.ts";
+import { TAG } from "../../shared/der/der-reader.ts";
 import type { DerWriter } from "./der-writer.ts";
 
 /** UTCTime through 2049, GeneralizedTime from 2050 on. Source: RFC 5280 sections 4.1.2.5 and 5.1.2.4. */

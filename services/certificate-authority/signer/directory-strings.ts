@@ -1,4 +1,4 @@
-import { contentOf, type DerElement, DerError, TAG } from "./der-reader.ts";
+import { contentOf, type DerElement, DerError, TAG } from "../../shared/der/der-reader.ts";
 
 /** Reading is as lenient as Go's: `*` and `&` are no PrintableString characters, but common in the wild. */
 const NOT_PRINTABLE = /[^A-Za-z0-9 '()+,\-./:=?*&]/;

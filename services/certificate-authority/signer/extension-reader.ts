@@ -1,5 +1,5 @@
-import { contentOf, type DerReader, TAG } from "./der-reader.ts";
-import { readObjectIdentifier, readOptionalBoolean } from "./der-values.ts";
+import { contentOf, type DerReader, TAG } from "../../shared/der/der-reader.ts";
+import { readObjectIdentifier, readOptionalBoolean } from "../../shared/der/der-values.ts";
 
 /** One `Extension`: its type (see `object-identifiers.ts`), its critical flag and what its OCTET STRING holds. */
 export interface ReadExtension {

@@ -1,8 +1,8 @@
+import { TAG } from "../../shared/der/der-reader.ts";
 import type { CertificateIntent, ExtendedKeyUsage } from "../domain/certificate.ts";
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
 import { parseIpAddress } from "../domain/ip-address.ts";
 import { GENERAL_NAME } from "./alternative-names-reader.ts";
-import { TAG } from "./der-reader.ts";
 import { writeExtension, writeObjectIdentifier } from "./der-values-writer.ts";
 import { type DerWriter, encodeWith } from "./der-writer.ts";
 import { EXTENDED_KEY_USAGE_OIDS, OID } from "./object-identifiers.ts";

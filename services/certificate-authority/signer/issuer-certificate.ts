@@ -1,8 +1,8 @@
 import { hash, type KeyObject, X509Certificate } from "node:crypto";
+import { encodingOf } from "../../shared/der/der-reader.ts";
 import type { IssuerDescription } from "../domain/issuer.ts";
 import type { RevocationPointers } from "../domain/revocation-list.ts";
 import { readExtensionFacts, readOneCertificate, serialHex } from "./certificate-reader.ts";
-import { encodingOf } from "./der-reader.ts";
 import { encodePem } from "./pem.ts";
 import { importPublicKey } from "./public-key.ts";
 

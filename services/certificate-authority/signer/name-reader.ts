@@ -1,6 +1,6 @@
+import { DerError, type DerReader, TAG } from "../../shared/der/der-reader.ts";
+import { readObjectIdentifier } from "../../shared/der/der-values.ts";
 import type { Subject } from "../domain/csr-facts.ts";
-import { DerError, type DerReader, TAG } from "./der-reader.ts";
-import { readObjectIdentifier } from "./der-values.ts";
 import { readDirectoryString } from "./directory-strings.ts";
 import { OID } from "./object-identifiers.ts";
 

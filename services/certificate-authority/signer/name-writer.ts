@@ -1,5 +1,5 @@
+import { TAG } from "../../shared/der/der-reader.ts";
 import type { Subject } from "../domain/csr-facts.ts";
-import { TAG } from "./der-reader.ts";
 import { type DerWriter, encodeWith } from "./der-writer.ts";
 import { isPrintable } from "./directory-strings.ts";
 import { OID } from "./object-identifiers.ts";

@@ -1,9 +1,9 @@
 import { createHash, type KeyObject, sign, verify } from "node:crypto";
 import { promisify } from "node:util";
+import { DerReader, TAG } from "../../shared/der/der-reader.ts";
+import { readOctetAlignedBits } from "../../shared/der/der-values.ts";
 import { StatusError } from "../../shared/status-error.ts";
 import type { OcspCodec } from "../domain/ocsp.ts";
-import { DerReader, TAG } from "./der-reader.ts";
-import { readOctetAlignedBits } from "./der-values.ts";
 import { loadIssuerCertificate } from "./issuer-certificate.ts";
 import { type ReadCertificateId, readOcspRequest } from "./ocsp-request-reader.ts";
 import { ocspFailure, ocspResponse, ocspToBeSigned } from "./ocsp-response-writer.ts";

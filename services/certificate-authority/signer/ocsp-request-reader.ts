@@ -1,5 +1,5 @@
-import { contentOf, DerError, DerReader, encodingOf, TAG } from "./der-reader.ts";
-import { readObjectIdentifier, readPositiveInteger, readSmallInteger } from "./der-values.ts";
+import { contentOf, DerError, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
+import { readObjectIdentifier, readPositiveInteger, readSmallInteger } from "../../shared/der/der-values.ts";
 import { OID } from "./object-identifiers.ts";
 
 /** A question about one certificate has some 80 octets. */

@@ -1,6 +1,6 @@
+import { TAG } from "../../shared/der/der-reader.ts";
 import type { OcspAnswer, OcspFailure, OcspStatus } from "../domain/ocsp.ts";
 import { REASON_CODES } from "../domain/revocation.ts";
-import { TAG } from "./der-reader.ts";
 import { writeExtension, writeGeneralizedTime, writeObjectIdentifier } from "./der-values-writer.ts";
 import { type DerWriter, encodeWith } from "./der-writer.ts";
 import { OID } from "./object-identifiers.ts";

@@ -1,6 +1,6 @@
+import { contentOf, DerReader, TAG } from "../../shared/der/der-reader.ts";
+import { readObjectIdentifier } from "../../shared/der/der-values.ts";
 import { GENERAL_NAME } from "./alternative-names-reader.ts";
-import { contentOf, DerReader, TAG } from "./der-reader.ts";
-import { readObjectIdentifier } from "./der-values.ts";
 import { OID } from "./object-identifiers.ts";
 
 /** The URL of an AuthorityInformationAccess that names one OCSP responder and nothing else; undefined for any other. */

@@ -1,6 +1,6 @@
+import { TAG } from "../../shared/der/der-reader.ts";
 import type { RevocationPointers } from "../domain/revocation-list.ts";
 import { GENERAL_NAME } from "./alternative-names-reader.ts";
-import { TAG } from "./der-reader.ts";
 import { writeExtension, writeObjectIdentifier } from "./der-values-writer.ts";
 import { type DerWriter, encodeWith } from "./der-writer.ts";
 import { OID } from "./object-identifiers.ts";

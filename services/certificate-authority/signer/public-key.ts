@@ -1,8 +1,8 @@
 import { createPublicKey, hash, type KeyObject } from "node:crypto";
+import { contentOf, type DerElement, DerError, DerReader, TAG } from "../../shared/der/der-reader.ts";
+import { readObjectIdentifier, readOctetAlignedBits, readPositiveInteger } from "../../shared/der/der-values.ts";
 import type { Curve, PublicKeyKind } from "../domain/csr-facts.ts";
 import type { MlDsaSet } from "../domain/ml-dsa.ts";
-import { contentOf, type DerElement, DerError, DerReader, TAG } from "./der-reader.ts";
-import { readObjectIdentifier, readOctetAlignedBits, readPositiveInteger } from "./der-values.ts";
 import { OID, toDotted } from "./object-identifiers.ts";
 import { encodePem } from "./pem.ts";
 import { findRsaDefects } from "./rsa-defects.ts";

@@ -1,6 +1,6 @@
+import { TAG } from "../../shared/der/der-reader.ts";
 import { REASON_CODES } from "../domain/revocation.ts";
 import type { EncodedEntries, RevocationListTimes, RevokedSerial } from "../domain/revocation-list.ts";
-import { TAG } from "./der-reader.ts";
 import { writeExtension, writeNumber, writePositiveInteger, writeTime } from "./der-values-writer.ts";
 import { DerWriter, encodeWith } from "./der-writer.ts";
 import { encodeAuthorityKeyIdentifier } from "./extensions-writer.ts";

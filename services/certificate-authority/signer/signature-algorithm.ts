@@ -1,8 +1,8 @@
 import { constants } from "node:crypto";
+import { contentOf, DerError, type DerReader, TAG } from "../../shared/der/der-reader.ts";
+import { readObjectIdentifier, readSmallInteger } from "../../shared/der/der-values.ts";
 import type { PublicKeyKind } from "../domain/csr-facts.ts";
 import type { MlDsaSet } from "../domain/ml-dsa.ts";
-import { contentOf, DerError, type DerReader, TAG } from "./der-reader.ts";
-import { readObjectIdentifier, readSmallInteger } from "./der-values.ts";
 import { OID, toDotted } from "./object-identifiers.ts";
 
 /** How to check a signature with `node:crypto`. */

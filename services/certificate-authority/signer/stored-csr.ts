@@ -1,6 +1,6 @@
+import { DerError } from "../../shared/der/der-reader.ts";
 import type { CsrFacts } from "../domain/csr-facts.ts";
 import { readCsr } from "./csr-reader.ts";
-import { DerError } from "./der-reader.ts";
 import { decodePem } from "./pem.ts";
 
 /**

@@ -10,10 +10,10 @@ import { ocspHandlers } from "../../../services/certificate-authority/http/admin
 import { createOcspResponder, type OcspResponder } from "../../../services/certificate-authority/issuance/ocsp.ts";
 import type { IssuerDirectory } from "../../../services/certificate-authority/issuer-directory.ts";
 import { ocspResponderKeys } from "../../../services/certificate-authority/ocsp-responder-keys.ts";
-import { DerError } from "../../../services/certificate-authority/signer/der-reader.ts";
 import { createOcspCodec } from "../../../services/certificate-authority/signer/ocsp-codec.ts";
 import { readOcspRequest } from "../../../services/certificate-authority/signer/ocsp-request-reader.ts";
 import { createSigner, type Signer } from "../../../services/certificate-authority/signer/signer.ts";
+import { DerError } from "../../../services/shared/der/der-reader.ts";
 import { appOf } from "../../builders/edge.ts";
 import { buildIntent } from "../../builders/intent.ts";
 import { type BuiltIssuer, buildIssuer } from "../../builders/issuer.ts";

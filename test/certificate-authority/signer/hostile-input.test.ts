@@ -6,9 +6,9 @@ import { inspectPem } from "../../../services/certificate-authority/signer/certi
 import { readCertificate } from "../../../services/certificate-authority/signer/certificate-reader.ts";
 import { decodeRequests } from "../../../services/certificate-authority/signer/csr-decoder.ts";
 import { readCsr, verifyCsr } from "../../../services/certificate-authority/signer/csr-reader.ts";
-import { DerError } from "../../../services/certificate-authority/signer/der-reader.ts";
 import { decodePem } from "../../../services/certificate-authority/signer/pem.ts";
 import { importPublicKey } from "../../../services/certificate-authority/signer/public-key.ts";
+import { DerError } from "../../../services/shared/der/der-reader.ts";
 import { buildCsr } from "../../builders/csr.ts";
 import { element, pemBlock, TAG } from "../../builders/der.ts";
 import { buildIssuer } from "../../builders/issuer.ts";

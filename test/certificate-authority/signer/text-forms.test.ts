@@ -2,9 +2,9 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { formatIpAddress, parseIpAddress } from "../../../services/certificate-authority/domain/ip-address.ts";
-import { DerReader, TAG } from "../../../services/certificate-authority/signer/der-reader.ts";
 import { isPrintable, readDirectoryString } from "../../../services/certificate-authority/signer/directory-strings.ts";
 import { normalizeUri } from "../../../services/certificate-authority/signer/uri.ts";
+import { DerReader, TAG } from "../../../services/shared/der/der-reader.ts";
 import { element } from "../../builders/der.ts";
 
 function read(tag: number, content: Uint8Array | string): string | undefined {

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { contentOf, DerReader, encodingOf, TAG } from "../../../../services/certificate-authority/signer/der-reader.ts";
+import { contentOf, DerReader, encodingOf, TAG } from "../../../../services/shared/der/der-reader.ts";
 
 const ONE_BLOCK =
   /^-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{1,64}={0,2}\n-----END CERTIFICATE-----\n$/;

@@ -1,10 +1,6 @@
 import { expect, test } from "@jest/globals";
-import {
-  DerReader,
-  encodingOf,
-  MAX_DER_BYTES,
-  TAG,
-} from "../../../services/certificate-authority/signer/der-reader.ts";
+import { toDotted } from "../../../services/certificate-authority/signer/object-identifiers.ts";
+import { DerReader, encodingOf, MAX_DER_BYTES, TAG } from "../../../services/shared/der/der-reader.ts";
 import {
   readInteger,
   readNamedBits,
@@ -14,8 +10,7 @@ import {
   readPositiveInteger,
   readSmallInteger,
   readTime,
-} from "../../../services/certificate-authority/signer/der-values.ts";
-import { toDotted } from "../../../services/certificate-authority/signer/object-identifiers.ts";
+} from "../../../services/shared/der/der-values.ts";
 import { element } from "../../builders/der.ts";
 
 function over(hex: string): DerReader {
