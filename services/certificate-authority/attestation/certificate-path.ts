@@ -1,0 +1,150 @@
+import { X509Certificate } from "node:crypto";
+import { keyProblem } from "../../shared/attestation/possession.ts";
+import { MAXIMUM_CERTIFICATES } from "../../shared/attestation/wire.ts";
+import { type CertificateExtensions, EXTENSION, KEY_CERT_SIGN, readExtensions } from "./certificate-extensions.ts";
+import { denied } from "./refusal.ts";
+
+/** What a path is judged by. */
+export interface PathRules {
+  readonly anchors: readonly X509Certificate[];
+  readonly now: Date;
+  /** Dotted; the end certificate has to name it itself. Any when absent. */
+  readonly extendedKeyUsage?: string;
+  /** Bits of `keyUsage`, one of which the end certificate's has to hold where it has that extension. */
+  readonly keyUsage?: number;
+  /** Hex identifiers of further critical extensions that the caller understands, and judges itself. */
+  readonly understood?: readonly string[];
+}
+
+export interface VerifiedPath {
+  readonly leaf: X509Certificate;
+  readonly leafExtensions: CertificateExtensions;
+  /** From the leaf to the anchor, both included. */
+  readonly certificates: readonly X509Certificate[];
+}
+
+/** Critical extensions that the rules below heed. `nameConstraints` are not among them: such a CA cannot be judged here. */
+const UNDERSTOOD = new Set<string>([
+  EXTENSION.keyUsage,
+  EXTENSION.subjectAltName,
+  EXTENSION.basicConstraints,
+  EXTENSION.extendedKeyUsage,
+]);
+
+/**
+ * Finds the way from a certificate to an anchor, with intermediates from the message alone.
+ *
+ * @param chain - DER, the end certificate first; the others in any order.
+ * @throws {AttestationRefusal} saying what is wrong with it.
+ *
+ * Source: RFC 5280 section 6.1, without policies; a CA that constrains names is refused rather than half heeded.
+ */
+export function verifyPath(chain: readonly Buffer[], rules: PathRules): VerifiedPath {
+  if (chain.length === 0 || chain.length > MAXIMUM_CERTIFICATES)
+    throw denied(`a chain has 1 to ${MAXIMUM_CERTIFICATES} certificates, not ${chain.length}`);
+  const [leaf, ...intermediates] = chain.map(parse);
+  if (leaf === undefined) throw denied("there is no certificate");
+  const leafExtensions = judge(leaf, rules);
+  judgeEnd(leafExtensions, rules);
+  const refused: string[] = [];
+  const path = pathFrom([leaf], intermediates, rules, refused);
+  if (path === undefined) {
+    const why = refused[0] === undefined ? "" : `; ${refused[0]}`;
+    throw denied(`the certificate of ${nameOf(leaf)} leads to no anchor of the profile${why}`);
+  }
+  return { leaf, leafExtensions, certificates: path };
+}
+
+function parse(der: Buffer): X509Certificate {
+  try {
+    const certificate = new X509Certificate(der);
+    // What follows the certificate would be read by nobody, and be signed by nobody.
+    if (certificate.raw.equals(der)) return certificate;
+  } catch (error) {
+    throw denied("a certificate of the chain cannot be read", error);
+  }
+  throw denied("a certificate of the chain is followed by other octets, or is not DER");
+}
+
+/** What every certificate has to fulfil. */
+function judge(certificate: X509Certificate, { now, understood = [] }: PathRules): CertificateExtensions {
+  const name = nameOf(certificate);
+  if (now < certificate.validFromDate) throw denied(`the certificate of ${name} is not valid yet`);
+  if (now > certificate.validToDate) throw denied(`the certificate of ${name} has expired`);
+  const problem = keyProblem(certificate.publicKey);
+  if (problem !== undefined) throw denied(`the key of ${name} is not taken: ${problem}`);
+  const extensions = extensionsOf(certificate, name);
+  for (const [type, { isCritical }] of extensions.all) {
+    if (isCritical && !UNDERSTOOD.has(type) && !understood.includes(type))
+      throw denied(`the certificate of ${name} has a critical extension that is not understood`);
+  }
+  return extensions;
+}
+
+function extensionsOf(certificate: X509Certificate, name: string): CertificateExtensions {
+  try {
+    return readExtensions(certificate);
+  } catch (error) {
+    throw denied(`the extensions of ${name} cannot be read`, error);
+  }
+}
+
+function judgeEnd({ isAuthority, keyUsage, extendedKeyUsages }: CertificateExtensions, rules: PathRules): void {
+  if (isAuthority) throw denied("the certificate is a CA's");
+  if (rules.keyUsage !== undefined && keyUsage !== undefined && (keyUsage & rules.keyUsage) === 0)
+    throw denied("the certificate's key usage does not allow this");
+  if (rules.extendedKeyUsage !== undefined && !(extendedKeyUsages ?? []).includes(rules.extendedKeyUsage))
+    throw denied(`the certificate does not have the extended key usage ${rules.extendedKeyUsage}`);
+}
+
+/**
+ * The number of certificates bounds the search: five have 24 orders at most.
+ *
+ * @param refused - gets why certificates that would have led further were passed over: another of that name may do.
+ */
+function pathFrom(
+  path: readonly X509Certificate[],
+  unused: readonly X509Certificate[],
+  rules: PathRules,
+  refused: string[],
+): readonly X509Certificate[] | undefined {
+  const last = path.at(-1);
+  if (last === undefined) return undefined;
+  const signed = (issuer: X509Certificate): boolean => {
+    if (!last.checkIssued(issuer)) return false;
+    const problem = issuerProblem(issuer, last, path.length - 1, rules);
+    if (problem !== undefined) refused.push(problem);
+    return problem === undefined;
+  };
+  const anchor = rules.anchors.find(signed);
+  if (anchor !== undefined) return [...path, anchor];
+  for (const issuer of unused.filter(signed)) {
+    const others = unused.filter((certificate) => certificate !== issuer);
+    const found = pathFrom([...path, issuer], others, rules, refused);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** @param below - how many intermediates stand between it and the end certificate. */
+function issuerProblem(
+  issuer: X509Certificate,
+  subject: X509Certificate,
+  below: number,
+  rules: PathRules,
+): string | undefined {
+  try {
+    const { isAuthority, pathLength, keyUsage } = judge(issuer, rules);
+    if (!isAuthority) return `${nameOf(issuer)} is no CA`;
+    if (keyUsage !== undefined && (keyUsage & KEY_CERT_SIGN) === 0)
+      return `${nameOf(issuer)} may not sign certificates`;
+    if (pathLength !== undefined && below > pathLength) return `too many CAs stand below ${nameOf(issuer)}`;
+    return subject.verify(issuer.publicKey) ? undefined : `${nameOf(issuer)} has not signed it`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function nameOf({ subject }: X509Certificate): string {
+  return JSON.stringify(subject ?? "");
+}

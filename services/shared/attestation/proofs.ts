@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { MAXIMUM_CERTIFICATES, octets } from "./wire.ts";
+
+/** Schemas of `hello`, `params` and `proof`, a kind of attestor each. What is not named here carries an empty object. */
+
+const certificate = octets(8 * 1024);
+
+/** `joinTokenKey(secret)` is the key of an HMAC-SHA-256 over bind. */
+export const joinTokenHello = z.strictObject({ tokenId: z.string().max(64) });
+export const joinTokenProof = z.strictObject({ mac: octets(32) });
+
+/** DER, leaf first; the signature is `signPossession` as `x509pop`. */
+export const x509popProof = z.strictObject({
+  chain: z.array(certificate).min(1).max(MAXIMUM_CERTIFICATES),
+  signature: octets(1024),
+});
+
+/** What namespace `ssh-keygen -Y sign -n` gets; the message is the 32 octets of bind. */
+export const SSHPOP_NAMESPACE = "node-attest-v1";
+/** The OpenSSH host certificate's blob, and the blob of the SSHSIG (both without armour). */
+export const sshpopProof = z.strictObject({ certificate: octets(16 * 1024), signature: octets(16 * 1024) });
+
+/** TPM structures are given with their size field (TPM2B) where the names say so in the TPM library specification. */
+export const tpm2Hello = z.strictObject({
+  /** DER, the EK's first, then intermediates; empty when the EK is enrolled by its hash. */
+  ekCerts: z.array(certificate).max(MAXIMUM_CERTIFICATES),
+  /** TPM2B_PUBLIC. */
+  ekPub: octets(2048),
+  /** TPM2B_PUBLIC. */
+  akPub: octets(2048),
+});
+export const tpm2Params = z.object({
+  /** TPM2B_ID_OBJECT. */
+  credentialBlob: octets(1024),
+  /** TPM2B_ENCRYPTED_SECRET. */
+  encryptedSecret: octets(1024),
+  /** Bank to the PCRs that the quote is to be over, ascending. */
+  pcrs: z.record(z.enum(["sha256", "sha384"]), z.array(z.int().min(0).max(23))),
+  /** Whether the firmware's event log is asked for. */
+  eventLog: z.boolean(),
+});
+export const tpm2Proof = z.strictObject({
+  /** What TPM2_ActivateCredential gave. */
+  secret: octets(64),
+  /** TPMS_ATTEST. */
+  attest: octets(1024),
+  /** TPMT_SIGNATURE. */
+  signature: octets(1024),
+  /** Bank to PCR number to its value. */
+  pcrs: z.partialRecord(
+    z.enum(["sha256", "sha384"]),
+    z.record(z.string().regex(/^([0-9]|1[0-9]|2[0-3])$/), octets(64)),
+  ),
+  /** TCG_PCR_EVENT2 log as the kernel gives it. */
+  eventLog: octets(512 * 1024).optional(),
+});
+
+/** A JSON Web Token whose audience is `boundAudience`, or the plain audience where the profile takes tokens from files. */
+export const tokenProof = z.strictObject({ token: z.string().max(16 * 1024) });
+
+/** CMS SignedData as the metadata service gives it, decoded from base64. */
+export const cmsProof = z.strictObject({ document: octets(16 * 1024) });
+
+/** Signed header of AWS STS requests that carries bind as lower-case hex. */
+export const STS_BIND_HEADER = "x-node-attest-bind";
+/** What a SigV4-signed `POST /` of `Action=GetCallerIdentity&Version=2011-06-15` is rebuilt from. */
+export const awsStsProof = z.strictObject({
+  /** E.g. `sts.eu-west-1.amazonaws.com`. */
+  host: z.string().max(255),
+  /** Lower-case names; those that were signed, `authorization` among them. */
+  headers: z.record(z.string().max(64), z.string().max(4096)),
+});
