@@ -16,6 +16,7 @@ import { silentLogger } from "./diagnosis/silent-logger.ts";
 import { type System, thisSystem } from "./diagnosis/system.ts";
 import { issuerWarnings } from "./issuer-warnings.ts";
 import { findWriter, inspectLedger, NotCopiedError } from "./ledger/inspect-ledger.ts";
+import { CERTIFICATE_JUDGE } from "./verify-ledger.ts";
 
 /** What is copied within a few seconds. */
 const MAXIMUM_COPY_BYTES = 1024 * 1024 * 1024;
@@ -104,7 +105,7 @@ function readConfiguration(options: DoctorOptions): {
 async function openLedgerAt(file: string, maximumCopyBytes: number): Promise<LedgerState> {
   if (!existsSync(file)) return { kind: "absent" };
   try {
-    const inspection = await inspectLedger(file, maximumCopyBytes);
+    const inspection = await inspectLedger(file, maximumCopyBytes, CERTIFICATE_JUDGE);
     try {
       inspection.snapshot();
       return { kind: "here", inspection };

@@ -305,6 +305,13 @@ export interface LedgerVerification {
   readonly certificates: number;
   readonly decisions: number;
   readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** How far a verification is, in certificates. */
+export interface VerificationProgress {
+  readonly done: number;
+  readonly total: number;
 }
 
 /** One hook of the chain in force; patterns that are absent stand for all. */

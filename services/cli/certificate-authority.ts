@@ -1,4 +1,4 @@
-import type { LedgerVerification } from "./api-types.ts";
+import type { LedgerVerification, VerificationProgress } from "./api-types.ts";
 import type { ReplayOptions, ReplayReport } from "./policy-replay-report.ts";
 
 /** What the commands use of the certificate authority's main module. */
@@ -7,7 +7,10 @@ export interface CertificateAuthority {
   readonly serve: (options: ServeOptions) => Promise<void>;
   /** As `serve`, for the requests of a cluster. */
   readonly control: (options: ServeOptions, cluster: { readonly kubeconfigFile: string | undefined }) => Promise<void>;
-  readonly verifyLedgerFile: (path: string) => Promise<LedgerVerification>;
+  readonly verifyLedgerFile: (
+    path: string,
+    onProgress?: (progress: VerificationProgress) => void,
+  ) => Promise<LedgerVerification>;
   readonly replayPolicy: (options: ReplayOptions) => Promise<ReplayReport>;
   readonly initializePki: (options: PkiOptions) => Promise<PkiOutcome>;
   readonly checkPki: (directory: string, etcd: "local" | "external") => Promise<PkiExpiration>;

@@ -3,7 +3,7 @@ import type { Sink } from "./terminal.ts";
 const REDRAW_MILLISECONDS = 100;
 
 export interface Progress {
-  at(amount: number): void;
+  at(amount: number, total?: number): void;
   end(): void;
 }
 
@@ -30,11 +30,12 @@ export function createCount(sink: Sink, verb: string, things: string): Progress 
   if (!sink.isTTY) return { at() {}, end() {} };
   let drawn = Number.NEGATIVE_INFINITY;
   return {
-    at(count) {
+    at(count, total) {
       const now = performance.now();
       if (now - drawn < REDRAW_MILLISECONDS) return;
       drawn = now;
-      sink.write(`\r${verb} ${count} ${things}\x1b[K`);
+      const whole = total === undefined ? "" : ` of ${total}`;
+      sink.write(`\r${verb} ${count}${whole} ${things}\x1b[K`);
     },
     end() {
       sink.write("\r\x1b[K");

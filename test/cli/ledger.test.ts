@@ -112,6 +112,7 @@ const SOUND = [
   "Audit entries:   3",
   `Audit head:      ${"ab".repeat(32)}`,
   "Problems:        <none>",
+  "Warnings:        <none>",
   "",
 ].join("\n");
 

@@ -24,6 +24,7 @@ import type {
   CertificateQuery,
   LedgerVerification,
   RecordedEntry,
+  VerificationProgress,
 } from "../../services/certificate-authority/domain/ports.ts";
 import type {
   RecordedPageQuery,
@@ -302,7 +303,10 @@ export class FakeMaintenance {
     certificates: 2,
     decisions: 1,
     problems: [],
+    warnings: [],
   };
+  /** Told to who asks for it, as soon as a verification runs. */
+  progress: VerificationProgress = { done: 1, total: 2 };
 
   async backup(path: string) {
     this.backupPaths.push(path);
@@ -311,8 +315,9 @@ export class FakeMaintenance {
     return { bytes: this.copy.length, revision: 7 };
   }
 
-  async verify() {
+  async verify(onProgress?: (progress: VerificationProgress) => void) {
     this.verifications += 1;
+    onProgress?.(this.progress);
     await this.gate;
     return this.verification;
   }

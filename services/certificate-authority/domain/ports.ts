@@ -310,13 +310,24 @@ export interface LedgerVerification {
   readonly auditHead: string;
   readonly certificates: number;
   readonly decisions: number;
+  /** What is wrong: records that contradict each other, or certificates that should not have been issued as they are. */
   readonly problems: readonly string[];
+  /** What is odd and nobody's fault here, such as the form of certificates that others issued. */
+  readonly warnings: readonly string[];
+}
+
+/** How far a verification is. The certificates take most of it. */
+export interface VerificationProgress {
+  /** Certificates that were looked into. */
+  readonly done: number;
+  readonly total: number;
 }
 
 export interface LedgerMaintenance {
   /** Writes a consistent copy, with everything durable so far, to `path`, which must not exist. */
   backup(path: string): Promise<{ readonly bytes: number; readonly revision: number }>;
-  verify(): Promise<LedgerVerification>;
+  /** @param onProgress - is told now and then how far it is. */
+  verify(onProgress?: (progress: VerificationProgress) => void): Promise<LedgerVerification>;
   /** Drops log entries older than `before`; watches that need them answer 410. */
   compact(before: Date): Promise<void>;
   /** Drops archived requests that were deleted before `before`, and the oldest beyond `maximumRequests`. */

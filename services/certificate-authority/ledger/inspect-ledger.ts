@@ -5,6 +5,7 @@ import type { SpotCheckReport } from "./inspection/spot-check.ts";
 import { LedgerOpenError } from "./ledger-open-error.ts";
 import type { SpotCheckTask } from "./spot-check-worker.ts";
 import { runTask } from "./thread-task.ts";
+import type { JudgeModule } from "./verification/certificate-judge.ts";
 import { verifyInPlace } from "./verify-ledger-file.ts";
 
 export { NotCopiedError } from "./inspection/resting-file.ts";
@@ -25,9 +26,14 @@ export interface LedgerInspection {
 /**
  * @param file - must exist.
  * @param maximumCopyBytes - of a copy; a ledger at rest is read from one.
+ * @param judge - looks into the encodings of certificates, when everything is verified.
  * @throws {NotCopiedError} when it is at rest and not to be copied.
  */
-export async function inspectLedger(file: string, maximumCopyBytes: number): Promise<LedgerInspection> {
+export async function inspectLedger(
+  file: string,
+  maximumCopyBytes: number,
+  judge?: JudgeModule,
+): Promise<LedgerInspection> {
   const { path, release } = await readingPlace(file, maximumCopyBytes);
   return {
     snapshot: () => {
@@ -39,9 +45,9 @@ export async function inspectLedger(file: string, maximumCopyBytes: number): Pro
     },
     spotCheck: (lastEntries, signal) => {
       const task: SpotCheckTask = { file: path, lastEntries };
-      return runTask<SpotCheckReport>("spot-check", task, signal);
+      return runTask<SpotCheckReport>("spot-check", task, { signal });
     },
-    verify: () => verifyInPlace(path),
+    verify: () => verifyInPlace(path, judge),
     close: release,
   };
 }

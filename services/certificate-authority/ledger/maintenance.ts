@@ -29,7 +29,7 @@ export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges, ju
       const task: BackupTask = { file, target: resolve(path) };
       return runTask<BackupResult>("backup", task).catch(explainBackup);
     },
-    verify: () => verifyInPlace(file, judge),
+    verify: (onProgress) => verifyInPlace(file, judge, onProgress),
     async compact(before) {
       const bounds = { beforeMilliseconds: before.getTime(), maximumChanges, upToRevision: hub.revision() };
       const operation = { kind: "compactChanges", ...bounds } as const;

@@ -3,27 +3,16 @@ import { StatusError } from "../../shared/status-error.ts";
 import { isAfterChain } from "../domain/after-chain.ts";
 import type { CertificateState } from "../domain/certificate.ts";
 import type { DecisionRecord } from "../domain/decision.ts";
-import type {
-  RecordedPage,
-  RecordedRequest,
-  RecordedRequests,
-  RequestAsCreated,
-  Settlement,
-} from "../domain/recorded-request.ts";
+import type { RecordedPage, RecordedRequest, RecordedRequests, Settlement } from "../domain/recorded-request.ts";
 import { OURSELVES } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
-import {
-  archivedRequestsSql,
-  fromArchivedRequestRow,
-  type StoredArchivedRequestRow,
-} from "./tables/archived-requests-table.ts";
+import { keptRequests } from "./kept-requests.ts";
 import {
   CERTIFICATE_SUMMARY_COLUMNS,
   type CertificateSummaryRow,
   toCertificateSummary,
 } from "./tables/certificate-row.ts";
 import { DECISION_COLUMNS, type DecisionRow, toDecisionRecord } from "./tables/decisions-table.ts";
-import { requestsReader } from "./tables/requests-table.ts";
 import { revocationsReader } from "./tables/revocations-table.ts";
 
 /** Decisions looked at before other work gets its turn: about a millisecond's worth. */
@@ -65,11 +54,10 @@ export function recordedRequests(connection: Connection): RecordedRequests {
   const between = connection.prepare<[number, number, number], StoredDecision>(recordedRequestsSql.between);
   const nextOfName = connection.prepare<[string, number, number], string>(recordedRequestsSql.nextOfName).pluck();
   const earlierOfName = connection.prepare<[string, number], StoredDecision>(recordedRequestsSql.earlierOfName);
-  const archivedByUid = connection.prepare<[string], StoredArchivedRequestRow>(archivedRequestsSql.byUid);
   const previous = connection.prepare<[string, string, number, number, string], CertificateSummaryRow>(
     recordedRequestsSql.previous,
   );
-  const stored = requestsReader(connection);
+  const requestOf = keptRequests(connection);
   const revocations = revocationsReader(connection);
 
   /** The row before the first that may be of that time. */
@@ -85,22 +73,17 @@ export function recordedRequests(connection: Connection): RecordedRequests {
     return low - 1;
   }
 
-  function requestOf({ requestName, requestUid }: DecisionRow): RequestAsCreated | undefined {
-    const row = stored.byName(requestName);
-    if (row?.uid === requestUid) {
-      const { metadata, spec } = JSON.parse(row.object) as RequestAsCreated;
-      return { metadata, spec };
-    }
-    const archived = archivedByUid.get(requestUid);
-    return archived && fromArchivedRequestRow(archived);
-  }
-
   function itemOf(row: StoredDecision): RecordedRequest {
     const newest = recordOf(row);
     const earlier = isOfChain(newest) ? [] : historyBefore(row);
     const decision = [newest, ...earlier].find(isOfChain);
     const isSettled = newest !== decision && newest.outcome !== "pending";
-    return { request: requestOf(row), newest, decision, settlement: isSettled ? settlementOf(newest) : undefined };
+    return {
+      request: requestOf(row.requestName, row.requestUid),
+      newest,
+      decision,
+      settlement: isSettled ? settlementOf(newest) : undefined,
+    };
   }
 
   /** A name belongs to one request at a time, so that the decisions on one stand together. */

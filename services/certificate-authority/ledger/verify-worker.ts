@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import type { VerificationProgress } from "../domain/ports.ts";
 import { answerOf } from "./task-answer.ts";
 import { loadJudge } from "./verification/certificate-judge.ts";
 import { verifyFile } from "./verification/verify-file.ts";
@@ -11,7 +12,9 @@ export interface VerifyTask {
 }
 
 if (parentPort) {
+  const port = parentPort;
   const { file, judge } = workerData as VerifyTask;
   const judgeCertificate = await loadJudge(judge);
-  parentPort.postMessage(await answerOf(() => verifyFile(file, judgeCertificate)));
+  const onProgress = (progress: VerificationProgress): void => port.postMessage({ kind: "progress", progress });
+  port.postMessage(await answerOf(() => verifyFile(file, { judge: judgeCertificate, onProgress })));
 }

@@ -137,13 +137,18 @@ export function readCertificate(der: Uint8Array): CertificateFacts {
 export function readNextCertificate(reader: DerReader, bytes: Buffer): CertificateFacts {
   const start = bytes.length - reader.remaining;
   const fields = readFields(reader);
+  return factsOf(fields, bytes.subarray(start, bytes.length - reader.remaining));
+}
+
+/** @param der - the certificate whose fields they are. */
+export function factsOf(fields: CertificateFields, der: Buffer): CertificateFacts {
   const { sans, isAuthority, keyUsage, extendedKeyUsages } = readExtensionFacts(fields.extensions);
   return {
     subject: fields.name.subject,
     uids: fields.name.uids,
     sans,
     serial: serialHex(fields.serial),
-    fingerprint: hash("sha256", bytes.subarray(start, bytes.length - reader.remaining)),
+    fingerprint: hash("sha256", der),
     spkiSha256: hash("sha256", encodingOf(fields.spki)),
     notBefore: fields.notBefore,
     notAfter: fields.notAfter,

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import type { LedgerVerification } from "../api-types.ts";
+import type { LedgerVerification, VerificationProgress } from "../api-types.ts";
 import type { LoadCertificateAuthority } from "../certificate-authority.ts";
 import { CommandError, messageOf, usageError } from "../command-error.ts";
 import { readProofFile, readPublicKey, verifyCheckpoint, verifyProof } from "../ledger-proofs.ts";
@@ -14,7 +15,11 @@ import {
   withFormat,
 } from "../options.ts";
 import { formatFields, writeObject } from "../output.ts";
+import { createCount } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
+
+const ASK_MILLISECONDS = 500;
+const NOWHERE: VerificationProgress = { done: 0, total: 0 };
 
 interface Options extends ConnectionOptions, FormatOptions {
   readonly database?: string;
@@ -29,6 +34,8 @@ export function addLedgerVerify(parent: Command, terminal: Terminal, load: LoadC
     .summary("check the ledger and its hash chain")
     .description(
       "Check the ledger: every entry of the hash-chained record, and that certificates and decisions agree with it.\n" +
+        "Each certificate is verified and linted as it was before its release, against what was asked for. What the lint\n" +
+        "finds of certificates that others issued is a warning.\n" +
         "Note the audit head somewhere else: it shows later whether entries were cut off. Exit code 1 when anything is wrong.",
     )
     .option("--database <file>", "check this file, such as a backup, without a server; one at rest is copied to TMPDIR")
@@ -88,8 +95,22 @@ async function verify(options: Options, terminal: Terminal, load: LoadCertificat
 }
 
 function online(options: Options, terminal: Terminal): Promise<LedgerVerification> {
-  return withClient(terminal, options, (client) => {
-    return client.json<LedgerVerification>({ method: "POST", path: "/v1/ledger/verification", isSlow: true });
+  return withClient(terminal, options, async (client) => {
+    const path = "/v1/ledger/verification";
+    const answer = client.json<LedgerVerification>({ method: "POST", path, isSlow: true });
+    if (!terminal.stderr.isTTY) return answer;
+    const progress = createCount(terminal.stderr, "verified", "certificates");
+    const isOver = answer.then(
+      () => true,
+      () => true,
+    );
+    while (!(await Promise.race([isOver, sleep(ASK_MILLISECONDS, false, { ref: false })]))) {
+      // Only for show: whoever may start a verification may be kept from asking, and the answer says what went wrong.
+      const { done, total } = await client.json<VerificationProgress>({ path }).catch(() => NOWHERE);
+      if (total > 0) progress.at(done, total);
+    }
+    progress.end();
+    return answer;
   });
 }
 
@@ -102,12 +123,15 @@ async function offline(
   // SQLite would make an empty database of a name that is not there.
   if (!existsSync(path)) throw new CommandError(`${path} does not exist`);
   const { verifyLedgerFile } = await load();
+  const progress = createCount(terminal.stderr, "verified", "certificates");
   try {
-    return await verifyLedgerFile(path);
+    return await verifyLedgerFile(path, ({ done, total }) => progress.at(done, total));
   } catch (cause) {
     throw new CommandError(`cannot verify ${path}: ${messageOf(cause)}`, "Is it a ledger or a backup of one?", {
       cause,
     });
+  } finally {
+    progress.end();
   }
 }
 
@@ -120,5 +144,6 @@ function describe(result: LedgerVerification): string {
     ["Audit entries", String(result.auditEntries)],
     ["Audit head", result.auditHead],
     ["Problems", result.problems],
+    ["Warnings", result.warnings],
   ]);
 }

@@ -72,6 +72,7 @@ test("a sound ledger has no problem, and verifying leaves nothing beside a backu
     certificates: 2,
     decisions: 1,
     problems: [],
+    warnings: [],
   });
   expect(readdirSync(directory)).toEqual(before);
 });

@@ -6,10 +6,10 @@ import { z } from "zod";
 import type { Clock } from "../../../shared/clock.ts";
 import { removeLeftovers } from "../../../shared/durable-file.ts";
 import { StatusError } from "../../../shared/status-error.ts";
-import type { LedgerMaintenance, LedgerVerification } from "../../domain/ports.ts";
+import type { LedgerMaintenance, LedgerVerification, VerificationProgress } from "../../domain/ports.ts";
 import { type Call, type Handler, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate } from "../negotiation.ts";
-import { API_VERSION, type LedgerVerificationResource } from "./resources.ts";
+import { API_VERSION, type LedgerVerificationResource, type VerificationProgressResource } from "./resources.ts";
 import { readQuery } from "./validation.ts";
 
 export const SQLITE_TYPE = "application/vnd.sqlite3";
@@ -21,6 +21,7 @@ const COPY_PREFIX = "streamed-";
 const STALL_MILLISECONDS = 120_000;
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_AFTER_SECONDS = 10;
+const NOWHERE: VerificationProgress = { done: 0, total: 0 };
 
 export interface LedgerDependencies {
   readonly maintenance: Pick<LedgerMaintenance, "backup" | "verify">;
@@ -29,9 +30,10 @@ export interface LedgerDependencies {
   readonly clock: Clock;
 }
 
-export function ledgerHandlers(deps: LedgerDependencies): { readonly backup: Handler; readonly verify: Handler } {
+export function ledgerHandlers(deps: LedgerDependencies): Record<"backup" | "verify" | "progress", Handler> {
   let copying = false;
   let verification: Promise<LedgerVerification> | undefined;
+  let reached: VerificationProgress = NOWHERE;
 
   async function backup(call: Call): Promise<void> {
     readQuery(z.strictObject({}), call.query);
@@ -56,16 +58,31 @@ export function ledgerHandlers(deps: LedgerDependencies): { readonly backup: Han
     readQuery(z.strictObject({}), call.query);
     negotiate(call.request.headers.accept, [JSON_TYPE]);
     // It reads the whole ledger, so callers who ask meanwhile share one answer.
-    verification ??= deps.maintenance.verify().finally(() => {
-      verification = undefined;
-    });
+    verification ??= deps.maintenance
+      .verify((progress) => {
+        reached = progress;
+      })
+      .finally(() => {
+        verification = undefined;
+        reached = NOWHERE;
+      });
     call.request.socket.setTimeout(0);
     const result = await verification;
     call.request.socket.setTimeout(STALL_MILLISECONDS);
     sendJson(call.response, 200, describeVerification(result));
   }
 
-  return { backup, verify };
+  async function progress(call: Call): Promise<void> {
+    readQuery(z.strictObject({}), call.query);
+    negotiate(call.request.headers.accept, [JSON_TYPE]);
+    const body: VerificationProgressResource = {
+      ...{ apiVersion: API_VERSION, kind: "LedgerVerificationProgress" },
+      ...{ running: verification !== undefined, ...reached },
+    };
+    sendJson(call.response, 200, body);
+  }
+
+  return { backup, verify, progress };
 }
 
 async function streamCopy(
@@ -122,8 +139,15 @@ async function prepareDirectory(directory: string): Promise<void> {
 }
 
 function describeVerification(result: LedgerVerification): LedgerVerificationResource {
-  const { revision, auditEntries, auditHead, certificates, decisions, problems } = result;
+  const { revision, auditEntries, auditHead, certificates, decisions, problems, warnings } = result;
   const counts = { revision, auditEntries, auditHead, certificates, decisions };
   const sound = problems.length === 0;
-  return { apiVersion: API_VERSION, kind: "LedgerVerification", sound, ...counts, problems: [...problems] };
+  return {
+    apiVersion: API_VERSION,
+    kind: "LedgerVerification",
+    sound,
+    ...counts,
+    problems: [...problems],
+    warnings: [...warnings],
+  };
 }

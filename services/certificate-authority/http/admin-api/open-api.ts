@@ -67,6 +67,7 @@ const SCHEMAS = {
   JobRun: jobRun,
   JobRunList: jobRunList,
   LedgerVerification: resources.ledgerVerification,
+  LedgerVerificationProgress: resources.verificationProgress,
   SpiffeBundle: spiffeBundle,
 } as const satisfies Record<string, z.ZodType>;
 
@@ -390,7 +391,16 @@ function paths(): Json {
       }),
     },
     "/v1/ledger/verification": {
-      post: operation("verifyLedger", "Checks the whole ledger and its hash chain.", answer("LedgerVerification")),
+      get: operation(
+        "readLedgerVerification",
+        "How far the verification is that runs.",
+        answer("LedgerVerificationProgress"),
+      ),
+      post: operation(
+        "verifyLedger",
+        "Checks the whole ledger, its hash chain and each certificate in it.",
+        answer("LedgerVerification"),
+      ),
     },
   };
 }

@@ -294,6 +294,15 @@ export const ledgerVerification = resource("LedgerVerification", {
   certificates: z.number(),
   decisions: z.number(),
   problems: z.array(z.string()),
+  warnings: z
+    .array(z.string())
+    .describe("What is odd and makes it no less sound, such as the form of certificates that others issued."),
+});
+
+export const verificationProgress = resource("LedgerVerificationProgress", {
+  running: z.boolean(),
+  done: z.number().describe("Certificates that were looked into."),
+  total: z.number().describe("0 until they are counted, and when nothing runs."),
 });
 
 const auditEntry = resource("AuditEntry", {
@@ -342,6 +351,7 @@ export type IssuerResource = z.infer<typeof issuer>;
 export type ReencryptionResource = z.infer<typeof reencryption>;
 export type AuditEntryResource = z.infer<typeof auditEntry>;
 export type LedgerVerificationResource = z.infer<typeof ledgerVerification>;
+export type VerificationProgressResource = z.infer<typeof verificationProgress>;
 
 /** The body of a list answer. */
 export function listBody<Item>(kind: string, items: readonly Item[], continueToken?: string) {

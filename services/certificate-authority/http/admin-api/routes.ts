@@ -141,6 +141,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/ledger/proof", handler: proofs.prove },
     { method: "GET", path: "/v1/ledger/consistency", handler: proofs.consistency },
     { method: "GET", path: "/v1/ledger/backup", handler: ledger.backup },
+    { method: "GET", path: "/v1/ledger/verification", handler: ledger.progress },
     { method: "POST", path: "/v1/ledger/verification", handler: ledger.verify },
   ];
 }

@@ -24,7 +24,7 @@ const tablesSql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name 
  */
 export function spotCheck(file: string, lastEntries: number): SpotCheckReport {
   const connection = openForReading(file);
-  const problems = createProblems();
+  const problems = createProblems("problems");
   try {
     const tables = readingOn(() => checkPages(connection, problems), problems) ?? 0;
     const entries = readingOn(() => checkLastEntries(connection, lastEntries, problems), problems) ?? 0;

@@ -1,6 +1,9 @@
+import type { CertificateJudge } from "../../domain/certificate-judge.ts";
 import type { SubjectAltNames } from "../../domain/csr-facts.ts";
+import type { VerificationProgress } from "../../domain/ports.ts";
 import { sha256Hex } from "../audit-chain.ts";
 import type { Connection } from "../connection.ts";
+import { keptRequests } from "../kept-requests.ts";
 import { objectContent } from "../object-writes.ts";
 import {
   archivedRequestContent,
@@ -19,7 +22,6 @@ import { certificatesSql, type StoredCertificateRow } from "../tables/certificat
 import { DECISION_COLUMNS, type DecisionRow, decisionContent } from "../tables/decisions-table.ts";
 import { issuerContent, issuersSql, type StoredIssuerRow } from "../tables/issuers-table.ts";
 import { readEntry } from "./audit-entry.ts";
-import type { CertificateJudge } from "./certificate-judge.ts";
 import type { Problems } from "./problems.ts";
 
 export const rowsSql = {
@@ -29,6 +31,7 @@ export const rowsSql = {
     "WHERE key > ? ORDER BY key",
   newestOfKey: "SELECT max(revision) FROM changes INDEXED BY changes_by_name WHERE name = ?",
   certificates: `SELECT id, audit_sequence AS auditSequence, ${CERTIFICATE_COLUMNS} FROM certificates WHERE id > ? ORDER BY id`,
+  countCertificates: "SELECT count(*) FROM certificates WHERE id > 0",
   decisions: `SELECT id, ${DECISION_COLUMNS} FROM decisions WHERE id > ? ORDER BY id`,
   repeatedSerials:
     "SELECT lower(hex(serial)) AS serial, lower(hex(issuer_id)) AS issuerId " +
@@ -36,16 +39,27 @@ export const rowsSql = {
     "GROUP BY serial, issuer_id HAVING count(*) > 1",
 } as const;
 
+interface CertificateChecks {
+  readonly judge?: CertificateJudge | undefined;
+  readonly warnings: Problems;
+  readonly onProgress?: ((progress: VerificationProgress) => void) | undefined;
+}
+
+/** Certificates between two reports of progress: a tenth of a second's. */
+const ROWS_A_REPORT = 256;
+
 /** Each certificate against its own encoding, its audit entry, its issuer and its predecessor; returns their number. */
 export function checkCertificates(
   connection: Connection,
   problems: Problems,
-  judge: CertificateJudge = () => [],
+  { judge = () => ({ problems: [], warnings: [] }), warnings, onProgress = () => {} }: CertificateChecks,
 ): number {
   const isVouchedFor = voucher(connection);
   const byFingerprint = connection.prepare<[string]>(certificatesSql.byFingerprint);
   const issuer = connection.prepare<[string], StoredIssuerRow>(issuersSql.byId);
   const names = nameChecker(connection, problems);
+  const requestOf = keptRequests(connection);
+  const total = connection.prepare<[], number>(rowsSql.countCertificates).pluck().get() ?? 0;
   let count = 0;
   for (const row of connection.prepare<[number], StoredCertificateRow>(rowsSql.certificates).iterate(0)) {
     const name = `certificate ${row.fingerprint}`;
@@ -54,13 +68,17 @@ export function checkCertificates(
       problems.add(`${name}: no audit entry records it as it is stored`);
     }
     const { certificateDer } = issuer.get(row.issuerId) ?? {};
-    for (const finding of judge(toCertificateRecord(row), certificateDer)) problems.add(`${name}: ${finding}`);
+    const asked = row.requestUid === null ? undefined : requestOf(row.requestName ?? "", row.requestUid)?.spec;
+    const found = judge({ record: toCertificateRecord(row), issuerDer: certificateDer, asked });
+    for (const finding of found.problems) problems.add(`${name}: ${finding}`);
+    for (const finding of found.warnings) warnings.add(`${name}: ${finding}`);
     if (certificateDer === undefined) problems.add(`${name}: its issuer ${row.issuerId} is not on record`);
     if (row.predecessor !== null && byFingerprint.get(row.predecessor) === undefined) {
       problems.add(`${name}: its predecessor ${row.predecessor} is not on record`);
     }
     names.check(row);
     count += 1;
+    if (count % ROWS_A_REPORT === 0) onProgress({ done: count, total });
   }
   names.finish();
   const repeated = connection.prepare<[], { serial: string; issuerId: string }>(rowsSql.repeatedSerials).all();

@@ -1,11 +1,11 @@
-import type { LedgerVerification } from "../../domain/ports.ts";
+import type { CertificateJudge } from "../../domain/certificate-judge.ts";
+import type { LedgerVerification, VerificationProgress } from "../../domain/ports.ts";
 import { createChangeLog } from "../change-log.ts";
 import { type Connection, openForReading } from "../connection.ts";
 import { LedgerOpenError } from "../ledger-open-error.ts";
 import { MIGRATIONS } from "../migrations/all.ts";
 import { requireKnownHistory } from "../migrations/migrate.ts";
 import { sqliteCodeOf } from "../sqlite-error.ts";
-import type { CertificateJudge } from "./certificate-judge.ts";
 import { checkChain } from "./check-chain.ts";
 import { checkRequests } from "./check-requests.ts";
 import { checkRevocations } from "./check-revocations.ts";
@@ -18,23 +18,29 @@ import {
 } from "./check-rows.ts";
 import { createProblems, type Problems } from "./problems.ts";
 
+export interface VerifyOptions {
+  /** Without one the encodings of certificates are not looked into. */
+  readonly judge?: CertificateJudge | undefined;
+  readonly onProgress?: ((progress: VerificationProgress) => void) | undefined;
+}
+
 /**
  * Reads a whole ledger, at rest or in use, and compares everything in it that says the same thing twice. Synchronous
  * and long: for a thread of its own.
  *
  * @throws {LedgerOpenError} when the file is no ledger or cannot be read at all.
  */
-export function verifyFile(file: string, judge?: CertificateJudge): LedgerVerification {
+export function verifyFile(file: string, { judge, onProgress }: VerifyOptions = {}): LedgerVerification {
   const connection = openForReading(file);
   try {
     connection.exec("BEGIN");
-    return verifyConnection(connection, file, judge);
+    return verifyConnection(connection, file, { judge, onProgress });
   } finally {
     connection.close();
   }
 }
 
-const NOTHING_READ: Omit<LedgerVerification, "problems"> = {
+const NOTHING_READ: Omit<LedgerVerification, "problems" | "warnings"> = {
   revision: 0,
   auditEntries: 0,
   auditHead: "",
@@ -42,21 +48,17 @@ const NOTHING_READ: Omit<LedgerVerification, "problems"> = {
   decisions: 0,
 };
 
-function verifyConnection(
-  connection: Connection,
-  file: string,
-  judge: CertificateJudge | undefined,
-): LedgerVerification {
-  const problems = createProblems();
+function verifyConnection(connection: Connection, file: string, options: VerifyOptions): LedgerVerification {
+  const [problems, warnings] = [createProblems("problems"), createProblems("warnings")];
   const isSchemaKnown = checkSchema(connection, file, problems);
-  if (!isSchemaKnown) return { ...NOTHING_READ, problems: problems.list() };
+  if (!isSchemaKnown) return { ...NOTHING_READ, problems: problems.list(), warnings: [] };
   const found = { ...NOTHING_READ };
   const steps: readonly (() => Partial<LedgerVerification> | undefined)[] = [
     () => checkStructure(connection, problems),
     () => ({ revision: createChangeLog(connection).head() }),
     () => checkRequests(connection, problems),
     () => checkChain(connection, problems),
-    () => ({ certificates: checkCertificates(connection, problems, judge) }),
+    () => ({ certificates: checkCertificates(connection, problems, { ...options, warnings }) }),
     () => ({ decisions: checkDecisions(connection, problems) }),
     () => checkArchive(connection, problems),
     () => checkAdministrativeRows(connection, problems),
@@ -64,7 +66,7 @@ function verifyConnection(
     () => checkRevocations(connection, problems),
   ];
   for (const step of steps) Object.assign(found, readingOn(step, problems));
-  return { ...found, problems: problems.list() };
+  return { ...found, problems: problems.list(), warnings: warnings.list() };
 }
 
 function checkSchema(connection: Connection, file: string, problems: Problems): boolean {

@@ -95,7 +95,7 @@ test.each([
   const { app, maintenance } = adminApi();
   maintenance.verification = { ...maintenance.verification, problems };
   const response = await request(app).post("/v1/ledger/verification").expect(200);
-  expect(response.body).toEqual({ ...KIND, sound, ...COUNTS, problems });
+  expect(response.body).toEqual({ ...KIND, sound, ...COUNTS, problems, warnings: [] });
 });
 
 test("verifications asked for meanwhile share one run; later ones start anew", async () => {
@@ -116,6 +116,9 @@ test("verifications asked for meanwhile share one run; later ones start anew", a
   );
   while (arrived < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   await new Promise((resolve) => setTimeout(resolve, 20));
+  const how = { apiVersion: "gatehouse.dev/v1", kind: "LedgerVerificationProgress" };
+  const { body } = await request(app).get("/v1/ledger/verification").expect(200);
+  expect(body).toEqual({ ...how, running: true, done: 1, total: 2 });
   release();
   expect(await Promise.all(asked)).toEqual([200, 200]);
   expect(maintenance.verifications).toBe(1);
