@@ -1,7 +1,7 @@
 import ipaddr from "ipaddr.js";
 import type { Clock } from "../../shared/clock.ts";
 import { StatusError } from "../../shared/status-error.ts";
-import { createTokenBuckets, type Rate, type TokenBuckets } from "./token-bucket.ts";
+import { createTokenBuckets, type Rate, type TokenBuckets } from "../../shared/token-bucket.ts";
 
 export interface RateLimits {
   /** Requests of one authenticated user. A bootstrap token that a whole herd shares is one user. */

@@ -1,6 +1,7 @@
 import { isStatusError, type StatusError } from "../../shared/status-error.ts";
 import { administrativeWrites } from "./administrative-writes.ts";
 import { archiveWrites } from "./archive-writes.ts";
+import { attestationWrites } from "./attestation-writes.ts";
 import { auditWrites } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
 import { type FileRoom, makesRoom } from "./file-room.ts";
@@ -105,6 +106,7 @@ function operationApplier(connection: Connection, maximumRequests: number) {
   const administrative = administrativeWrites(connection, audit);
   const revocations = revocationWrites(connection, audit);
   const rotation = rotationWrites(connection, audit);
+  const attestations = attestationWrites(connection, audit);
   const shadows = shadowDecisionsWriter(connection);
   const runs = runWrites(connection);
   const expiry = expiryNoticesWriter(connection);
@@ -180,6 +182,20 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         audit.append(operation.payload);
         meta.set("crl_number", Math.max(meta.get("crl_number") ?? 0, operation.number));
         return undefined;
+      case "useChallenge":
+        return attestations.useChallenge(operation.id, operation.expiresMilliseconds);
+      case "completeAttestation":
+        return attestations.complete(operation);
+      case "useCredential":
+        return attestations.useCredential(operation);
+      case "revokeCredential":
+        return attestations.revokeCredential(operation.id, operation.message, operation.atMilliseconds);
+      case "enrolMachines":
+        return attestations.enrol(operation);
+      case "changeMachine":
+        return attestations.change(operation);
+      case "sweepAttestations":
+        return attestations.sweep(operation.beforeMilliseconds);
       case "checkWrite":
         meta.set("checked_ms", operation.atMilliseconds);
         return undefined;

@@ -53,8 +53,8 @@ export function boundFile(connection: Connection, maximumBytes: number): FileRoo
 
 const REMOVALS: ReadonlySet<Operation["kind"]> = new Set([
   ...(["removeRequest", "removeObject", "removeToken", "removeExpiredTokens"] as const),
-  ...(["compactChanges", "pruneArchive", "revoke"] as const),
-  ...(["settleExpiryNotices", "pruneExpiryNotices"] as const),
+  ...(["compactChanges", "pruneArchive", "revoke", "revokeCredential", "changeMachine"] as const),
+  ...(["settleExpiryNotices", "pruneExpiryNotices", "sweepAttestations"] as const),
   // Jobs are what removes most; what they write about themselves is bounded.
   ...(["claimRun", "beatRun", "finishRun"] as const),
 ]);

@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
+import type { Attestations } from "../domain/attestation.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
 import type { ImportedCertificates } from "../domain/certificate-import.ts";
 import type { ExpiryRecords } from "../domain/expiry-records.ts";
@@ -39,6 +40,7 @@ import { migrate } from "./migrations/migrate.ts";
 import { createNodeCertificates } from "./node-certificates.ts";
 import { createObjectCache } from "./object-cache.ts";
 import { recordedRequests } from "./recorded-requests.ts";
+import { storedAttestations } from "./stored-attestations.ts";
 import { storedExpiry } from "./stored-expiry.ts";
 import { storedNodes } from "./stored-nodes.ts";
 import { storedObjects } from "./stored-objects.ts";
@@ -112,6 +114,7 @@ export interface Ledger {
   readonly issuers: Issuers;
   readonly rotation: RotationRecords;
   readonly tokens: BootstrapTokens;
+  readonly attestations: Attestations;
   readonly clusterRoles: ObjectStore<ClusterRole>;
   readonly clusterRoleBindings: ObjectStore<ClusterRoleBinding>;
   readonly recorded: RecordedRequests;
@@ -176,6 +179,7 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     if (nodeName !== undefined) nodeCertificates.recorded(nodeName);
   };
   const records = { reader, writer, clock };
+  const tokens = storedBootstrapTokens(records);
   return {
     requests: storedRequests({ ...records, log, hub, cache, recorded }),
     certificates: storedCertificates(records, { keyNodes, nodeCertificates, recorded }),
@@ -185,7 +189,8 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     shadow: storedShadowDecisions(records),
     issuers: storedIssuers(records),
     rotation: storedRotation(records),
-    tokens: storedBootstrapTokens(records),
+    tokens,
+    attestations: storedAttestations({ ...records, tokens, recorded }),
     clusterRoles: storedObjects(CLUSTER_ROLES, { ...records, hub }),
     clusterRoleBindings: storedObjects(CLUSTER_ROLE_BINDINGS, { ...records, hub }),
     recorded: recordedRequests(reader),

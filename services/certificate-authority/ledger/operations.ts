@@ -1,9 +1,17 @@
 import type { StatusDetails, StatusReason } from "../../shared/status-error.ts";
 import type { ResourceName } from "../domain/api-object.ts";
+import type {
+  AttestationGrant,
+  AttestationObjection,
+  CredentialUse,
+  Enrolment,
+  VerifiedAttestation,
+} from "../domain/attestation.ts";
 import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { RotationStep } from "../domain/issuer-rotation.ts";
 import type { JobLease, RunOutcome, RunTrigger } from "../domain/job.ts";
 import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
+import type { BindingRow, MachineRow } from "./tables/attestation-table.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
 import type { DecisionRow } from "./tables/decisions-table.ts";
@@ -267,6 +275,59 @@ export interface RecordRevocationList {
   readonly payload: string;
 }
 
+/** Notes that a challenge was answered, once. */
+export interface UseChallenge {
+  readonly kind: "useChallenge";
+  readonly id: string;
+  readonly expiresMilliseconds: number;
+}
+
+/** Puts a machine, its binding and its credential on record, or says what speaks against it. */
+export interface CompleteAttestation {
+  readonly kind: "completeAttestation";
+  readonly attestation: VerifiedAttestation;
+  readonly grant: Omit<AttestationGrant, "certificate">;
+  readonly certificate: CertificateRow | undefined;
+  readonly atMilliseconds: number;
+}
+
+export interface UseCredential {
+  readonly kind: "useCredential";
+  readonly id: string;
+  readonly requestUid: string;
+  readonly atMilliseconds: number;
+}
+
+export interface RevokeCredential {
+  readonly kind: "revokeCredential";
+  readonly id: string;
+  readonly message: string;
+  readonly atMilliseconds: number;
+}
+
+export interface EnrolMachines {
+  readonly kind: "enrolMachines";
+  readonly machines: readonly Enrolment[];
+  readonly actor: string;
+  readonly atMilliseconds: number;
+}
+
+export interface ChangeMachine {
+  readonly kind: "changeMachine";
+  readonly attestor: string;
+  readonly machineId: string;
+  readonly change: "release" | "ban";
+  readonly message: string;
+  readonly actor: string;
+  readonly atMilliseconds: number;
+}
+
+/** Drops challenges and credentials that ended long ago. */
+export interface SweepAttestations {
+  readonly kind: "sweepAttestations";
+  readonly beforeMilliseconds: number;
+}
+
 export interface CheckWrite {
   readonly kind: "checkWrite";
   readonly atMilliseconds: number;
@@ -304,6 +365,13 @@ export type Operation =
   | RecordExpiryNotices
   | SettleExpiryNotices
   | PruneExpiryNotices
+  | UseChallenge
+  | CompleteAttestation
+  | UseCredential
+  | RevokeCredential
+  | EnrolMachines
+  | ChangeMachine
+  | SweepAttestations
   | CheckWrite;
 
 export interface Revised {
@@ -345,6 +413,13 @@ export interface Answers {
   readonly recordExpiryNotices: undefined;
   readonly settleExpiryNotices: undefined;
   readonly pruneExpiryNotices: undefined;
+  readonly useChallenge: boolean;
+  readonly completeAttestation: { readonly binding: BindingRow } | { readonly objection: AttestationObjection };
+  readonly useCredential: CredentialUse;
+  readonly revokeCredential: boolean;
+  readonly enrolMachines: undefined;
+  readonly changeMachine: MachineRow | undefined;
+  readonly sweepAttestations: number;
   readonly checkWrite: undefined;
 }
 

@@ -12,7 +12,10 @@ const MAXIMUM_KEPT = 10_000;
  * The bootstrap tokens of the ledger. Each request that shows one asks for it, so those in use are kept in memory: only
  * this process writes the ledger, and a token is dropped from memory before anybody hears that it was removed.
  */
-export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDependencies): BootstrapTokens {
+export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDependencies): BootstrapTokens & {
+  /** Told of a token that another write removed. */
+  readonly forget: (id: string) => void;
+} {
   const table = bootstrapTokensReader(reader);
   const kept = new Map<string, StoredBootstrapToken>();
   return {
@@ -20,6 +23,7 @@ export function storedBootstrapTokens({ reader, writer, clock }: StoredRecordsDe
       const operation = { kind: "createToken", token: toBootstrapTokenRow(token, secretHash, sealedSecret) } as const;
       await writer.submit(operation, RECORD_BYTES, () => undefined);
     },
+    forget: (id) => void kept.delete(id),
     list: async () => table.all().map(toBootstrapTokenRecord),
     find(id) {
       const known = kept.get(id);

@@ -5,7 +5,7 @@ import {
   createRateLimiter,
   DEFAULT_RATE_LIMITS,
 } from "../../../services/certificate-authority/access/rate-limiter.ts";
-import { createTokenBuckets } from "../../../services/certificate-authority/access/token-bucket.ts";
+import { createTokenBuckets } from "../../../services/shared/token-bucket.ts";
 import { SettableClock } from "../../fakes/settable-clock.ts";
 
 const RATE = { perSecond: 2, burst: 3 };

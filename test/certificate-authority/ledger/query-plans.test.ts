@@ -4,6 +4,7 @@ import { merkleSql } from "../../../services/certificate-authority/ledger/merkle
 import { migrationsSql } from "../../../services/certificate-authority/ledger/migrations/migrate.ts";
 import { recordedRequestsSql } from "../../../services/certificate-authority/ledger/recorded-requests.ts";
 import { archivedRequestsSql } from "../../../services/certificate-authority/ledger/tables/archived-requests-table.ts";
+import { attestationSql } from "../../../services/certificate-authority/ledger/tables/attestation-table.ts";
 import { auditSql } from "../../../services/certificate-authority/ledger/tables/audit-table.ts";
 import { bootstrapTokensSql } from "../../../services/certificate-authority/ledger/tables/bootstrap-tokens-table.ts";
 import { certificateNamesSql } from "../../../services/certificate-authority/ledger/tables/certificate-names-table.ts";
@@ -50,6 +51,7 @@ const TABLES = {
     nodeNamesSql,
     objectsSql,
     revocationsSql,
+    attestationSql,
     runsSql,
     shadowDecisionsSql,
     requestsSql,

@@ -17,6 +17,7 @@ import { issuerRotationMigration } from "./0016-issuer-rotation.ts";
 import { runsMigration } from "./0017-runs.ts";
 import { expiryNoticesMigration } from "./0018-expiry-notices.ts";
 import { importedCertificatesMigration } from "./0019-imported-certificates.ts";
+import { attestationMigration } from "./0020-attestation.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, in the order in which they are applied. New ones go to the end. */
@@ -40,4 +41,5 @@ export const MIGRATIONS: readonly Migration[] = [
   runsMigration,
   expiryNoticesMigration,
   importedCertificatesMigration,
+  attestationMigration,
 ];

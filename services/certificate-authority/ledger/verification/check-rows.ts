@@ -10,6 +10,13 @@ import {
   archivedRequestsSql,
   type StoredArchivedRequestRow,
 } from "../tables/archived-requests-table.ts";
+import {
+  attestationSql,
+  bindingContent,
+  machineContent,
+  type StoredBindingRow,
+  type StoredMachineRow,
+} from "../tables/attestation-table.ts";
 import { auditSql } from "../tables/audit-table.ts";
 import {
   bootstrapTokenContent,
@@ -141,6 +148,21 @@ export function checkAdministrativeRows(connection: Connection, problems: Proble
     if (!isVouchedFor(row.auditSequence, "token", row.id, bootstrapTokenContent(row))) {
       problems.add(`bootstrap token ${row.id}: no audit entry records it as it is stored`);
     }
+  }
+}
+
+/** Each machine and each binding against its audit entry. */
+export function checkMachines(connection: Connection, problems: Problems): undefined {
+  const isVouchedFor = voucher(connection);
+  for (const row of connection
+    .prepare<[string, string, number], StoredMachineRow>(attestationSql.machinesAfter)
+    .iterate("", "", -1)) {
+    if (isVouchedFor(row.auditSequence, "machine", row.machineId, machineContent(row))) continue;
+    problems.add(`machine ${row.attestor} ${row.machineId}: no audit entry records it as it is stored`);
+  }
+  for (const row of connection.prepare<[string], StoredBindingRow>(attestationSql.bindings).iterate("")) {
+    if (isVouchedFor(row.auditSequence, "binding", row.id, bindingContent(row))) continue;
+    problems.add(`binding ${row.id} of ${row.nodeName}: no audit entry records it as it is stored`);
   }
 }
 

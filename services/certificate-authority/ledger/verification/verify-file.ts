@@ -14,6 +14,7 @@ import {
   checkArchive,
   checkCertificates,
   checkDecisions,
+  checkMachines,
   checkPlainObjects,
 } from "./check-rows.ts";
 import { createProblems, type Problems } from "./problems.ts";
@@ -63,6 +64,7 @@ function verifyConnection(connection: Connection, file: string, options: VerifyO
     () => checkArchive(connection, problems),
     () => checkAdministrativeRows(connection, problems),
     () => checkPlainObjects(connection, problems),
+    () => checkMachines(connection, problems),
     () => checkRevocations(connection, problems),
   ];
   for (const step of steps) Object.assign(found, readingOn(step, problems));
