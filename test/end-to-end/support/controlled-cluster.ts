@@ -15,7 +15,10 @@ import { type AuthorityFiles, makeAuthority } from "./openssl-authority.ts";
 import { type KubernetesPrograms, type RealApiserver, startRealApiserver } from "./real-apiserver.ts";
 
 const RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1";
-const RBAC_FILE = join(import.meta.dirname, "../../../config/kubernetes/rbac.yaml");
+/** Everything the controller may be granted: with the configuration of the manifests, and with what settings add. */
+const RBAC_FILES = ["rbac", "components/kubelet-serving", "components/cluster-trust-bundle"].map((directory) =>
+  join(import.meta.dirname, "../../../config/kubernetes", directory, "rbac.yaml"),
+);
 /** The user of the manifests. */
 export const CONTROLLER = "system:serviceaccount:gatehouse-system:gatehouse-controller";
 const BOOTSTRAP_TOKEN = { id: "abcdef", secret: "0123456789abcdef" };
@@ -24,13 +27,18 @@ const GUARDS = ["--authorization-mode=Node,RBAC", "--enable-admission-plugins=No
 const START_LIMIT_MILLISECONDS = 120_000;
 const WAIT_LIMIT_MILLISECONDS = 60_000;
 
-/** Every call that the manifest grants, as `verb resource`; what only admission asks about is left out. */
+function rbacObjects<T>(): readonly T[] {
+  return RBAC_FILES.flatMap((file) =>
+    parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as T),
+  );
+}
+
+/** Every call that the manifests grant, as `verb resource`; what only admission asks about is left out. */
 export function grantedCalls(): readonly string[] {
   interface Rules {
     readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
   }
-  const objects = parseAllDocuments(readFileSync(RBAC_FILE, "utf8")).map((document) => document.toJS() as Rules);
-  const calls = objects.flatMap(({ rules = [] }) =>
+  const calls = rbacObjects<Rules>().flatMap(({ rules = [] }) =>
     rules.flatMap(({ resources, verbs }) =>
       resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
     ),
@@ -166,10 +174,9 @@ export class ControlledCluster {
     return path;
   }
 
-  /** Everything the controller may do is in the manifest. */
+  /** Everything the controller may do is in the manifests. */
   async #grant(): Promise<void> {
-    for (const document of parseAllDocuments(readFileSync(RBAC_FILE, "utf8"))) {
-      const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
+    for (const object of rbacObjects<{ kind: string; metadata: { namespace?: string } }>()) {
       const { namespace } = object.metadata;
       const where = namespace === undefined ? "" : `/namespaces/${namespace}`;
       await this.send("POST", `${RBAC_PATH}${where}/${object.kind.toLowerCase()}s`, object);
