@@ -58,15 +58,33 @@ export const tpm2Proof = z.strictObject({
 /** A JSON Web Token whose audience is `boundAudience`, or the plain audience where the profile takes tokens from files. */
 export const tokenProof = z.strictObject({ token: z.string().max(16 * 1024) });
 
-/** CMS SignedData as the metadata service gives it, decoded from base64. */
-export const cmsProof = z.strictObject({ document: octets(16 * 1024) });
+/**
+ * AWS: what IMDSv2 gives below `/latest/dynamic/instance-identity/rsa2048`, white space removed and decoded from base64: CMS
+ * SignedData in BER. Neither `pkcs7` (DSA with SHA-1) nor `signature` (RSA of 1024 bits) will do.
+ */
+export const awsIidProof = z.strictObject({ document: octets(16 * 1024) });
+
+/** What the metadata service of Azure gets as `nonce` of the attested document: all of bind that fits into its 32 characters. */
+export function azureNonce(bind: Uint8Array): string {
+  return Buffer.from(bind).toString("hex").slice(0, 32);
+}
+export const azureImdsProof = z.strictObject({
+  /** The `signature` of `/metadata/attested/document?api-version=2020-09-01&nonce=…`, decoded from base64: CMS SignedData. */
+  document: octets(16 * 1024),
+  /** The `resourceId` of `/metadata/instance/compute`: where to look the machine up. A hint; its `vmId` has to be the document's. */
+  resourceId: z.string().max(1024).optional(),
+});
 
 /** Signed header of AWS STS requests that carries bind as lower-case hex. */
 export const STS_BIND_HEADER = "x-node-attest-bind";
-/** What a SigV4-signed `POST /` of `Action=GetCallerIdentity&Version=2011-06-15` is rebuilt from. */
+/** What `signCallerIdentity` gives; the rest of the request is fixed, and made anew by the authority. */
 export const awsStsProof = z.strictObject({
   /** E.g. `sts.eu-west-1.amazonaws.com`. */
   host: z.string().max(255),
-  /** Lower-case names; those that were signed, `authorization` among them. */
-  headers: z.record(z.string().max(64), z.string().max(4096)),
+  headers: z.strictObject({
+    authorization: z.string().max(1024),
+    "x-amz-date": z.string().max(32),
+    "x-amz-security-token": z.string().max(8192),
+    [STS_BIND_HEADER]: z.string().max(64),
+  }),
 });
