@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { denied } from "./refusal.ts";
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+const BEGIN = /-----BEGIN [^-]*-----/g;
 const MAXIMUM_FILES = 1000;
 const MAXIMUM_BYTES = 4 * 1024 * 1024;
 
@@ -27,6 +28,8 @@ export class ReloadedFile<T> {
       const mark = markOf(stats);
       if (mark !== this.#seen || this.#current === undefined) {
         this.#seen = undefined;
+        // A pipe would keep everybody waiting.
+        if (!stats.isFile()) throw new Error("it is no file");
         if (stats.size > MAXIMUM_BYTES) throw new Error(`the file is larger than ${MAXIMUM_BYTES} bytes`);
         this.#current = this.#parse(readFileSync(this.#path));
         this.#seen = mark;
@@ -55,6 +58,8 @@ export class CertificateAnchors {
    */
   get current(): readonly X509Certificate[] {
     const paths = this.#paths();
+    const present = new Set(paths);
+    for (const path of this.#files.keys()) if (!present.has(path)) this.#files.delete(path);
     const certificates = paths.flatMap((path) => this.#file(path).current);
     if (certificates.length === 0) throw denied(`${this.#path} holds no certificate: nothing is trusted`);
     return certificates;
@@ -82,12 +87,19 @@ export class CertificateAnchors {
 
 /**
  * @param bytes - PEM with any number of certificates, or one in DER.
- * @throws {Error} when there is none, or one that cannot be read.
+ * @throws {Error} when there is none, or anything that cannot be read: half a file is not taken for a shorter one.
  */
 export function parseCertificates(bytes: Buffer): readonly X509Certificate[] {
-  if (bytes[0] === 0x30) return [new X509Certificate(bytes)];
-  const blocks = bytes.toString("latin1").match(BLOCK) ?? [];
+  if (bytes[0] === 0x30) {
+    const certificate = new X509Certificate(bytes);
+    if (!certificate.raw.equals(bytes)) throw new Error("the certificate is followed by other octets");
+    return [certificate];
+  }
+  const text = bytes.toString("latin1");
+  const blocks = text.match(BLOCK) ?? [];
   if (blocks.length === 0) throw new Error("it holds no PEM certificate");
+  if (blocks.length !== text.match(BEGIN)?.length)
+    throw new Error("it holds something else than whole PEM certificates");
   return blocks.map((block) => new X509Certificate(block));
 }
 

@@ -1,14 +1,15 @@
-import { X509Certificate } from "node:crypto";
+import { type KeyObject, X509Certificate } from "node:crypto";
 import { keyProblem } from "../../shared/attestation/possession.ts";
 import { MAXIMUM_CERTIFICATES } from "../../shared/attestation/wire.ts";
 import { type CertificateExtensions, EXTENSION, KEY_CERT_SIGN, readExtensions } from "./certificate-extensions.ts";
 import { denied } from "./refusal.ts";
+import { signatureAlgorithmOf } from "./signature-algorithm.ts";
 
 /** What a path is judged by. */
 export interface PathRules {
   readonly anchors: readonly X509Certificate[];
   readonly now: Date;
-  /** Dotted; the end certificate has to name it itself. Any when absent. */
+  /** Dotted; the end certificate has to name it itself, and no CA on the way may be limited to others. Any when absent. */
   readonly extendedKeyUsage?: string;
   /** Bits of `keyUsage`, one of which the end certificate's has to hold where it has that extension. */
   readonly keyUsage?: number;
@@ -23,7 +24,9 @@ export interface VerifiedPath {
   readonly certificates: readonly X509Certificate[];
 }
 
-/** Critical extensions that the rules below heed. `nameConstraints` are not among them: such a CA cannot be judged here. */
+const ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0";
+
+/** Critical extensions that the rules below heed. */
 const UNDERSTOOD = new Set<string>([
   EXTENSION.keyUsage,
   EXTENSION.subjectAltName,
@@ -37,7 +40,8 @@ const UNDERSTOOD = new Set<string>([
  * @param chain - DER, the end certificate first; the others in any order.
  * @throws {AttestationRefusal} saying what is wrong with it.
  *
- * Source: RFC 5280 section 6.1, without policies; a CA that constrains names is refused rather than half heeded.
+ * Source: RFC 5280 section 6.1, without policies; a CA that constrains names is refused rather than half heeded. That extended
+ * key usages of a CA limit those below it is what Go and OpenSSL do; so is, in effect, that SHA-1 signs nothing any more.
  */
 export function verifyPath(chain: readonly Buffer[], rules: PathRules): VerifiedPath {
   if (chain.length === 0 || chain.length > MAXIMUM_CERTIFICATES)
@@ -71,7 +75,7 @@ function judge(certificate: X509Certificate, { now, understood = [] }: PathRules
   const name = nameOf(certificate);
   if (now < certificate.validFromDate) throw denied(`the certificate of ${name} is not valid yet`);
   if (now > certificate.validToDate) throw denied(`the certificate of ${name} has expired`);
-  const problem = keyProblem(certificate.publicKey);
+  const problem = keyProblem(keyOf(certificate, name));
   if (problem !== undefined) throw denied(`the key of ${name} is not taken: ${problem}`);
   const extensions = extensionsOf(certificate, name);
   for (const [type, { isCritical }] of extensions.all) {
@@ -81,12 +85,40 @@ function judge(certificate: X509Certificate, { now, understood = [] }: PathRules
   return extensions;
 }
 
+/** A certificate can be read although its key cannot. */
+function keyOf(certificate: X509Certificate, name: string): KeyObject {
+  try {
+    return certificate.publicKey;
+  } catch (error) {
+    throw denied(`the key of ${name} cannot be read`, error);
+  }
+}
+
 function extensionsOf(certificate: X509Certificate, name: string): CertificateExtensions {
   try {
     return readExtensions(certificate);
   } catch (error) {
     throw denied(`the extensions of ${name} cannot be read`, error);
   }
+}
+
+/** @param rules - of which the end certificate's extended key usage limits what a CA may be for. */
+function authorityProblem(
+  { all, isAuthority, pathLength, keyUsage, extendedKeyUsages }: CertificateExtensions,
+  below: number,
+  { extendedKeyUsage }: PathRules,
+): string | undefined {
+  if (!isAuthority) return "is no CA";
+  if (keyUsage !== undefined && (keyUsage & KEY_CERT_SIGN) === 0) return "may not sign certificates";
+  if (pathLength !== undefined && below > pathLength) return "has more CAs below it than it allows";
+  // Also where it is not marked critical, as it has to be.
+  if (all.has(EXTENSION.nameConstraints)) return "constrains names, which is not supported";
+  const isLimited =
+    extendedKeyUsage !== undefined &&
+    extendedKeyUsages !== undefined &&
+    !extendedKeyUsages.includes(extendedKeyUsage) &&
+    !extendedKeyUsages.includes(ANY_EXTENDED_KEY_USAGE);
+  return isLimited ? `is for other extended key usages than ${extendedKeyUsage}` : undefined;
 }
 
 function judgeEnd({ isAuthority, keyUsage, extendedKeyUsages }: CertificateExtensions, rules: PathRules): void {
@@ -134,12 +166,11 @@ function issuerProblem(
   rules: PathRules,
 ): string | undefined {
   try {
-    const { isAuthority, pathLength, keyUsage } = judge(issuer, rules);
-    if (!isAuthority) return `${nameOf(issuer)} is no CA`;
-    if (keyUsage !== undefined && (keyUsage & KEY_CERT_SIGN) === 0)
-      return `${nameOf(issuer)} may not sign certificates`;
-    if (pathLength !== undefined && below > pathLength) return `too many CAs stand below ${nameOf(issuer)}`;
-    return subject.verify(issuer.publicKey) ? undefined : `${nameOf(issuer)} has not signed it`;
+    const problem = authorityProblem(judge(issuer, rules), below, rules);
+    if (problem !== undefined) return `${nameOf(issuer)} ${problem}`;
+    // `verify` below would take any algorithm that OpenSSL knows.
+    signatureAlgorithmOf(subject.raw);
+    return subject.verify(issuer.publicKey) ? undefined : `${nameOf(issuer)} has not signed ${nameOf(subject)}`;
   } catch (error) {
     return (error as Error).message;
   }

@@ -10,6 +10,9 @@ const CURVE_HASHES: Readonly<Record<string, string>> = {
 };
 const MINIMUM_RSA_BITS = 2048;
 const MAXIMUM_RSA_BITS = 4096;
+/** With 1 anybody can sign; large ones make verifying as dear as signing. */
+const MINIMUM_RSA_EXPONENT = 3n;
+const MAXIMUM_RSA_EXPONENT = 2n ** 32n;
 
 /** What speaks against a key that is to prove something, in words; undefined when nothing does. */
 export function keyProblem(key: KeyObject): string | undefined {
@@ -20,6 +23,9 @@ export function keyProblem(key: KeyObject): string | undefined {
   const bits = details?.modulusLength ?? 0;
   if (bits < MINIMUM_RSA_BITS || bits > MAXIMUM_RSA_BITS)
     return `an RSA key has ${MINIMUM_RSA_BITS} to ${MAXIMUM_RSA_BITS} bits, not ${bits}`;
+  const exponent = details?.publicExponent ?? 0n;
+  if (exponent < MINIMUM_RSA_EXPONENT || exponent > MAXIMUM_RSA_EXPONENT)
+    return "the exponent of an RSA key is between 3 and 2^32";
   return undefined;
 }
 
