@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
+import { createSecureContext } from "node:tls";
 import { KubeConfig } from "@kubernetes/client-node";
 import { linesOf, textOf } from "./answer-body.ts";
 import { createPacer } from "./pacer.ts";
@@ -138,9 +139,11 @@ function createCredentials(kubeconfigFile: string | undefined, { maximumConnecti
     const identity = JSON.stringify([ca, cert, key, pfx, passphrase, servername]);
     if (made?.identity !== identity) {
       // What is under way on the old connections may end there.
-      const tls = { ca, cert, key, pfx, passphrase, servername, minVersion: "TLSv1.2" } as const;
+      // Made once: an agent names its sockets after the PEM of its options, again for every request.
+      const secureContext = createSecureContext({ ca, cert, key, pfx, passphrase, minVersion: "TLSv1.2" });
       // One more, for the watch.
-      made = { agent: new Agent({ ...tls, keepAlive: true, maxSockets: maximumConnections + 1 }), identity };
+      const connections = { keepAlive: true, maxSockets: maximumConnections + 1 };
+      made = { agent: new Agent({ secureContext, servername, ...connections }), identity };
     }
     return { server, headers: (options.headers ?? {}) as Record<string, string>, agent: made.agent };
   }

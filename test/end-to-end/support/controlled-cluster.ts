@@ -11,7 +11,7 @@ import { makeClient } from "./client-certificates.ts";
 import { configurationWith } from "./configuration.ts";
 import { type GatehouseProcess, startGatehouse } from "./gatehouse-process.ts";
 import { HttpsClient } from "./https-client.ts";
-import { type AuthorityFiles, makeAuthority } from "./openssl-authority.ts";
+import { type AuthorityArguments, type AuthorityFiles, makeAuthority } from "./openssl-authority.ts";
 import { type KubernetesPrograms, type RealApiserver, startRealApiserver } from "./real-apiserver.ts";
 
 const RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1";
@@ -61,13 +61,18 @@ export class ControlledCluster {
     this.#masters = new HttpsClient(apiserver.url, apiserver.masters);
   }
 
-  /** @param directory - for everything there is; removed by the caller. */
+  /**
+   * @param directory - for everything there is; removed by the caller.
+   * @param more - further arguments of kube-apiserver.
+   * @param kind - of the CA's key.
+   */
   static async start(
     directory: string,
     programs: KubernetesPrograms,
     more: readonly string[] = [],
+    kind: AuthorityArguments["kind"] = "ecdsa-p384",
   ): Promise<ControlledCluster> {
-    const authority = makeAuthority(directory, { commonName: "cluster-ca", kind: "ecdsa-p384" });
+    const authority = makeAuthority(directory, { commonName: "cluster-ca", kind });
     const apiserver = await startRealApiserver({ programs, directory, authority, guards: GUARDS, arguments: more });
     const cluster = new ControlledCluster(directory, authority, apiserver);
     await cluster.#grant();
