@@ -1,3 +1,4 @@
+import { connectionProblem } from "../shared/connection-problem.ts";
 import type { Status, StatusDetails } from "../shared/status-error.ts";
 import { CommandError } from "./command-error.ts";
 import type { Connection } from "./kubeconfig.ts";
@@ -32,48 +33,19 @@ function hintFor(code: number, status: Partial<Status> | undefined, connection: 
   return undefined;
 }
 
-const UNREACHABLE: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ECONNRESET: "the connection was reset",
-  EHOSTUNREACH: "the host cannot be reached",
-  ENETUNREACH: "the network cannot be reached",
-  ENOTFOUND: "the host name is unknown",
-  EAI_AGAIN: "the host name could not be looked up",
-  ETIMEDOUT: "it did not answer",
-  EPROTO: "it does not speak TLS",
-};
-
-const UNTRUSTED: Readonly<Record<string, string>> = {
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "it is signed by a CA that is not trusted",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "it is signed by a CA that is not trusted",
-  UNABLE_TO_GET_ISSUER_CERT: "it is signed by a CA that is not trusted",
-  SELF_SIGNED_CERT_IN_CHAIN: "it is signed by a CA that is not trusted",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "it is self-signed and not trusted",
-  CERT_SIGNATURE_FAILURE: "it is not signed by the CA that is trusted",
-  CERT_HAS_EXPIRED: "it has expired",
-  CERT_NOT_YET_VALID: "it is not valid yet; compare the clocks",
-  ERR_TLS_CERT_ALTNAME_INVALID: "it is for another name",
-};
-
 /** Puts a failed connection into words. The error of an aborted `signal` and the like passes through unchanged. */
 export function describeConnectionError(error: unknown, connection: Connection): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? "";
+  const problem = connectionProblem(error);
+  if (problem === undefined) return error;
   const { origin } = connection.server;
   const address = `The address comes from context "${connection.contextName}" of ${connection.source}.`;
-  const unreachable = UNREACHABLE[code];
-  if (unreachable !== undefined) {
-    return new CommandError(`cannot connect to ${origin}: ${unreachable}`, `Is the server running? ${address}`, {
-      cause: error,
-    });
-  }
-  const untrusted = UNTRUSTED[code];
-  if (untrusted !== undefined) {
-    const hint = `Was this kubeconfig made for this server? ${address}`;
-    return new CommandError(`cannot trust the certificate of ${origin}: ${untrusted}`, hint, { cause: error });
-  }
-  if (code.startsWith("ERR_SSL") || code.startsWith("ERR_OSSL") || code.startsWith("ERR_TLS")) {
-    const hint = `Check the certificate, key and CA in ${connection.source}.`;
-    return new CommandError(`TLS with ${origin} failed: ${code}`, hint, { cause: error });
-  }
-  return error;
+  const [message, hint] = {
+    unreachable: [`cannot connect to ${origin}: ${problem.words}`, `Is the server running? ${address}`],
+    untrusted: [
+      `cannot trust the certificate of ${origin}: ${problem.words}`,
+      `Was this kubeconfig made for this server? ${address}`,
+    ],
+    tls: [`TLS with ${origin} failed: ${problem.words}`, `Check the certificate, key and CA in ${connection.source}.`],
+  }[problem.kind] as [string, string];
+  return new CommandError(message, hint, { cause: error });
 }

@@ -1,8 +1,11 @@
-/** What the commands use of the node agent's main module. */
+import { CommandError, messageOf } from "./command-error.ts";
+import { printable } from "./terminal.ts";
+
+/** What the commands use of the node agent's main module; what it rejects with is an AgentError. */
 export interface NodeAgent {
-  /** Rejects with a RenewalError. */
   readonly renewCertificate: (options: RenewalOptions, run: RunOptions) => Promise<RenewalOutcome>;
   readonly keepCertificateRenewed: (options: RenewalOptions, run: RunOptions) => Promise<void>;
+  readonly joinCluster: (options: JoinOptions, run: RunOptions) => Promise<JoinOutcome>;
 }
 
 export interface CredentialPaths {
@@ -26,8 +29,43 @@ export interface RenewalOptions {
   readonly reloadCommand: readonly string[];
 }
 
+export type BootstrapCredentials =
+  | { readonly certificatePem: string; readonly keyPem: string }
+  | { readonly token: string };
+
+export interface JoinOptions {
+  readonly nodeName: string;
+  readonly server: RenewalOptions["server"] & { readonly pins: readonly string[] };
+  readonly credentials: () => Promise<BootstrapCredentials>;
+  readonly paths: {
+    readonly bootstrapKubeconfig: string | undefined;
+    readonly kubeconfig: string;
+    readonly certificateDirectory: string;
+  };
+  readonly wantsCertificate: boolean;
+  readonly isDryRun: boolean;
+  readonly mayReplace: boolean;
+  readonly waitSeconds: number;
+  readonly retrySeconds: number;
+}
+
+export interface JoinOutcome {
+  readonly nodeName: string;
+  readonly server: string;
+  readonly isDryRun: boolean;
+  readonly files: readonly {
+    readonly what: "bootstrapKubeconfig" | "certificate" | "kubeconfig";
+    readonly path: string;
+    readonly state: "kept" | "written" | "wouldWrite";
+  }[];
+  readonly certificate?: { readonly notAfter: Date; readonly fingerprint: string };
+  readonly requestName?: string;
+}
+
+export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
+
 export interface RunOptions {
-  readonly logLevel: "silent" | "error" | "warn" | "info" | "debug";
+  readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: "json" | "text";
   readonly signal: AbortSignal;
 }
@@ -40,3 +78,36 @@ export type RenewalOutcome =
 export type LoadNodeAgent = () => Promise<NodeAgent>;
 
 export const loadNodeAgent: LoadNodeAgent = () => import("../node-agent/main.ts");
+
+/** By what an AgentError calls its failure; 1 is for everything else. */
+const EXIT_CODES: Readonly<Record<string, number>> = {
+  ...{ unusable: 1, refused: 1, wrongAnswer: 1 },
+  ...{ pending: 3, denied: 4, unreachable: 5, untrusted: 5, reload: 6 },
+};
+
+/**
+ * What the agent rejected with, as the command tells it. By shape: the agent is not loaded here.
+ *
+ * @param stopped - what to say when it was stopped.
+ */
+function agentFailure(error: unknown, stopped: string): unknown {
+  const { name, failure, hint } = Object(error) as Readonly<Record<"name" | "failure" | "hint", unknown>>;
+  if (name === "AbortError") return new CommandError(stopped);
+  if (name !== "AgentError" || typeof failure !== "string") return error;
+  const wayOut = typeof hint === "string" ? printable(hint) : undefined;
+  return new CommandError(printable(messageOf(error)), wayOut, { cause: error, exitCode: EXIT_CODES[failure] ?? 1 });
+}
+
+/** Runs the agent's work until it is done, or the process is told to stop. @throws {CommandError} */
+export async function runAgent<T>(stopped: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ending = new AbortController();
+  const stop = (): void => ending.abort();
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+  try {
+    return await work(ending.signal);
+  } catch (error) {
+    throw agentFailure(error, stopped);
+  } finally {
+    process.off("SIGTERM", stop).off("SIGINT", stop);
+  }
+}

@@ -28,6 +28,7 @@ import {
   addIssuerRetire,
   addIssuerStatus,
 } from "./commands/issuer-rotation.ts";
+import { addJoin } from "./commands/join.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerCheckpoint, addLedgerProve } from "./commands/ledger-prove.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
@@ -134,6 +135,7 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addPolicyCheck(policy, terminal, load);
   addPolicyTest(policy, terminal, load);
   addRotate(program, terminal);
+  addJoin(program, terminal, dependencies.loadNodeAgent);
   addRenew(program, terminal, dependencies.loadNodeAgent);
   const pki = program.command("pki").description("the certificates of a control plane");
   addPkiInit(pki, terminal, load);

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import { certificateParts } from "../../services/node-agent/renewal/certificate-parts.ts";
-import { checkAnswer } from "../../services/node-agent/renewal/check-answer.ts";
-import { readPrivateKey } from "../../services/node-agent/renewal/renewal-key.ts";
+import { certificateParts } from "../../services/node-agent/certificates/certificate-parts.ts";
+import { checkAnswer, namesOf } from "../../services/node-agent/certificates/check-answer.ts";
+import { readPrivateKey } from "../../services/node-agent/certificates/private-key.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { makeLeaf } from "../end-to-end/support/client-certificates.ts";
 import { makeAuthority } from "../end-to-end/support/openssl-authority.ts";
@@ -25,7 +25,14 @@ function leaf(name: string, subject = SUBJECT, extensions = [...CLIENT, NAMES], 
 const former = certificateParts(leaf("former").pem, "former.crt");
 const good = leaf("good");
 const caPem = read(authority.certificateFile);
-const expected = { former, key: good.key, usages: former.usages, trustedPem: caPem };
+const { subject } = former.certificate;
+const expected = {
+  subject,
+  names: namesOf(former.certificate),
+  key: good.key,
+  usages: former.usages,
+  trustedPem: caPem,
+};
 
 test.each([
   { name: "alone", chain: good.pem, trustedPem: caPem },
@@ -79,7 +86,7 @@ test.each<Wrong>([
   const key = made === undefined ? good.key : made.key;
   expect(() => checkAnswer(answer, { ...expected, key }, new Date(Date.now() + after))).toThrow(
     expect.objectContaining({
-      name: "RenewalError",
+      name: "AgentError",
       failure: "wrongAnswer",
       message: expect.stringContaining(message),
     }),

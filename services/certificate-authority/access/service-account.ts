@@ -1,4 +1,4 @@
-import { isDnsLabel, isDnsSubdomain } from "./dns-names.ts";
+import { isDnsLabel, isDnsSubdomain } from "../../shared/dns-names.ts";
 
 const USER_PREFIX = "system:serviceaccount:";
 const GROUP = "system:serviceaccounts";

@@ -1,6 +1,6 @@
+import { isDnsSubdomain } from "../../shared/dns-names.ts";
 import { type StatusCause, StatusError } from "../../shared/status-error.ts";
 import { BOOTSTRAP_GROUP, MAX_TOKEN_DESCRIPTION, MAX_TOKEN_GROUPS, TOKEN_ID } from "../domain/bootstrap-token.ts";
-import { isDnsSubdomain } from "./dns-names.ts";
 
 const MAX_TTL_SECONDS = 10 * 365 * 86_400;
 

@@ -1,21 +1,20 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { CommandError, messageOf, usageError } from "../command-error.ts";
-import { loadConnection } from "../kubeconfig.ts";
-import type { LoadNodeAgent, RenewalOptions, RenewalOutcome, RunOptions } from "../node-agent.ts";
+import { usageError } from "../command-error.ts";
+import { namedServer, readOptionFile } from "../named-server.ts";
+import {
+  LOG_LEVELS,
+  type LoadNodeAgent,
+  type RenewalOptions,
+  type RenewalOutcome,
+  type RunOptions,
+  runAgent,
+} from "../node-agent.ts";
 import { collect, parseSeconds, withExamples } from "../options.ts";
-import { printable, type Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal.ts";
 
-const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 const DEFAULT_WAIT_SECONDS = 300;
 const DEFAULT_RETRY_SECONDS = 120;
-
-/** By what a RenewalError calls its failure; 1 is for everything else. */
-const EXIT_CODES: Readonly<Record<string, number>> = {
-  ...{ unusable: 1, refused: 1, wrongAnswer: 1 },
-  ...{ pending: 3, denied: 4, unreachable: 5, reload: 6 },
-};
 
 const DESCRIPTION = `Renew a certificate of this host by mutual TLS with itself, when a third of its life is left.
 
@@ -105,34 +104,18 @@ function parseLead(text: string): RenewalOptions["lead"] {
 async function act(reloadCommand: readonly string[], options: Options, terminal: Terminal, load: LoadNodeAgent) {
   if (options.daemon && options.force) throw usageError("--force contradicts --daemon", "Renew once with --force.");
   const renewal = renewalOptions(reloadCommand, options, terminal);
-  const ending = new AbortController();
-  const stop = (): void => ending.abort();
-  const { signal } = ending;
-  const run: RunOptions = { logLevel: options.logLevel, logFormat: terminal.stderr.isTTY ? "text" : "json", signal };
-  process.once("SIGTERM", stop).once("SIGINT", stop);
-  const { renewCertificate, keepCertificateRenewed } = await load();
-  try {
+  await runAgent("stopped before the certificate was renewed", async (signal) => {
+    const run: RunOptions = { logLevel: options.logLevel, logFormat: terminal.stderr.isTTY ? "text" : "json", signal };
+    const { renewCertificate, keepCertificateRenewed } = await load();
     if (options.daemon) await keepCertificateRenewed(renewal, run);
     else terminal.stdout.write(`${describe(options.certificate, await renewCertificate(renewal, run))}\n`);
-  } catch (error) {
-    throw explained(error);
-  } finally {
-    process.off("SIGTERM", stop).off("SIGINT", stop);
-  }
+  });
 }
 
 function describe(file: string, outcome: RenewalOutcome): string {
   const end = outcome.notAfter.toISOString();
   if (outcome.kind === "renewed") return `${file} is renewed, until ${end}`;
   return `${file} is good until ${end} and due at ${outcome.renewsAt.toISOString()}`;
-}
-
-/** By shape: what the agent throws is not loaded here. */
-function explained(error: unknown): unknown {
-  const { name, failure } = Object(error) as { readonly name?: unknown; readonly failure?: unknown };
-  if (name === "AbortError") return new CommandError("stopped before the certificate was renewed");
-  if (name !== "RenewalError" || typeof failure !== "string") return error;
-  return new CommandError(printable(messageOf(error)), undefined, { cause: error, exitCode: EXIT_CODES[failure] ?? 1 });
 }
 
 function renewalOptions(reloadCommand: readonly string[], options: Options, terminal: Terminal): RenewalOptions {
@@ -147,40 +130,10 @@ function renewalOptions(reloadCommand: readonly string[], options: Options, term
       clientCertificate === undefined
         ? undefined
         : { certificateFile: path(clientCertificate), keyFile: optional(clientKey) },
-    server: serverOf(options, terminal),
-    issuersPem: issuerCa === undefined ? undefined : readPem(path(issuerCa), "--issuer-ca"),
+    server: namedServer(options, terminal),
+    issuersPem: issuerCa === undefined ? undefined : readOptionFile(path(issuerCa), "--issuer-ca"),
     ...{ signerName: signer, usages: usage, expirationSeconds: duration, lead: options.before },
     ...{ isForced: options.force, keepsKey: options.keepKey, waitSeconds: options.wait, retrySeconds: options.retry },
     reloadCommand,
   };
-}
-
-function serverOf(options: Options, terminal: Terminal): RenewalOptions["server"] {
-  const { kubeconfig, context, server, ca, tlsServerName } = options;
-  if ((kubeconfig === undefined) === (server === undefined)) {
-    throw usageError("where the server is, is not clear", "Give either --kubeconfig or --server.");
-  }
-  if (server === undefined) {
-    const connection = loadConnection({ kubeconfig, context }, terminal);
-    if (connection.skipsVerification) {
-      throw new CommandError(
-        `${connection.source} does not verify the server`,
-        "A certificate of it would prove nothing.",
-      );
-    }
-    return { url: connection.server, caPem: connection.caPem, serverName: connection.tlsServerName };
-  }
-  if (!URL.canParse(server) || new URL(server).protocol !== "https:") {
-    throw usageError(`--server ${server} is no https URL`, "For example https://10.0.0.1:6443.");
-  }
-  const caPem = ca === undefined ? undefined : readPem(resolve(terminal.workingDirectory, ca), "--ca");
-  return { url: new URL(server), caPem, serverName: tlsServerName };
-}
-
-function readPem(file: string, option: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new CommandError(`${option}: cannot read ${file}: ${messageOf(cause)}`, undefined, { cause });
-  }
 }

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
+import { AgentError } from "../agent-error.ts";
 import { type RenewalDependencies, type RenewalOptions, type RenewalOutcome, renew } from "./renew.ts";
-import { RenewalError } from "./renewal-error.ts";
 
 /** The clock may jump, and somebody else may renew: it is looked at this often at least. */
 const LONGEST_SLEEP_MILLISECONDS = 3_600_000;
@@ -15,7 +15,7 @@ const JITTER_SHARE = 0.1;
  * Keeps a certificate renewed until the signal comes. A failure is logged and tried again, ever later; only a file that
  * cannot be used from the start ends it.
  *
- * @throws {RenewalError} `unusable` at the first look.
+ * @throws {AgentError} `unusable` at the first look.
  */
 export async function keepRenewed(options: RenewalOptions, deps: RenewalDependencies): Promise<void> {
   const { signal } = deps;
@@ -32,7 +32,7 @@ export async function keepRenewed(options: RenewalOptions, deps: RenewalDependen
       },
       (error: unknown) => {
         if (signal.aborted) return 0;
-        if (isFirst && error instanceof RenewalError && error.failure === "unusable") throw error;
+        if (isFirst && error instanceof AgentError && error.failure === "unusable") throw error;
         failures += 1;
         deps.logger.error(
           { err: error, certificate: options.paths.certificateFile },

@@ -1,29 +1,31 @@
 import { X509Certificate } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
-import { certificateRequest } from "./certificate-request.ts";
-import { checkAnswer, wasIssuedBy } from "./check-answer.ts";
+import { AgentError } from "../agent-error.ts";
+import type { ServerAddress } from "../api/asked-server.ts";
+import { awaitCertificate } from "../api/await-certificate.ts";
+import { patience, patientApi } from "../api/patient.ts";
+import { type SigningApi, signingApi } from "../api/signing-api.ts";
+import { certificateRequest } from "../certificates/certificate-request.ts";
+import { checkAnswer, namesOf, wasIssuedBy } from "../certificates/check-answer.ts";
 import {
   type Credential,
   type CredentialPaths,
   certificateBlocks,
   installCredential,
   readCredential,
-} from "./credential-files.ts";
+} from "../certificates/credential-files.ts";
+import { newKeyLike, privateKeyPem } from "../certificates/private-key.ts";
 import { type Lead, renewalTime } from "./due.ts";
 import { reload } from "./reload.ts";
-import { RenewalError } from "./renewal-error.ts";
-import { newKeyLike, privateKeyPem } from "./renewal-key.ts";
 import { type RenewalState, renewalState } from "./renewal-state.ts";
-import { type SigningApi, type SigningRequest, type SigningServer, safe, signingApi } from "./signing-api.ts";
 
 /** What is renewed, where and how. */
 export interface RenewalOptions {
   readonly paths: CredentialPaths;
   /** Who asks; the certificate itself when undefined. */
   readonly clientPaths: CredentialPaths | undefined;
-  readonly server: Pick<SigningServer, "url" | "caPem" | "serverName">;
+  readonly server: ServerAddress;
   /** The CAs that the new certificate must come from. */
   readonly issuersPem: string | undefined;
   /** Derived from the certificate when undefined. */
@@ -53,16 +55,11 @@ export type RenewalOutcome =
   | { readonly kind: "notDue"; readonly renewsAt: Date; readonly notAfter: Date }
   | { readonly kind: "renewed"; readonly notAfter: Date; readonly requestName: string };
 
-const FIRST_PAUSE_MILLISECONDS = 1_000;
-const LONGEST_PAUSE_MILLISECONDS = 30_000;
-const POLL_MILLISECONDS = 1_000;
-const LONGEST_POLL_MILLISECONDS = 15_000;
-
 /**
  * Renews a certificate once, if it is due. What was begun before is gone on with: files that were being put in their
  * places, or a request that awaits its approval.
  *
- * @throws {RenewalError}
+ * @throws {AgentError}
  */
 export async function renew(options: RenewalOptions, deps: RenewalDependencies): Promise<RenewalOutcome> {
   const state = renewalState(options.paths.certificateFile);
@@ -75,7 +72,8 @@ export async function renew(options: RenewalOptions, deps: RenewalDependencies):
   if (!isDue) return { kind: "notDue", renewsAt, notAfter: validToDate };
   const received = await receive(options, current, begun, deps);
   const expected = {
-    ...{ former: current.parts, key: received.key, usages: usagesOf(options, current) },
+    ...{ key: received.key, usages: usagesOf(options, current) },
+    ...{ subject: current.parts.certificate.subject, names: namesOf(current.parts.certificate) },
     trustedPem: issuersOf(options, current),
   };
   try {
@@ -115,7 +113,7 @@ async function receive(
 ): Promise<Received> {
   const client = options.clientPaths === undefined ? current : await readCredential(options.clientPaths);
   const identity = { certificatePem: client.chainPem, keyPem: privateKeyPem(client.key) };
-  const api = patient(signingApi({ ...options.server, ...identity }), options.retrySeconds, deps);
+  const api = patientApi(signingApi(options.server, identity), patience(options.retrySeconds, deps));
   const state = renewalState(options.paths.certificateFile);
   const found = begun && (await api.get(begun.requestName));
   let asked: RenewalState;
@@ -131,7 +129,7 @@ async function receive(
     return { ...asked, chainPem: await awaitCertificate(api, asked, options.waitSeconds, deps) };
   } catch (error) {
     // What was denied stays so; the next attempt is another request.
-    if (error instanceof RenewalError && error.failure === "denied") await state.remove();
+    if (error instanceof AgentError && error.failure === "denied") await state.remove();
     throw error;
   }
 }
@@ -156,7 +154,7 @@ function signerOf({ parts }: Credential): string {
   if (isNode && isServer && !isClient) return "kubernetes.io/kubelet-serving";
   if (isNode && isClient && !isServer) return "kubernetes.io/kube-apiserver-client-kubelet";
   if (isClient && !isServer) return "kubernetes.io/kube-apiserver-client";
-  throw new RenewalError("unusable", `it does not show whose certificate ${subject} is; name the signer with --signer`);
+  throw new AgentError("unusable", `it does not show whose certificate ${subject} is; name the signer with --signer`);
 }
 
 function usagesOf({ usages }: RenewalOptions, { parts }: Credential): readonly string[] {
@@ -170,61 +168,4 @@ function issuersOf({ issuersPem, server }: RenewalOptions, { parts, chainPem }: 
   const last = chain.at(-1) ?? parts.certificate;
   const anchors = certificateBlocks(server.caPem).map((pem) => new X509Certificate(pem));
   return anchors.some((anchor) => wasIssuedBy(last, anchor)) ? server.caPem : undefined;
-}
-
-async function awaitCertificate(
-  api: SigningApi,
-  { requestName, requestUid }: RenewalState,
-  waitSeconds: number,
-  { clock, random, signal }: RenewalDependencies,
-): Promise<string> {
-  const until = clock.now().getTime() + waitSeconds * 1000;
-  for (let pause = POLL_MILLISECONDS / 4; ; pause = Math.min(pause * 1.5, LONGEST_POLL_MILLISECONDS)) {
-    const request = await api.get(requestName);
-    if (request?.metadata.uid !== requestUid) {
-      throw new RenewalError("denied", `the request ${requestName} was removed before it was answered`);
-    }
-    const chainPem = answerOf(request);
-    if (chainPem !== undefined) return chainPem;
-    if (clock.now().getTime() >= until) {
-      const wayOut = `approve it (kubectl certificate approve ${requestName}); the next attempt goes on waiting for it`;
-      throw new RenewalError(
-        "pending",
-        `nobody approved the request ${requestName} within ${waitSeconds} s; ${wayOut}`,
-      );
-    }
-    await setTimeout(pause * (0.75 + random() / 2), undefined, { signal });
-  }
-}
-
-/** @throws {RenewalError} `denied` */
-function answerOf({ metadata, status }: SigningRequest): string | undefined {
-  for (const { type, reason = "", message = "" } of status?.conditions ?? []) {
-    if (type !== "Denied" && type !== "Failed") continue;
-    const what = type === "Denied" ? "was denied" : "failed";
-    throw new RenewalError("denied", `the request ${metadata.name} ${what} (${safe(reason)}): ${safe(message)}`);
-  }
-  return status?.certificate ? Buffer.from(status.certificate, "base64").toString("utf8") : undefined;
-}
-
-/** The same API, asked again for a while when it cannot be reached, at growing intervals that are nobody else's. */
-function patient(
-  api: SigningApi,
-  retrySeconds: number,
-  { clock, random, logger, signal }: RenewalDependencies,
-): SigningApi {
-  async function again<T>(work: () => Promise<T>): Promise<T> {
-    const until = clock.now().getTime() + retrySeconds * 1000;
-    for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLISECONDS)) {
-      try {
-        return await work();
-      } catch (error) {
-        const mayHelp = error instanceof RenewalError && error.failure === "unreachable";
-        if (!mayHelp || clock.now().getTime() >= until) throw error;
-        logger.warn({ because: error.message }, "could not ask the server; trying again");
-        await setTimeout(pause * (0.5 + random()), undefined, { signal });
-      }
-    }
-  }
-  return { create: (wanted) => again(() => api.create(wanted)), get: (name) => again(() => api.get(name)) };
 }

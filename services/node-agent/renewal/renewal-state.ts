@@ -2,8 +2,8 @@ import type { KeyObject } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { z } from "zod";
 import { writeFileDurably } from "../../shared/durable-file.ts";
-import { RenewalError } from "./renewal-error.ts";
-import { privateKeyPem, readPrivateKey } from "./renewal-key.ts";
+import { AgentError } from "../agent-error.ts";
+import { privateKeyPem, readPrivateKey } from "../certificates/private-key.ts";
 
 const stateSchema = z.strictObject({
   requestName: z.string(),
@@ -29,11 +29,11 @@ export function renewalState(certificateFile: string) {
   const path = `${certificateFile}.renewal`;
   return {
     path,
-    /** @throws {RenewalError} `unusable` when the file is not ours. */
+    /** @throws {AgentError} `unusable` when the file is not ours. */
     async read(): Promise<RenewalState | undefined> {
       const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return undefined;
-        throw new RenewalError("unusable", `cannot read ${path}: ${error.message}`, { cause: error });
+        throw new AgentError("unusable", `cannot read ${path}: ${error.message}`, { cause: error });
       });
       if (text === undefined) return undefined;
       const { requestName, requestUid, keyPem, chainPem } = parse(text, path);
@@ -52,6 +52,6 @@ function parse(text: string, path: string): z.infer<typeof stateSchema> {
     return stateSchema.parse(JSON.parse(text));
   } catch {
     // What a parser says may quote the key.
-    throw new RenewalError("unusable", `${path} is not what a renewal leaves behind; remove it to begin anew`);
+    throw new AgentError("unusable", `${path} is not what a renewal leaves behind; remove it to begin anew`);
   }
 }

@@ -56,6 +56,11 @@ export class KubeletMachine {
     return this.#path("pki", "kubelet-client-current.pem");
   }
 
+  /** Where this one keeps what it is configured by once it has joined. */
+  get kubeconfigFile(): string {
+    return this.#path("kubelet.kubeconfig");
+  }
+
   /** Where they keep what they serve with. */
   get servingFile(): string {
     return this.#path("pki", "kubelet-server-current.pem");
@@ -69,7 +74,7 @@ export class KubeletMachine {
     const { kubelet, bootstrapKubeconfig, nodeName, serving } = this.#options;
     const flags = [
       ...["--config", this.#path("config.yaml"), "--hostname-override", nodeName],
-      ...["--bootstrap-kubeconfig", bootstrapKubeconfig, "--kubeconfig", this.#path("kubelet.kubeconfig")],
+      ...["--bootstrap-kubeconfig", bootstrapKubeconfig, "--kubeconfig", this.kubeconfigFile],
       ...["--cert-dir", this.#path("pki"), "--root-dir", this.#path("root")],
       ...(serving ? ["--node-ip", serving.nodeAddress] : []),
     ];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isDnsLabel, isDnsSubdomain } from "../dns-names.ts";
+import { isDnsLabel, isDnsSubdomain } from "../../../shared/dns-names.ts";
 import type { BindingObject, RbacObject, RoleObject } from "./objects.ts";
 
 /**

@@ -1,12 +1,15 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
+import { AgentError } from "../agent-error.ts";
 import { type CertificateParts, certificateParts } from "./certificate-parts.ts";
 import { belongsTo, certificateBlocks } from "./credential-files.ts";
-import { RenewalError } from "./renewal-error.ts";
 
 const LONGEST_CHAIN = 10;
 
 export interface Expected {
-  readonly former: CertificateParts;
+  /** As node:crypto writes it. */
+  readonly subject: string;
+  /** As `namesOf`. */
+  readonly names: readonly string[];
   readonly key: KeyObject;
   readonly usages: readonly string[];
   /** The CAs that the certificate must come from; undefined when any will do. */
@@ -16,11 +19,11 @@ export interface Expected {
 /**
  * Whether what came is what was asked for: our key, the same names and usages, valid now, a chain whose links hold.
  *
- * @throws {RenewalError} `wrongAnswer`, and nothing has been written.
+ * @throws {AgentError} `wrongAnswer`, and nothing has been written.
  */
 export function checkAnswer(
   chainPem: string,
-  { former, key, usages, trustedPem }: Expected,
+  { subject, names, key, usages, trustedPem }: Expected,
   now: Date,
 ): CertificateParts {
   const blocks = certificateBlocks(chainPem);
@@ -29,12 +32,11 @@ export function checkAnswer(
   const leaf = readLeaf(leafPem);
   const { certificate } = leaf;
   if (!belongsTo(leaf, key)) throw wrong("it has another key than the request");
-  if (certificate.subject !== former.certificate.subject) {
-    throw wrong(`its subject is ${oneLine(certificate.subject)}, not ${oneLine(former.certificate.subject)}`);
+  if (certificate.subject !== subject) {
+    throw wrong(`its subject is ${oneLine(certificate.subject)}, not ${oneLine(subject)}`);
   }
-  const names = sortedNames(certificate);
-  const wanted = sortedNames(former.certificate);
-  if (names.join() !== wanted.join()) throw wrong(`its names are ${names.join()}, not ${wanted.join()}`);
+  const found = namesOf(certificate);
+  if (found.join() !== names.join()) throw wrong(`its names are ${found.join()}, not ${names.join()}`);
   const missing = usages.filter((usage) => !leaf.usages.includes(usage));
   if (missing.length > 0) throw wrong(`it lacks the usages ${missing.join(", ")}`);
   checkTimes(leaf, now);
@@ -75,12 +77,13 @@ export function wasIssuedBy(certificate: X509Certificate, issuer: X509Certificat
   return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
-function sortedNames({ subjectAltName = "" }: X509Certificate): readonly string[] {
-  return subjectAltName.split(", ").toSorted();
+/** The alternative names of a certificate as node:crypto writes them, sorted. */
+export function namesOf({ subjectAltName }: X509Certificate): readonly string[] {
+  return subjectAltName?.split(", ").toSorted() ?? [];
 }
 
 const oneLine = (text: string): string => text.replaceAll("\n", ", ");
 
-function wrong(what: string): RenewalError {
-  return new RenewalError("wrongAnswer", `the certificate that came cannot be used: ${what}`);
+function wrong(what: string): AgentError {
+  return new AgentError("wrongAnswer", `the certificate that came cannot be used: ${what}`);
 }

@@ -1,5 +1,5 @@
 /**
- * As much of DER (ITU-T X.690) as a renewal needs: taking a certificate apart into the encodings that its successor is
+ * As much of DER (ITU-T X.690) as a node needs: taking a certificate apart into the encodings that its successor is
  * to have, and putting a request together.
  */
 
@@ -13,6 +13,7 @@ const BIT_STRING = 0x03;
 const OCTET_STRING = 0x04;
 const OBJECT_IDENTIFIER = 0x06;
 const BOOLEAN = 0x01;
+const PRINTABLE_STRING = 0x13;
 
 /** One element; `whole` is its encoding with the header. */
 export interface DerElement {
@@ -70,6 +71,8 @@ export const contextTag = (number: number, ...contents: readonly Uint8Array[]): 
   element(0xa0 + number, ...contents);
 export const integer = (value: number): Buffer => element(INTEGER, Buffer.from([value]));
 export const octetString = (content: Uint8Array): Buffer => element(OCTET_STRING, content);
+/** @param text - of letters, digits, blanks and `'()+,-./:=?`. */
+export const printableString = (text: string): Buffer => element(PRINTABLE_STRING, Buffer.from(text, "latin1"));
 export const bitString = (content: Uint8Array): Buffer => element(BIT_STRING, Buffer.from([0]), content);
 export const isBoolean = ({ tag }: DerElement): boolean => tag === BOOLEAN;
 export const isObjectIdentifier = ({ tag }: DerElement): boolean => tag === OBJECT_IDENTIFIER;

@@ -2,9 +2,9 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { lstat, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fillFileDurably, syncDirectory } from "../../shared/durable-file.ts";
+import { AgentError } from "../agent-error.ts";
 import { type CertificateParts, certificateParts } from "./certificate-parts.ts";
-import { RenewalError } from "./renewal-error.ts";
-import { privateKeyPem, readPrivateKey } from "./renewal-key.ts";
+import { privateKeyPem, readPrivateKey } from "./private-key.ts";
 
 const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const LARGEST_FILE_BYTES = 1024 * 1024;
@@ -25,17 +25,17 @@ export interface Credential {
   readonly chainPem: string;
 }
 
-/** @throws {RenewalError} `unusable` when a file cannot be read, holds something else, or the key is another's. */
+/** @throws {AgentError} `unusable` when a file cannot be read, holds something else, or the key is another's. */
 export async function readCredential({ certificateFile, keyFile }: CredentialPaths): Promise<Credential> {
   const text = await readText(certificateFile);
   const keyPath = keyFile ?? certificateFile;
   const blocks = certificateBlocks(text);
   const [leaf] = blocks;
-  if (leaf === undefined) throw new RenewalError("unusable", `${certificateFile} holds no certificate in PEM`);
+  if (leaf === undefined) throw new AgentError("unusable", `${certificateFile} holds no certificate in PEM`);
   const parts = certificateParts(leaf, certificateFile);
   const key = readPrivateKey(keyFile === undefined ? text : await readText(keyFile), keyPath);
   if (!belongsTo(parts, key)) {
-    throw new RenewalError("unusable", `the key in ${keyPath} is not that of the certificate in ${certificateFile}`);
+    throw new AgentError("unusable", `the key in ${keyPath} is not that of the certificate in ${certificateFile}`);
   }
   return { parts, key, chainPem: `${blocks.join("\n")}\n` };
 }
@@ -54,7 +54,7 @@ async function readText(path: string): Promise<string> {
     if (size > LARGEST_FILE_BYTES) throw new Error(`it has ${size} bytes`);
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw new RenewalError("unusable", `cannot read ${path}: ${(cause as Error).message}`, { cause });
+    throw new AgentError("unusable", `cannot read ${path}: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -106,9 +106,14 @@ async function replaceTarget(
   const prefix = basename(link).replace(/(-current)?\.pem$/, "");
   const name = `${prefix}-${now.toISOString().slice(0, 23).replace(/[T:.]/g, "-")}.pem`;
   await write(join(directory, name), "kept");
+  await turnLink(link, join(dirname(former), name));
+}
+
+/** Has a symbolic link point to `target`, in one step and whatever stood there before. */
+export async function turnLink(link: string, target: string): Promise<void> {
   const temporary = `${link}.new`;
   await rm(temporary, { force: true });
-  await symlink(join(dirname(former), name), temporary);
+  await symlink(target, temporary);
   await rename(temporary, link);
   await syncDirectory(dirname(link));
 }

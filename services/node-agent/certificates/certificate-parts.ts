@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { AgentError } from "../agent-error.ts";
 import { type DerElement, isBoolean, isObjectIdentifier, objectIdentifier, readElements, SEQUENCE } from "./der.ts";
-import { RenewalError } from "./renewal-error.ts";
 
 const KEY_USAGE = objectIdentifier("2.5.29.15");
 const SUBJECT_ALT_NAME = objectIdentifier("2.5.29.17");
@@ -40,7 +40,7 @@ export interface CertificateParts {
 /**
  * Takes a certificate apart.
  *
- * @throws {RenewalError} `unusable` when it is none, or has usages that the certificate API has no word for.
+ * @throws {AgentError} `unusable` when it is none, or has usages that the certificate API has no word for.
  */
 export function certificateParts(pem: string, file: string): CertificateParts {
   try {
@@ -55,7 +55,7 @@ export function certificateParts(pem: string, file: string): CertificateParts {
     return { certificate, subject: subject.whole, subjectAltName: named, usages };
   } catch (cause) {
     const message = `${file} holds no certificate that can be renewed: ${(cause as Error).message}`;
-    throw new RenewalError("unusable", message, { cause });
+    throw new AgentError("unusable", message, { cause });
   }
 }
 

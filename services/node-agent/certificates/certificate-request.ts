@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, sign } from "node:crypto";
+import { AgentError } from "../agent-error.ts";
 import type { CertificateParts } from "./certificate-parts.ts";
 import { bitString, contextTag, element, integer, NULL, objectIdentifier, octetString, sequence, set } from "./der.ts";
-import { RenewalError } from "./renewal-error.ts";
 
 const EXTENSION_REQUEST = objectIdentifier("1.2.840.113549.1.9.14");
 const SUBJECT_ALT_NAME = objectIdentifier("2.5.29.17");
@@ -17,12 +17,15 @@ const EC_SIGNATURES: Readonly<Record<string, readonly [oid: string, hash: string
 const RSA_SHA256 = "1.2.840.113549.1.1.11";
 const ED25519 = "1.3.101.112";
 
+/** What a request asks for besides the key. */
+export type RequestedNames = Pick<CertificateParts, "subject" | "subjectAltName">;
+
 /**
  * A PKCS #10 request (RFC 2986) of `key` for the names of a certificate, as PEM.
  *
- * @throws {RenewalError} `unusable` for keys that cannot sign one here.
+ * @throws {AgentError} `unusable` for keys that cannot sign one here.
  */
-export function certificateRequest({ subject, subjectAltName }: CertificateParts, key: KeyObject): string {
+export function certificateRequest({ subject, subjectAltName }: RequestedNames, key: KeyObject): string {
   const publicKey = createPublicKey(key).export({ type: "spki", format: "der" });
   const information = sequence(integer(0), subject, publicKey, contextTag(0, ...attributes(subjectAltName)));
   const { algorithm, hash } = signatureOf(key);
@@ -45,7 +48,7 @@ function signatureOf(key: KeyObject): { readonly algorithm: Buffer; readonly has
     return { algorithm: sequence(objectIdentifier(RSA_SHA256), NULL), hash: "sha256" };
   }
   if (key.asymmetricKeyType === "ed25519") return { algorithm: sequence(objectIdentifier(ED25519)), hash: null };
-  throw new RenewalError("unusable", `a key of type ${key.asymmetricKeyType} ${curve} cannot sign a request here`);
+  throw new AgentError("unusable", `a key of type ${key.asymmetricKeyType} ${curve} cannot sign a request here`);
 }
 
 function toPem(der: Buffer): string {

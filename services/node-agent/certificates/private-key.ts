@@ -1,29 +1,29 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { RenewalError } from "./renewal-error.ts";
+import { AgentError } from "../agent-error.ts";
 
 const SMALLEST_RSA_BITS = 2048;
 
 /**
  * A new key like the one that is replaced: the same algorithm, and the same curve or at least as many bits.
  *
- * @throws {RenewalError} `unusable` for keys that nothing here makes.
+ * @throws {AgentError} `unusable` for keys that nothing here makes.
  */
 export function newKeyLike(key: KeyObject): KeyObject {
   const { namedCurve = "prime256v1", modulusLength = SMALLEST_RSA_BITS } = key.asymmetricKeyDetails ?? {};
   const type = key.asymmetricKeyType;
   if (type === "ec") return generateKeyPairSync("ec", { namedCurve }).privateKey;
   if (type === "ed25519") return generateKeyPairSync("ed25519").privateKey;
-  if (type !== "rsa") throw new RenewalError("unusable", `keys of type ${type} are not made here; use --keep-key`);
+  if (type !== "rsa") throw new AgentError("unusable", `keys of type ${type} are not made here; use --keep-key`);
   return generateKeyPairSync("rsa", { modulusLength: Math.max(modulusLength, SMALLEST_RSA_BITS) }).privateKey;
 }
 
-/** @throws {RenewalError} `unusable` when the file holds no private key, or an encrypted one. */
+/** @throws {AgentError} `unusable` when the file holds no private key, or an encrypted one. */
 export function readPrivateKey(pem: string, file: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (cause) {
     const message = `${file} holds no private key that can be read; it must be PEM and not encrypted`;
-    throw new RenewalError("unusable", message, { cause });
+    throw new AgentError("unusable", message, { cause });
   }
 }
 
