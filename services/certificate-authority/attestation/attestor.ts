@@ -27,6 +27,8 @@ export interface ProofInput {
   /** The name the machine asked for; empty when none. A hint: evidence bears it out, or it is refused later. */
   readonly nodeName: string;
   readonly now: Date;
+  /** Where the connection comes from, as the server sees it. */
+  readonly clientAddress: string;
   /** Says that nobody waits any more. */
   readonly signal: AbortSignal;
 }
@@ -47,6 +49,8 @@ export interface Evidence {
   readonly isFresh: boolean;
   /** When the machine was launched, where a cloud's API confirmed it: a later launch is a new attestation of the machine. */
   readonly launchedAt?: Date;
+  /** Only a machine that an administrator enrolled may be bound by this, whatever the profile says. */
+  readonly mustBeEnrolled?: boolean;
   /**
    * What is used up by this attestation, with how many uses it has: the join token's id. Consumed in the transaction that
    * stores the binding.
