@@ -22,7 +22,7 @@ export function templateProblem(template: string): string | undefined {
  */
 export function nameOf(template: string, fields: Readonly<Record<string, string>>): string {
   const name = template.replaceAll(PLACEHOLDER, (_whole, field: string, suffix: string | undefined) =>
-    valueOf(fields, field, suffix),
+    shownValue(fields, field, suffix),
   );
   return requireNodeName(name.toLowerCase());
 }
@@ -33,7 +33,7 @@ export function requireNodeName(name: string): string {
   return name;
 }
 
-function valueOf(fields: Readonly<Record<string, string>>, field: string, suffix: string | undefined): string {
+function shownValue(fields: Readonly<Record<string, string>>, field: string, suffix: string | undefined): string {
   const value = Object.hasOwn(fields, field) ? (fields[field] ?? "") : "";
   if (value === "") throw denied(`the evidence shows no ${field}, of which the profile makes the node's name`);
   if (suffix === undefined) return value;
