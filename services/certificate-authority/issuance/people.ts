@@ -15,6 +15,9 @@ import { recordOf } from "./decision-records.ts";
 /** The reason of what is recorded when an approval is not the last that is needed. */
 const APPROVAL_COUNTED = "ApprovalCounted";
 
+/** Stands for whoever decided where nobody tells us who it was. */
+const OTHERS = "others";
+
 /** What a write to `/approval` comes to. */
 export interface PersonalDecision {
   /** The object to store. */
@@ -55,6 +58,31 @@ export async function decideAsPerson(
   return counted(person, next, decidedAt, { quorum, approvers });
 }
 
+/**
+ * The decision that others wrote into a request where it lives: `seen` has a condition that `before` lacks. Who they are
+ * the API does not tell; what it does is the evidence.
+ *
+ * @param resourceVersion - of the object that was seen.
+ * @returns undefined when nothing was decided in between.
+ */
+export function decisionOfOthers(
+  before: CertificateSigningRequest | undefined,
+  seen: CertificateSigningRequest,
+  resourceVersion: string,
+  seenAt: Date,
+): DecisionRecord | undefined {
+  const isNew = ({ type }: CsrCondition): boolean => before === undefined || conditionOf(before, type) === undefined;
+  const condition = seen.status.conditions?.find(
+    (each) => (each.type === "Denied" || each.type === "Approved") && isNew(each),
+  );
+  if (condition === undefined) return undefined;
+  const { type, reason = type, message = "", lastUpdateTime } = condition;
+  const outcome = type === "Approved" ? "approved" : "denied";
+  const evidence = { seenAtResourceVersion: resourceVersion, ...(lastUpdateTime && { lastUpdateTime }) };
+  const entry = entryOf(outcome, { reason, message }, evidence);
+  return recordOfPerson(OTHERS, seen, seenAt, outcome, entry);
+}
+
 /** Why somebody is none of several people. */
 function objectionTo({ username, impersonatedBy }: UserInfo, { spec }: CertificateSigningRequest): string | undefined {
   if (username === spec.username) return "who asked for the certificate is none of them";
@@ -76,14 +104,14 @@ function settled(
 ): PersonalDecision {
   const type = outcome === "approved" ? "Approved" : "Denied";
   const { reason = type, message = "" } = conditionOf(next, type) ?? {};
-  const entry = entryOf(person, outcome, { reason, message }, quorum);
-  return { next, decision: recordOfPerson(person, next, decidedAt, outcome, entry) };
+  const entry = entryOf(outcome, { reason, message }, evidenceOf(person, quorum));
+  return { next, decision: recordOfPerson(person.username, next, decidedAt, outcome, entry) };
 }
 
 function counted(person: UserInfo, next: CertificateSigningRequest, decidedAt: Date, quorum: Quorum): PersonalDecision {
   const missing = quorum.quorum - quorum.approvers.length;
   const message = `${quorum.approvers.length} of ${quorum.quorum} people have approved it (${quorum.approvers.join(", ")}); ${missing} more to go`;
-  const entry = entryOf(person, "noOpinion", { reason: APPROVAL_COUNTED, message }, quorum);
+  const entry = entryOf("noOpinion", { reason: APPROVAL_COUNTED, message }, evidenceOf(person, quorum));
   const time = toKubernetesTime(decidedAt);
   const condition: CsrCondition = {
     ...{ type: QUORUM_PENDING, status: "True", reason: APPROVAL_COUNTED, message },
@@ -91,21 +119,26 @@ function counted(person: UserInfo, next: CertificateSigningRequest, decidedAt: D
   };
   const rest = without(without(next, "Approved"), QUORUM_PENDING);
   const waiting = { ...rest, status: { ...rest.status, conditions: [...(rest.status.conditions ?? []), condition] } };
-  return { next: waiting, decision: recordOfPerson(person, waiting, decidedAt, "pending", entry) };
+  return { next: waiting, decision: recordOfPerson(person.username, waiting, decidedAt, "pending", entry) };
+}
+
+function evidenceOf(
+  { username, groups, impersonatedBy }: UserInfo,
+  quorum: Quorum | undefined,
+): TraceEntry["evidence"] {
+  return { username, groups, ...(impersonatedBy !== undefined && { impersonatedBy }), ...quorum };
 }
 
 function entryOf(
-  { username, groups, impersonatedBy }: UserInfo,
   kind: TraceEntry["kind"],
   { reason, message }: Pick<TraceEntry, "reason" | "message">,
-  quorum: Quorum | undefined,
+  evidence: TraceEntry["evidence"],
 ): TraceEntry {
-  const evidence = { username, groups, ...(impersonatedBy !== undefined && { impersonatedBy }), ...quorum };
   return { hook: MANUAL_HOOK, required: false, kind, reason, message, evidence, durationMicroseconds: 0 };
 }
 
 function recordOfPerson(
-  { username }: UserInfo,
+  decidedBy: string,
   csr: CertificateSigningRequest,
   decidedAt: Date,
   outcome: Outcome,
@@ -113,7 +146,7 @@ function recordOfPerson(
 ): DecisionRecord {
   const hook = outcome === "pending" ? undefined : MANUAL_HOOK;
   const { reason, message } = entry;
-  return recordOf({ outcome, hook, reason, message, trace: [entry] }, csr, username, decidedAt);
+  return recordOf({ outcome, hook, reason, message, trace: [entry] }, csr, decidedBy, decidedAt);
 }
 
 /** Who has approved a request so far, by what is on record: what the object says anybody may have written. */

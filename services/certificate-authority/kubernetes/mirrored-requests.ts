@@ -5,6 +5,7 @@ import type { CertificateRecord } from "../domain/certificate.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
 import { isUndeliverable, planSync, recordOf, type SyncStep } from "../domain/cluster-sync.ts";
 import type { AuditTrail, CertificateRequests, OutcomeRecords } from "../domain/ports.ts";
+import { decisionOfOthers } from "../issuance/people.ts";
 import { createWorkQueue, type WorkResult } from "../issuance/work-queue.ts";
 import type { RemoteRequests } from "./remote-requests.ts";
 
@@ -77,7 +78,7 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
         if (recorded !== undefined) await close(recorded);
         return "done";
       }
-      if (recorded === undefined) await begin(recordOf(object));
+      if (recorded === undefined) await begin(recordOf(object), object.metadata.resourceVersion);
       else if (recorded.metadata.uid !== object.metadata.uid) await close(recorded);
       else if ((await follow(planSync(object.status, recorded.status), object, recorded)) === "done") return "done";
     }
@@ -94,7 +95,7 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
         return "done";
       case "take":
         if (isUndeliverable(object.status, recorded.status)) await tellUndelivered(recorded);
-        await take({ ...recorded, status: step.status }, recorded);
+        await take({ ...recorded, status: step.status }, recorded, object.metadata.resourceVersion);
         return "again";
       case "write":
         if (!isLeading()) return "done";
@@ -105,19 +106,22 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
     }
   }
 
-  async function begin(fresh: CertificateSigningRequest): Promise<void> {
-    const certificate = await newlySeen(fresh);
+  async function begin(fresh: CertificateSigningRequest, resourceVersion: string): Promise<void> {
+    const records = await newlySeen(undefined, fresh, resourceVersion);
     // What is there already follows from the creation, as where a request is decided while it is made.
     const { status, ...plain } = fresh;
-    if (certificate === undefined) await record.create(fresh);
-    else await record.create({ ...plain, status: {} }, { next: { ...plain, status }, records: { certificate } });
+    const isNew = Object.keys(records).length === 0;
+    if (isNew) await record.create(fresh);
+    else await record.create({ ...plain, status: {} }, { next: { ...plain, status }, records });
     await tell(fresh.metadata.name);
   }
 
-  async function take(next: CertificateSigningRequest, before: CertificateSigningRequest): Promise<void> {
-    const isKnown = next.status.certificate === before.status.certificate;
-    const certificate = isKnown ? undefined : await newlySeen(next);
-    await record.update(next, { ...(certificate && { certificate }) });
+  async function take(
+    next: CertificateSigningRequest,
+    before: CertificateSigningRequest,
+    resourceVersion: string,
+  ): Promise<void> {
+    await record.update(next, await newlySeen(before, next, resourceVersion));
     await tell(next.metadata.name);
   }
 
@@ -126,8 +130,16 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
     if (stored !== undefined) listener.noticed(stored);
   }
 
-  async function newlySeen(csr: CertificateSigningRequest): Promise<CertificateRecord | undefined> {
-    return csr.status.certificate === undefined ? undefined : deps.seen(csr);
+  /** What others decided and signed. */
+  async function newlySeen(
+    before: CertificateSigningRequest | undefined,
+    next: CertificateSigningRequest,
+    resourceVersion: string,
+  ): Promise<OutcomeRecords> {
+    const decision = decisionOfOthers(before, next, resourceVersion, deps.clock.now());
+    const isKnown = next.status.certificate === before?.status.certificate;
+    const certificate = isKnown ? undefined : await deps.seen(next);
+    return { ...(decision && { decision }), ...(certificate && { certificate }) };
   }
 
   /** The request is gone; what it was stays in the archive. */

@@ -92,6 +92,10 @@ describe("requests of a cluster", () => {
 
   const certificateOf = (name: string) => until(() => cluster.request(name)?.status.certificate);
   const writes = () => cluster.calls.filter((call) => call.startsWith("PUT"));
+  const decidedAs = (type: "Approved" | "Denied"): CertificateSigningRequest["status"] => {
+    const words = { reason: "KnownToMe", message: "seen her", lastUpdateTime: "2026-01-02T00:00:00Z" };
+    return { conditions: [{ type, status: "True", ...words }] };
+  };
   const condition = (csr: CertificateSigningRequest | undefined, type: string) => csr && conditionOf(csr, type);
 
   test("one that the chain approves gets its certificate, by two writes, and both are on record", async () => {
@@ -104,13 +108,41 @@ describe("requests of a cluster", () => {
     expect(record.decisions.map(({ outcome }) => outcome)).toEqual(["approved"]);
   });
 
-  test("one that others approved is signed", async () => {
+  test("one that others approved is signed, and their decision is on record with what they say of it", async () => {
     await started([]);
     cluster.putRequest(storedCsr("csr-1"));
     await until(() => record.decisions.length === 1);
-    cluster.putRequest({ ...storedCsr("csr-1"), status: APPROVED });
+    cluster.putRequest({ ...storedCsr("csr-1"), status: decidedAs("Approved") });
+    const { resourceVersion } = cluster.request("csr-1")?.metadata ?? {};
     await certificateOf("csr-1");
     expect(writes().map((call) => call.split("/").at(-1))).toEqual(["status"]);
+    const evidence = { seenAtResourceVersion: resourceVersion, lastUpdateTime: "2026-01-02T00:00:00Z" };
+    expect(record.decisions.map(({ outcome }) => outcome)).toEqual(["pending", "approved"]);
+    expect(record.decisions[1]).toMatchObject({
+      ...{ requestUid: "uid-of-csr-1", hook: "manual", decidedBy: "others", reason: "KnownToMe", message: "seen her" },
+      trace: [{ hook: "manual", kind: "approved", reason: "KnownToMe", message: "seen her", evidence }],
+    });
+  });
+
+  test("what others had decided before we came is on record, and once, whatever is heard of it afterwards", async () => {
+    cluster.putRequest({ ...storedCsr("denied"), status: decidedAs("Denied") });
+    cluster.putRequest({ ...storedCsr("approved"), status: decidedAs("Approved") });
+    const first = await started([]);
+    await certificateOf("approved");
+    await until(() => record.decisions.length === 2);
+    await first.stop();
+    running.splice(0);
+    cluster.putRequest({
+      ...storedCsr("denied", { metadata: { labels: { touched: "yes" } } }),
+      status: decidedAs("Denied"),
+    });
+    const second = await started([]);
+    await until(() => second.mirrored.depth === 0);
+    const told = record.decisions.map(({ requestName, outcome, decidedBy }) => [requestName, outcome, decidedBy]);
+    expect(told.sort()).toEqual([
+      ["approved", "approved", "others"],
+      ["denied", "denied", "others"],
+    ]);
   });
 
   test("those of other signers are left alone, and not on record", async () => {
