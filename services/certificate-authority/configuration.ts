@@ -6,6 +6,7 @@ import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.
 import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
 import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
 import { approvalSchema, resolveApprovalPaths } from "./approval/settings.ts";
+import { controlPlaneSchema } from "./control-plane-settings.ts";
 import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
 import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
@@ -121,6 +122,8 @@ const plainSchema = z.strictObject({
     .prefault({}),
   /** What expires, and who is told. */
   expiry: expirySchema,
+  /** A control plane on this machine whose certificates are kept from expiring; none without it. */
+  controlPlane: controlPlaneSchema,
   /** How what was revoked is told. */
   revocation: revocationSchema,
   /** Which public keys are certified, whoever approves. */
@@ -289,6 +292,9 @@ function resolvePaths(
     issuers: issuers.map((further) => resolveIssuer(further, base)),
     tokens: resolveTokenPaths(configuration.tokens, (path) => resolve(base, path)),
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
+    ...(configuration.controlPlane && {
+      controlPlane: { ...configuration.controlPlane, directory: resolve(base, configuration.controlPlane.directory) },
+    }),
     revocation: resolveRevocationPaths(configuration.revocation, (path) => resolve(base, path)),
     approval: resolveApprovalPaths(configuration.approval, (path) => resolve(base, path)),
     authentication: resolveAuthenticationPaths(configuration.authentication, (path) => resolve(base, path)),

@@ -25,6 +25,8 @@ const KUBELET_SERVING = "kubernetes.io/kubelet-serving";
 
 export interface ControlPlaneIssuersWish extends Pick<ControlPlaneSettings, "clusterName" | "etcd"> {
   readonly isExternal: boolean;
+  /** CAs that are not on record are made. */
+  readonly isMaking: boolean;
   /** Of CAs that are made. */
   readonly keyAlgorithm: KeyAlgorithm;
 }
@@ -112,13 +114,18 @@ async function anchorOf({ description }: ActiveIssuer, { issuers }: Dependencies
 
 async function ownIssuer(
   authority: OwnAuthority,
-  { clusterName, keyAlgorithm: algorithm }: ControlPlaneIssuersWish,
+  { clusterName, isMaking, keyAlgorithm: algorithm }: ControlPlaneIssuersWish,
   { custody, issuers, clock }: Dependencies,
 ): Promise<LoadedIssuer> {
   const name = controlPlaneIssuerName(clusterName, authority);
   const now = clock.now();
   const record = (await issuers.list()).find((issuer) => issuer.name === name && issuer.slot === "active");
   if (record !== undefined) return custody.loadIssuer(record.id, now);
+  if (!isMaking)
+    throw new PkiError([
+      `there is no CA ${JSON.stringify(name)} on record; make the control plane of ${JSON.stringify(clusterName)} with ` +
+        "gatehouse pki init",
+    ]);
   const made = await custody.createIssuer({ commonName: authority, algorithm, now });
   const common = { name, ancestorsPem: "", slot: "active", origin: "generated", createdAt: now } as const;
   await issuers.record({ ...made.description, ...common });

@@ -22,6 +22,7 @@ import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
 import { configuredRevocation } from "./configured-revocation.ts";
 import { type ConfiguredRotation, configuredRotation } from "./configured-rotation.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
+import { controlPlaneRenewal } from "./control-plane-renewal.ts";
 import { type ClusterMode, type ControllerOptions, openCluster } from "./controller.ts";
 import { createCheckpointSigner } from "./custody/checkpoint-key.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
@@ -41,7 +42,7 @@ import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG } from "./own-kubeconfigs.ts";
 import { revocationPointersOf } from "./revocation-settings.ts";
 import { createExpiry } from "./rotation/expiry/expiry.ts";
-import { type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
+import { type JobWork, type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
 import { createScheduler } from "./rotation/scheduler/scheduler.ts";
 import { scheduledWork } from "./scheduled-work.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
@@ -127,6 +128,7 @@ interface Authority extends Omit<FrontDoorDependencies, "jobs" | "configuration"
   readonly signer: Signer;
   readonly issuers: LiveIssuers;
   readonly rotation: ConfiguredRotation;
+  readonly renewControlPlane: JobWork["run"];
   readonly tokens: Tokens;
   readonly cleanable: ClusterMode["cleanable"];
   close(): Promise<void>;
@@ -235,6 +237,10 @@ async function openAuthority(
     revocation,
     trustedCaPem: () => issuers.directory.trustedPem,
     clientCaPem: () => issuers.directory.tlsCaPem + access.additionalClientCaPem,
+    renewControlPlane: controlPlaneRenewal(configuration.controlPlane, {
+      ...{ ledger, custody, live: issuers, clock, logger },
+      guard: (unaudited) => (audit?.guard ? guardedSigner(unaudited, audit.guard) : unaudited),
+    }),
     configuredIssuers: issuerAdministration({
       ...{ settings, live: issuers, custody, tokens, clock },
       ...{ issuers: ledger.issuers, audit: ledger.audit },

@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../shared/clock.ts";
 import { createLogger, type Logger } from "../shared/logging.ts";
@@ -7,16 +6,15 @@ import { type Configuration, loadConfiguration } from "./configuration.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
 import { openConfiguredTokens } from "./configured-tokens.ts";
 import { type Expiration, readExpiration } from "./control-plane/expiration.ts";
-import { type ControlPlaneOutcome, type ControlPlaneWish, initializeControlPlane } from "./control-plane/initialize.ts";
+import type { ControlPlaneOutcome, ControlPlaneWish } from "./control-plane/initialize.ts";
 import { CONTROL_PLANE_ALGORITHMS } from "./control-plane/key-pem.ts";
 import { PkiError } from "./control-plane/pki-error.ts";
-import { controlPlaneIssuers } from "./control-plane-issuers.ts";
-import { generateKeyPair } from "./custody/key-pair.ts";
 import type { ControlPlaneSettings } from "./domain/control-plane.ts";
 import { controlPlaneProblems } from "./domain/control-plane-problems.ts";
 import { openLedger } from "./ledger/ledger.ts";
 import { LiveIssuers } from "./live-issuers.ts";
-import { createSigner } from "./signer/signer.ts";
+import { makeControlPlane } from "./make-control-plane.ts";
+import { nodeNameOf } from "./node-name.ts";
 
 /** What the command line says. */
 export interface PkiOptions extends Omit<ControlPlaneSettings, "nodeName"> {
@@ -61,9 +59,10 @@ export function checkPki(
   return readExpiration(resolve(directory), etcd, clock.now());
 }
 
+/** @throws {PkiError} with everything that cannot be used. */
 function readWish(options: PkiOptions): ControlPlaneWish {
   const { directory, isExternal, isRenewing, renewBeforeSeconds, lifetimeSeconds } = options;
-  const settings = { ...options, nodeName: (options.nodeName ?? hostname()).toLowerCase() };
+  const settings = { ...options, nodeName: nodeNameOf(options) };
   const keyAlgorithm = CONTROL_PLANE_ALGORITHMS.find((algorithm) => algorithm === options.keyAlgorithm);
   const problems = controlPlaneProblems(settings);
   if (keyAlgorithm === undefined)
@@ -71,6 +70,7 @@ function readWish(options: PkiOptions): ControlPlaneWish {
   if (problems.length > 0) throw new PkiError(problems);
   return {
     ...{ settings, isExternal, isRenewing, renewBeforeSeconds, lifetimeSeconds, keyAlgorithm },
+    ...{ isUnattended: false, isTrial: false },
     directory: resolve(directory),
   };
 }
@@ -94,17 +94,7 @@ async function run(
   closers.push(() => custody.close());
   const tokens = await openConfiguredTokens(configuration, logger);
   closers.push(() => tokens.close());
-  const { issuers, certificates, audit } = ledger;
+  const { issuers } = ledger;
   const live = await LiveIssuers.open({ settings: configuration, custody, tokens, issuers, clock, logger });
-  const { isExternal, keyAlgorithm, settings } = wish;
-  const { etcd, clusterName } = settings;
-  const choice = { etcd, clusterName, isExternal, keyAlgorithm };
-  const found = await controlPlaneIssuers(choice, { live, custody, issuers, clock });
-  const room = createSigner({ issuers: found.signing, workers: 1, clock, logger });
-  closers.push(() => room.close());
-  const { signer, readCertificate } = room;
-  return initializeControlPlane(wish, {
-    ...{ issuers: found.issuers, signer, certificates, audit, readCertificate, clock },
-    generateKeyPem: async (algorithm) => (await generateKeyPair(algorithm)).pkcs8Pem(),
-  });
+  return makeControlPlane(wish, { ledger, custody, live, clock, logger });
 }

@@ -31,6 +31,8 @@ export interface ScheduledWorkParts {
   readonly revocation: Pick<ConfiguredRevocation, "writeFiles">;
   /** Renews what is due of the server's own certificates. */
   readonly renewOwnCertificates: () => Promise<RunReport>;
+  /** Renews what is due of a control plane's certificates. */
+  readonly renewControlPlane: JobWork["run"];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -45,6 +47,7 @@ export function scheduledWork(parts: ScheduledWorkParts): readonly JobWork[] {
     rotateIssuers(parts),
     quiet("watch-expiry", () => parts.expiry.scan()),
     { name: "renew-own-certificates", hasDryRun: false, run: renewOwnCertificates },
+    { name: "renew-control-plane", hasDryRun: true, run: parts.renewControlPlane },
     quiet("check-issuer-files", () => issuers.checkFiles()),
     writeRevocationLists(parts),
     quiet("check-configuration", async () => approval.follower.check()),

@@ -12,7 +12,8 @@ export interface CertificatePlan {
   readonly wanted: ControlPlaneCertificate;
   /** The file, of a pair without `.crt` and `.key`. */
   readonly path: string;
-  readonly action: "keep" | "make" | "renew";
+  /** `leave`: there is nothing, and nothing is to be made. */
+  readonly action: "keep" | "make" | "renew" | "leave";
   /** A key that waits for its certificate. */
   readonly keyPem: string | undefined;
   /** Of the certificate that is kept. */
@@ -26,16 +27,21 @@ export interface CertificatePlanContext extends JudgementContext {
   /** What kubeconfigs must trust. */
   readonly anchorPem: string;
   readonly isRenewing: boolean;
+  readonly isUnattended: boolean;
+  readonly isTrial: boolean;
 }
 
 const NOTHING = { keyPem: undefined, notAfter: undefined, problem: undefined, notices: [] } as const;
 
-/** Looks at what lies where a certificate is to be, and decides. Nothing is changed. */
-export function planCertificate(
+/** Looks at what lies where a certificate is to be, and decides. Nothing is changed, but that a renewal which was cut off is ended. */
+export async function planCertificate(
   wanted: ControlPlaneCertificate,
   context: CertificatePlanContext,
 ): Promise<CertificatePlan> {
-  return wanted.place.kind === "pair" ? planPair(wanted, wanted.place.path, context) : planKubeconfig(wanted, context);
+  const { place } = wanted;
+  const plan = await (place.kind === "pair" ? planPair(wanted, place.path, context) : planKubeconfig(wanted, context));
+  // What somebody took away is not put back behind their back.
+  return context.isUnattended && plan.action === "make" ? { ...plan, action: "leave" } : plan;
 }
 
 async function planPair(
@@ -45,7 +51,7 @@ async function planPair(
 ): Promise<CertificatePlan> {
   const path = join(context.directory, relative);
   const common = { wanted, path, ...NOTHING };
-  const found = await readPair(path);
+  const found = await readPair(path, context.isTrial);
   switch (found.kind) {
     case "absent":
       return { ...common, action: "make" };
@@ -95,7 +101,7 @@ function conclude(
   judgement: Judgement,
   context: CertificatePlanContext,
 ): CertificatePlan {
-  const { isRenewing } = context;
+  const { isRenewing, isUnattended } = context;
   switch (judgement.kind) {
     case "good":
       return { ...plan, action: "keep", notAfter: judgement.notAfter };
@@ -104,14 +110,23 @@ function conclude(
       return isRenewing && plan.wanted.name !== KUBELET_KUBECONFIG
         ? { ...plan, action: "renew" }
         : { ...plan, action: "keep", notAfter: judgement.notAfter };
+    case "revoked":
+      if (isUnattended) {
+        const notice = `${file} is revoked, and is not renewed by itself; replace it with gatehouse pki init --renew`;
+        return { ...plan, action: "keep", notices: [...plan.notices, notice] };
+      }
+      return replaceOutdated(plan, file, judgement.problem, isRenewing);
     case "outdated":
-      if (isRenewing) return { ...plan, action: "renew" };
-      return refuse(plan, `${file} ${judgement.problem}; replace it with --renew`);
+      return replaceOutdated(plan, file, judgement.problem, isRenewing);
     case "wrong":
       return refuse(plan, `${file} ${judgement.problem}; move it away, a new one is made in its place`);
     default:
       return judgement satisfies never;
   }
+}
+
+function replaceOutdated(plan: Undecided, file: string, problem: string, isRenewing: boolean): CertificatePlan {
+  return isRenewing ? { ...plan, action: "renew" } : refuse(plan, `${file} ${problem}; replace it with --renew`);
 }
 
 function refuse(plan: Undecided, problem: string): CertificatePlan {

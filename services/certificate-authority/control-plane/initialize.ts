@@ -33,6 +33,10 @@ export interface ControlPlaneWish extends IssueSettings {
   /** The keys of CAs stay in custody. */
   readonly isExternal: boolean;
   readonly isRenewing: boolean;
+  /** By a job: only what is there is renewed, and nothing that was revoked; no key of a CA is touched. */
+  readonly isUnattended: boolean;
+  /** Nothing is written; what would be is told. */
+  readonly isTrial: boolean;
   /** Undefined for a third of each certificate's life. */
   readonly renewBeforeSeconds: number | undefined;
 }
@@ -48,8 +52,8 @@ export interface FileOutcome {
   readonly name: string;
   /** The file; of a pair without `.crt` and `.key`. */
   readonly path: string;
-  readonly action: "kept" | "made" | "renewed";
-  /** Of the certificate in it. */
+  readonly action: "kept" | "made" | "renewed" | "absent";
+  /** Of the certificate in it; of one that would be renewed, undefined. */
   readonly notAfter: Date | undefined;
 }
 
@@ -93,14 +97,16 @@ export async function initializeControlPlane(
 }
 
 async function makePlan(wish: ControlPlaneWish, deps: ControlPlaneDependencies): Promise<Plan> {
-  const { directory, isExternal, isRenewing, renewBeforeSeconds, settings } = wish;
+  const { directory, isRenewing, isUnattended, isTrial, renewBeforeSeconds, settings } = wish;
   const authorities: [ControlPlaneIssuer, AuthorityPlan][] = [];
+  // Where the keys of CAs are is what whoever made the files decided.
+  const isExternal = wish.isExternal && !isUnattended;
   for (const issuer of deps.issuers) authorities.push([issuer, await planAuthority(directory, issuer, isExternal)]);
   const certificates: CertificatePlan[] = [];
   for (const wanted of controlPlaneCertificates(settings)) {
     const { issuer, anchorPem } = issuerOf(wanted.authority, deps);
     const plan = await planCertificate(wanted, {
-      ...{ directory, isRenewing, renewBeforeSeconds, anchorPem },
+      ...{ directory, isRenewing, isUnattended, isTrial, renewBeforeSeconds, anchorPem },
       issuerPem: issuer.description.certificatePem,
       chainPem: issuer.chainPem,
       now: deps.clock.now(),
@@ -111,7 +117,8 @@ async function makePlan(wish: ControlPlaneWish, deps: ControlPlaneDependencies):
   }
   const keyFiles = [...authorities.map(([, { path }]) => `${path}.key`), join(directory, "sa.key")];
   const exposures = (await Promise.all(keyFiles.map(exposureOf))).flatMap((exposure) => exposure ?? []);
-  return { authorities, certificates, serviceAccounts: await planServiceAccountKeys(directory), exposures };
+  const serviceAccounts = isUnattended ? ({ kind: "keep" } as const) : await planServiceAccountKeys(directory);
+  return { authorities, certificates, serviceAccounts, exposures };
 }
 
 function issuerOf(authority: ControlPlaneAuthority, { issuers }: ControlPlaneDependencies): ControlPlaneIssuer {
@@ -125,7 +132,7 @@ function problemOfIssuing(
   { lifetimeSeconds }: ControlPlaneWish,
   deps: ControlPlaneDependencies,
 ): string | undefined {
-  if (action === "keep" || problem !== undefined) return undefined;
+  if (action === "keep" || action === "leave" || problem !== undefined) return undefined;
   return issueProblem(wanted, issuerOf(wanted.authority, deps), lifetimeSeconds, deps.clock.now());
 }
 
@@ -133,11 +140,12 @@ function problemOfIssuing(
 async function makeAuthority(
   issuer: ControlPlaneIssuer,
   plan: AuthorityPlan,
-  { isExternal }: ControlPlaneWish,
+  { isExternal, isUnattended, isTrial }: ControlPlaneWish,
   { audit, clock }: ControlPlaneDependencies,
 ): Promise<FileOutcome> {
   const { path, isCertificateThere, isKeyThere } = plan;
   const { id, notAfter } = issuer.issuer.description;
+  if (isUnattended || isTrial) return { name: issuer.authority, path, action: "kept", notAfter };
   const keyPem = isExternal || isKeyThere ? undefined : issuer.exportKeyPem();
   if (keyPem !== undefined)
     await audit.append({ at: clock.now(), actor: ACTOR, kind: "issuer.keyExported", subject: id, details: { path } });
@@ -152,7 +160,10 @@ async function carryOut(
   deps: ControlPlaneDependencies,
 ): Promise<FileOutcome> {
   const { wanted, path, action, keyPem } = plan;
-  if (action === "keep") return { name: wanted.name, path, action: "kept", notAfter: plan.notAfter };
+  const { name } = wanted;
+  if (action === "keep") return { name, path, action: "kept", notAfter: plan.notAfter };
+  if (action === "leave") return { name, path, action: "absent", notAfter: undefined };
+  if (wish.isTrial) return { name, path, action: action === "renew" ? "renewed" : "made", notAfter: undefined };
   const issuer = issuerOf(wanted.authority, deps);
   const issued = await issueCertificate(wanted, issuer, wish, deps, keyPem);
   if (action === "renew") await replace(wanted, path, issued);
@@ -163,7 +174,7 @@ async function carryOut(
     const content = { clusterName, userName: wanted.commonName, server, caPem: issuer.anchorPem, credentials: issued };
     await writeKubeconfig(path, content);
   }
-  return { name: wanted.name, path, action: action === "renew" ? "renewed" : "made", notAfter: issued.notAfter };
+  return { name, path, action: action === "renew" ? "renewed" : "made", notAfter: issued.notAfter };
 }
 
 function replace(

@@ -38,7 +38,7 @@ export function issueProblem(
   const leftSeconds = Math.floor((notAfter.getTime() - now.getTime()) / 1000);
   if (lifetimeSeconds > leftSeconds)
     return (
-      `--lifetime: certificates would outlive the CA ${JSON.stringify(description.commonName)}, which ends at ` +
+      `--lifetime (controlPlane.lifetimeSeconds): certificates would outlive the CA ${JSON.stringify(description.commonName)}, which ends at ` +
       `${notAfter.toISOString()}; give at most ${Math.floor(leftSeconds / DAY_SECONDS)}d`
     );
   const violation = nameViolation({ subject: subjectOf(wanted), sans: wanted.sans }, constraints);

@@ -30,8 +30,8 @@ export type Judgement =
   | { readonly kind: "good"; readonly notAfter: Date }
   /** Good for now, but to be renewed when renewing was asked for. */
   | { readonly kind: "due"; readonly notAfter: Date }
-  /** Not to be used as it is; a new one in its place would be all right. */
-  | { readonly kind: "outdated"; readonly problem: string }
+  /** Not to be used as it is; a new one in its place would be all right, of a revoked one when a person says so. */
+  | { readonly kind: "outdated" | "revoked"; readonly problem: string }
   /** Somebody else's, or damaged: not ours to replace. */
   | { readonly kind: "wrong"; readonly problem: string };
 
@@ -72,7 +72,7 @@ function judgeFacts(
   const purpose = wanted.purposes.find((purpose) => !facts.extendedKeyUsages.includes(purpose));
   if (purpose !== undefined) return wrong(`is not meant for ${purpose}`);
   if (now < notBefore) return wrong(`is not valid before ${notBefore.toISOString()}; check this machine's clock`);
-  if (isRevoked(facts.fingerprint)) return { kind: "outdated", problem: "is revoked" };
+  if (isRevoked(facts.fingerprint)) return { kind: "revoked", problem: "is revoked" };
   if (now >= notAfter) return { kind: "outdated", problem: `expired at ${notAfter.toISOString()}` };
   const names = new Set([...sans.dnsNames, ...sans.ipAddresses]);
   const missing = [...wanted.sans.dnsNames, ...wanted.sans.ipAddresses].filter((name) => !names.has(name));

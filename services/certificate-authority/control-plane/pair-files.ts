@@ -14,9 +14,11 @@ export type FoundPair =
   | { readonly kind: "keyOnly"; readonly keyPem: string }
   | { readonly kind: "certificateOnly" };
 
-export async function readPair(path: string): Promise<FoundPair> {
-  await finishRenewal(path);
-  const [certificatePem, keyPem] = await Promise.all([readContent(`${path}.crt`), readContent(`${path}.key`)]);
+/** @param isTrial - nothing is to be changed: a renewal that was cut off is read as if it were ended. */
+export async function readPair(path: string, isTrial: boolean): Promise<FoundPair> {
+  if (!isTrial) await finishRenewal(path);
+  const [foundPem, keyPem] = await Promise.all([readContent(`${path}.crt`), readContent(`${path}.key`)]);
+  const certificatePem = (isTrial ? (await readRenewed(path))?.usablePem : undefined) ?? foundPem;
   if (certificatePem === undefined) return keyPem === undefined ? { kind: "absent" } : { kind: "keyOnly", keyPem };
   return keyPem === undefined ? { kind: "certificateOnly" } : { kind: "whole", pair: { certificatePem, keyPem } };
 }
@@ -42,13 +44,20 @@ export async function replacePair(path: string, { certificatePem, keyPem }: Keye
 }
 
 async function finishRenewal(path: string): Promise<void> {
-  const renewedPem = await readContent(renewedPath(path));
-  if (renewedPem === undefined) return;
-  const reading = readKeyPem((await readContent(`${path}.key`)) ?? "");
-  const isKeyOfIt = reading.kind === "key" && new X509Certificate(renewedPem).checkPrivateKey(reading.key);
-  if (isKeyOfIt) await rename(renewedPath(path), `${path}.crt`);
+  const renewed = await readRenewed(path);
+  if (renewed === undefined) return;
+  if (renewed.usablePem !== undefined) await rename(renewedPath(path), `${path}.crt`);
   else await rm(renewedPath(path), { force: true });
   await syncDirectory(dirname(path));
+}
+
+/** A certificate that lies ready: usable once its key is in place. */
+async function readRenewed(path: string): Promise<{ readonly usablePem: string | undefined } | undefined> {
+  const renewedPem = await readContent(renewedPath(path));
+  if (renewedPem === undefined) return undefined;
+  const reading = readKeyPem((await readContent(`${path}.key`)) ?? "");
+  const isKeyOfIt = reading.kind === "key" && new X509Certificate(renewedPem).checkPrivateKey(reading.key);
+  return { usablePem: isKeyOfIt ? renewedPem : undefined };
 }
 
 function renewedPath(path: string): string {

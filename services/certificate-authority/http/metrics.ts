@@ -203,29 +203,30 @@ export function createMetrics(): Metrics {
   };
 }
 
+/** A label `job` would be overlaid by that of Prometheus for whatever it scrapes. */
 function jobMetrics(registers: Registry[]): Metrics["jobEnded"] {
   const runs = new Counter({
     name: "gatehouse_job_runs_total",
     help: "Runs of scheduled jobs by outcome: succeeded, failed or interrupted",
-    labelNames: ["job", "outcome"],
+    labelNames: ["job_name", "outcome"],
     registers,
   });
   const duration = new Gauge({
     name: "gatehouse_job_duration_seconds",
     help: "Time the last run of a job took",
-    labelNames: ["job"],
+    labelNames: ["job_name"],
     registers,
   });
   const success = new Gauge({
     name: "gatehouse_job_last_success_seconds",
     help: "When the last run of a job ended that succeeded, seconds since 1970",
-    labelNames: ["job"],
+    labelNames: ["job_name"],
     registers,
   });
   return (job, outcome, seconds) => {
-    runs.inc({ job, outcome });
-    duration.set({ job }, seconds);
-    if (outcome === "succeeded") success.setToCurrentTime({ job });
+    runs.inc({ job_name: job, outcome });
+    duration.set({ job_name: job }, seconds);
+    if (outcome === "succeeded") success.setToCurrentTime({ job_name: job });
   };
 }
 

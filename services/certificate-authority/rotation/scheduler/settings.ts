@@ -38,6 +38,11 @@ export const KNOWN_JOBS = {
     description: "renews the server's own certificate and the administrator's, once a third of their life is left",
     ...{ scope: "process", schedule: "@every 1h", jitterSeconds: 60 },
   },
+  "renew-control-plane": {
+    description:
+      "renews the certificates of the control plane of controlPlane.directory, once a third of their life is left",
+    ...{ scope: "process", schedule: "@every 1h", jitterSeconds: 60 },
+  },
   "check-issuer-files": {
     description: "takes issuers whose files have changed",
     ...{ scope: "process", schedule: "@every 10s", jitterSeconds: 0 },
