@@ -35,7 +35,7 @@ export const tpm2Params = z.object({
   /** TPM2B_ENCRYPTED_SECRET. */
   encryptedSecret: octets(1024),
   /** Bank to the PCRs that the quote is to be over, ascending. */
-  pcrs: z.record(z.enum(["sha256", "sha384"]), z.array(z.int().min(0).max(23))),
+  pcrs: z.partialRecord(z.enum(["sha256", "sha384"]), z.array(z.int().min(0).max(23))),
   /** Whether the firmware's event log is asked for. */
   eventLog: z.boolean(),
 });
