@@ -109,3 +109,35 @@ export function buildChainAuthority(
   const own = [extension.authority(pathLength), extension.keyUsage("keyCertSign", "cRLSign")];
   return buildChainCertificate({ ...args, extensions: [...own, ...extensions] });
 }
+
+export interface ListArguments {
+  readonly issuer: ChainCertificate;
+  readonly revoked?: readonly ChainCertificate[];
+  readonly thisUpdate?: Date;
+  /** Undefined leaves it out. */
+  readonly nextUpdate?: Date | undefined;
+  readonly extensions?: readonly Buffer[];
+  readonly entryExtensions?: readonly Buffer[];
+  /** Signs in place of the issuer's key. */
+  readonly key?: KeyObject;
+}
+
+/** A CRL, valid for an hour around `CHAIN_NOW` unless told otherwise. DER. */
+export function buildList(args: ListArguments): Buffer {
+  const { issuer, revoked = [], key = issuer.privateKey, extensions = [], entryExtensions = [] } = args;
+  const { algorithmDer, digest } = defaultSignature(key);
+  const thisUpdate = args.thisUpdate ?? new Date(CHAIN_NOW.getTime() - 1_800_000);
+  const nextUpdate = "nextUpdate" in args ? args.nextUpdate : new Date(CHAIN_NOW.getTime() + 1_800_000);
+  const more = entryExtensions.length === 0 ? [] : [sequence(...entryExtensions)];
+  const entries = revoked.map(({ serial }) => sequence(element(TAG.integer, serial), timeDer(thisUpdate), ...more));
+  const tbs = sequence(
+    element(TAG.integer, Buffer.from([1])),
+    algorithmDer,
+    issuer.nameDer,
+    timeDer(thisUpdate),
+    ...(nextUpdate === undefined ? [] : [timeDer(nextUpdate)]),
+    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+    ...(extensions.length === 0 ? [] : [element(0xa0, sequence(...extensions))]),
+  );
+  return sequence(tbs, algorithmDer, bitString(sign(digest, tbs, key)));
+}

@@ -73,8 +73,9 @@ function parse(der: Buffer): X509Certificate {
 /** What every certificate has to fulfil. */
 function judge(certificate: X509Certificate, { now, understood = [] }: PathRules): CertificateExtensions {
   const name = nameOf(certificate);
-  if (now < certificate.validFromDate) throw denied(`the certificate of ${name} is not valid yet`);
-  if (now > certificate.validToDate) throw denied(`the certificate of ${name} has expired`);
+  // Turned round, so that a date that cannot be read refuses.
+  if (!(now >= certificate.validFromDate)) throw denied(`the certificate of ${name} is not valid yet`);
+  if (!(now <= certificate.validToDate)) throw denied(`the certificate of ${name} has expired`);
   const problem = keyProblem(keyOf(certificate, name));
   if (problem !== undefined) throw denied(`the key of ${name} is not taken: ${problem}`);
   const extensions = extensionsOf(certificate, name);

@@ -98,7 +98,7 @@ test("a directory is followed, PEM and DER alike", () => {
 
 test("whatever a file is read with may refuse it", () => {
   writeFileSync(file, "1");
-  const reloaded = new ReloadedFile(file, (bytes) => JSON.parse(`${bytes}`) as number);
+  const reloaded = new ReloadedFile(file, (bytes) => JSON.parse(bytes.toString()) as number);
   expect(reloaded.current).toBe(1);
   writeFileSync(file, "{");
   expect(() => reloaded.current).toThrow(expect.objectContaining({ code: "denied" }));
