@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../shared/clock.ts";
+import { messageOf } from "../shared/diagnosis/findings.ts";
+import { chooseChecks, type Diagnosis, runChecks } from "../shared/diagnosis/run-checks.ts";
 import {
   type Configuration,
   ConfigurationError,
@@ -9,9 +11,7 @@ import {
 } from "./configuration.ts";
 import { inspectKeys, type KeysInspection } from "./custody/inspect-keys.ts";
 import type { CheckContext, LedgerState, RunningServer } from "./diagnosis/contract.ts";
-import { messageOf } from "./diagnosis/findings.ts";
 import { CHECKS } from "./diagnosis/registry.ts";
-import { type Diagnosis, runChecks } from "./diagnosis/run-checks.ts";
 import { silentLogger } from "./diagnosis/silent-logger.ts";
 import { type System, thisSystem } from "./diagnosis/system.ts";
 import { issuerWarnings } from "./issuer-warnings.ts";
@@ -20,6 +20,8 @@ import { CERTIFICATE_JUDGE } from "./verify-ledger.ts";
 
 /** What is copied within a few seconds. */
 const MAXIMUM_COPY_BYTES = 1024 * 1024 * 1024;
+
+const UNUSABLE_CONFIGURATION = "the configuration cannot be used; see configuration.file";
 
 /** The ids of all checks, and what each looks at. */
 export const CHECK_TITLES: readonly { readonly id: string; readonly title: string }[] = CHECKS.map(({ id, title }) => ({
@@ -51,13 +53,14 @@ export interface DoctorOptions extends ConfigurationOverrides {
  */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { only, timeoutSeconds } = options;
-  const wanted = only && new Set(only);
-  const checks = CHECKS.filter(
-    ({ id }) => wanted === undefined || wanted.has(id) || wanted.has(id.split(".")[0] ?? ""),
-  );
+  const checks = chooseChecks(CHECKS, only);
   const { context, close } = openContext(options);
   try {
-    return await runChecks(checks, context, timeoutSeconds * 1000);
+    return await runChecks(checks, context, {
+      timeoutMilliseconds: timeoutSeconds * 1000,
+      whySkipped: ({ isIndependent }) => (context.isPlaceKnown || isIndependent ? undefined : UNUSABLE_CONFIGURATION),
+      isUnlimited: ({ isSlow }) => isSlow === true && context.isFull,
+    });
   } finally {
     await close();
   }

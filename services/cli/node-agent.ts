@@ -1,4 +1,5 @@
 import { CommandError, messageOf } from "./command-error.ts";
+import type { Doctor, DoctorReport } from "./doctor.ts";
 import { printable } from "./terminal.ts";
 
 /** What the commands use of the node agent's main module; what it rejects with is an AgentError. */
@@ -73,6 +74,26 @@ export interface RunOptions {
 export type RenewalOutcome =
   | { readonly kind: "notDue"; readonly renewsAt: Date; readonly notAfter: Date }
   | { readonly kind: "renewed"; readonly notAfter: Date; readonly requestName: string };
+
+export interface NodeDoctorSettings {
+  readonly nodeName?: string;
+  readonly kubeconfig?: string;
+  readonly bootstrapKubeconfig?: string;
+  readonly certificateDirectory?: string;
+  readonly kubeletConfig?: string;
+  readonly only?: readonly string[];
+  readonly isOffline: boolean;
+  readonly timeoutSeconds: number;
+}
+
+/** What `doctor --node` uses of the node agent's doctor. */
+export interface NodeDoctor {
+  readonly CHECK_TITLES: Doctor["CHECK_TITLES"];
+  readonly diagnoseNode: (settings: NodeDoctorSettings) => Promise<DoctorReport>;
+}
+
+/** Loads the code of the checks of nodes. */
+export const loadNodeDoctor = (): Promise<NodeDoctor> => import("../node-agent/doctor.ts");
 
 /** Loads the agent's code, which other commands never need. */
 export type LoadNodeAgent = () => Promise<NodeAgent>;

@@ -242,6 +242,32 @@ describe("with a standalone server", () => {
     expect(certificateIn(at("pki", "kubelet-client-current.pem")).subject).toContain("CN=system:node:worker-9");
   });
 
+  test("the doctor of the node: the server is reached, trusted and takes the certificate, until it is revoked", async () => {
+    await joining(gatehouse.bootstrapKubeconfig, "--node-name", "worker-10", "--certificate");
+    const args = ["doctor", "--node", "--node-name", "worker-10", ...places(), "-o", "json"];
+    const about = async () => {
+      const { checks } = JSON.parse((await runCommand("/nowhere", args)).stdout) as {
+        checks: readonly { id: string; findings: readonly { outcome: string; finding: string }[] }[];
+      };
+      return Object.fromEntries(checks.map(({ id, findings }) => [id, findings[0]]));
+    };
+    expect(await about()).toMatchObject({
+      "node.files": { outcome: "ok" },
+      "node.kubeconfig": { outcome: "ok" },
+      "node.certificate": { outcome: "ok" },
+      "node.trust": { outcome: "ok" },
+      "node.server": { outcome: "ok" },
+      "node.clock": { outcome: "ok" },
+      "node.accepted": { outcome: "ok", finding: "the server takes it for system:node:worker-10" },
+    });
+    const certificate = certificateIn(at("pki", "kubelet-client-current.pem"));
+    await administrator.revoke(certificate.fingerprint256.replaceAll(":", "").toLowerCase());
+    expect((await about())["node.accepted"]).toMatchObject({
+      outcome: "error",
+      finding: "the server does not take it: it may be revoked, or of another CA",
+    });
+  });
+
   test("killed at any step, the next run ends what was begun, with one request and nothing left over", async () => {
     const preload = new URL("./support/kill-at-step.ts", import.meta.url).pathname;
     const ends = new Set<unknown>();

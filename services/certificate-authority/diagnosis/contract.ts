@@ -1,34 +1,16 @@
 import type { Clock } from "../../shared/clock.ts";
+import type { Check as AnyCheck } from "../../shared/diagnosis/run-checks.ts";
 import type { Configuration, ConfigurationError } from "../configuration.ts";
 import type { KeysInspection } from "../custody/inspect-keys.ts";
 import type { LedgerInspection, WriterState } from "../ledger/inspect-ledger.ts";
 import type { System } from "./system.ts";
 
-/** `skipped` is for what could not be looked at; the finding says why. */
-export type Outcome = "ok" | "warning" | "error" | "skipped";
-
-/** What a check found about one thing. Never holds a secret. */
-export interface Finding {
-  readonly outcome: Outcome;
-  /** The file, setting or address it is about. */
-  readonly subject: string;
-  /** What is so, or why nothing was looked at. */
-  readonly finding: string;
-  /** What to do, as a command where there is one; nothing when all is well. */
-  readonly wayOut?: string;
-}
-
-export interface Check {
-  /** `<topic>.<what>`; stays the same, since people filter by it. */
-  readonly id: string;
-  /** What it looks at, for people. */
-  readonly title: string;
+/** A check of the server's configuration and data. */
+export interface Check extends AnyCheck<CheckContext> {
   /** Makes sense even when it is not known where the server keeps anything. */
   readonly isIndependent?: boolean;
   /** Not limited in time when everything is to be read (`--full`). */
   readonly isSlow?: boolean;
-  /** May throw: that becomes an error's finding. `signal` aborts when its time is over. */
-  run(context: CheckContext, signal: AbortSignal): Promise<readonly Finding[]> | readonly Finding[];
 }
 
 /** An answer of the running server. */

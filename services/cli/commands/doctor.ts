@@ -6,6 +6,7 @@ import { CommandError, usageError } from "../command-error.ts";
 import type { Doctor, DoctorReport, DoctorSettings, LoadDoctor } from "../doctor.ts";
 import { describeReport } from "../doctor-report.ts";
 import { loadConnection } from "../kubeconfig.ts";
+import { loadNodeDoctor } from "../node-agent.ts";
 import { collect, type FormatOptions, parseSeconds, withExamples, withFormat } from "../options.ts";
 import { writeObject } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
@@ -13,6 +14,12 @@ import type { Terminal } from "../terminal.ts";
 const DEFAULT_TIMEOUT_SECONDS = 10;
 
 interface Options extends FormatOptions {
+  readonly node?: boolean;
+  readonly nodeName?: string;
+  readonly kubeletConfig?: string;
+  readonly kubeletKubeconfig?: string;
+  readonly bootstrapKubeconfig?: string;
+  readonly certDir?: string;
   readonly config?: string;
   readonly dataDir?: string;
   readonly listen?: string;
@@ -25,6 +32,10 @@ interface Options extends FormatOptions {
   readonly timeout?: number;
 }
 
+/** Options that make sense on a node alone, and those that never do there. */
+const NODE_OPTIONS = ["nodeName", "kubeletConfig", "kubeletKubeconfig", "bootstrapKubeconfig", "certDir"] as const;
+const SERVER_OPTIONS = ["config", "dataDir", "listen", "kubeconfig", "context", "full"] as const;
+
 export function addDoctor(parent: Command, terminal: Terminal, load: LoadDoctor): void {
   const command = parent
     .command("doctor")
@@ -32,7 +43,9 @@ export function addDoctor(parent: Command, terminal: Terminal, load: LoadDoctor)
     .description(
       "Check a configuration and its data directory, whether a server is running or not, and the running server too when\n" +
         "there is a kubeconfig for it. Changes nothing, takes no lock and shows no secret. Run it as the server's user, with the\n" +
-        "server's options and environment. Exit code 1 when there is an error, with --strict also when there is a warning.",
+        "server's options and environment. With --node, check this host as a node instead: its kubelet's settings, files and\n" +
+        "certificates, its clock, and whether the server can be reached and takes it; what is not named is taken from a\n" +
+        "running kubelet. Exit code 1 when there is an error, with --strict also when there is a warning.",
     )
     .option("--config <file>", "configuration file, as for serve")
     .option("--data-dir <directory>", "where everything is kept, as for serve (default: data)")
@@ -43,6 +56,12 @@ export function addDoctor(parent: Command, terminal: Terminal, load: LoadDoctor)
     )
     .option("--context <name>", "context of the kubeconfig (default: its current-context)")
     .option("--offline", "ask no running server")
+    .option("--node", "check this host as a node; run it as the kubelet's user")
+    .option("--node-name <name>", "with --node: the node's name (default: the kubelet's, or this host's)")
+    .option("--kubelet-config <file>", "with --node: the kubelet's --config")
+    .option("--kubelet-kubeconfig <file>", "with --node: the kubelet's --kubeconfig")
+    .option("--bootstrap-kubeconfig <file>", "with --node: what the kubelet bootstraps with")
+    .option("--cert-dir <directory>", "with --node: the kubelet's --cert-dir")
     .option("--only <check>", "this check, or all of a topic, such as ledger; may be given several times", collect)
     .option("--full", "verify the whole ledger, which may take long, instead of its newest entries")
     .option("--strict", "exit code 1 for warnings as well")
@@ -53,17 +72,47 @@ export function addDoctor(parent: Command, terminal: Terminal, load: LoadDoctor)
     "gatehouse doctor --config /etc/gatehouse/gatehouse.yaml --strict",
     "gatehouse doctor --only expiry --only clock -o json",
     "gatehouse doctor --data-dir /restored --offline --full",
+    "gatehouse doctor --node",
   ]);
 }
 
 async function examine(options: Options, terminal: Terminal, load: LoadDoctor): Promise<void> {
-  const doctor = await load();
-  requireKnown(options.only, doctor);
-  const report = await doctor.diagnose(settingsOf(options, terminal));
+  const report = options.node ? await examineNode(options, terminal) : await examineServer(options, terminal, load);
   const hasColours = terminal.stdout.isTTY === true && !terminal.environment["NO_COLOR"];
   writeObject(terminal.stdout, options.format, report, () => describeReport(report, hasColours));
   const failure = failureOf(report, options.strict === true);
   if (failure !== undefined) throw new CommandError(failure, "Each finding says what to do about it.");
+}
+
+async function examineServer(options: Options, terminal: Terminal, load: LoadDoctor): Promise<DoctorReport> {
+  refuse(options, NODE_OPTIONS, (flag) => usageError(`${flag} is for nodes`, "Give --node with it."));
+  const doctor = await load();
+  requireKnown(options.only, doctor);
+  return doctor.diagnose(settingsOf(options, terminal));
+}
+
+async function examineNode(options: Options, { workingDirectory }: Terminal): Promise<DoctorReport> {
+  refuse(options, SERVER_OPTIONS, (flag) => usageError(`${flag} contradicts --node`, "It is about a server."));
+  const doctor = await loadNodeDoctor();
+  const { nodeName, kubeletConfig, kubeletKubeconfig, bootstrapKubeconfig, certDir, only } = options;
+  requireKnown(only, doctor);
+  const path = (given: string): string => resolve(workingDirectory, given);
+  return doctor.diagnoseNode({
+    ...(nodeName !== undefined && { nodeName }),
+    ...(kubeletConfig !== undefined && { kubeletConfig: path(kubeletConfig) }),
+    ...(kubeletKubeconfig !== undefined && { kubeconfig: path(kubeletKubeconfig) }),
+    ...(bootstrapKubeconfig !== undefined && { bootstrapKubeconfig: path(bootstrapKubeconfig) }),
+    ...(certDir !== undefined && { certificateDirectory: path(certDir) }),
+    ...(only !== undefined && { only }),
+    isOffline: options.offline === true,
+    timeoutSeconds: options.timeout ?? DEFAULT_TIMEOUT_SECONDS,
+  });
+}
+
+/** @throws for the first of these options that is given. */
+function refuse(options: Options, names: readonly (keyof Options)[], why: (flag: string) => CommandError): void {
+  const given = names.find((name) => options[name] !== undefined);
+  if (given !== undefined) throw why(`--${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
 }
 
 function failureOf({ summary }: DoctorReport, isStrict: boolean): string | undefined {
@@ -73,7 +122,7 @@ function failureOf({ summary }: DoctorReport, isStrict: boolean): string | undef
   return isStrict && warning > 0 ? `the doctor found ${counted(warning, "warning")}, and --strict is set` : undefined;
 }
 
-function requireKnown(only: Options["only"], { CHECK_TITLES }: Doctor): void {
+function requireKnown(only: Options["only"], { CHECK_TITLES }: Pick<Doctor, "CHECK_TITLES">): void {
   const known = new Set(CHECK_TITLES.flatMap(({ id }) => [id, id.split(".")[0]]));
   const unknown = only?.find((name) => !known.has(name));
   if (unknown === undefined) return;

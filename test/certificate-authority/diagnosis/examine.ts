@@ -1,9 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Finding, RunningServer } from "../../../services/certificate-authority/diagnosis/contract.ts";
+import type { RunningServer } from "../../../services/certificate-authority/diagnosis/contract.ts";
 import { type System, thisSystem } from "../../../services/certificate-authority/diagnosis/system.ts";
 import { diagnose } from "../../../services/certificate-authority/doctor.ts";
 import type { Clock } from "../../../services/shared/clock.ts";
+import type { Finding } from "../../../services/shared/diagnosis/findings.ts";
 import { temporaryDirectory } from "../../builders/temporary-directory.ts";
 
 export interface Scene {

@@ -1,8 +1,9 @@
+import { error, type Finding, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
 import { compileGlob } from "../../domain/glob.ts";
 import { OUR_SIGNERS } from "../../domain/signer-profile.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { error, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 type Approval = Configuration["approval"];
 

@@ -1,11 +1,12 @@
 import { constants, existsSync } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { bytesText, error, type Finding, messageOf, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import { AuditConfigurationError, readPolicyFile } from "../../access/audit/policy-file.ts";
 import { readWebhookKubeconfig } from "../../access/webhook-kubeconfig.ts";
-import type { Check, Finding } from "../contract.ts";
-import { bytesText, error, messageOf, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import type { Check } from "../contract.ts";
 import { webhookFinding } from "../webhook.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 const NOT_CONFIGURED = "no audit is configured: who asked for what is not recorded (the ledger has what was decided)";
 const LITTLE_SPACE_BYTES = 512 * 1024 * 1024;

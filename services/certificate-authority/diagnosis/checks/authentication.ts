@@ -1,6 +1,15 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import {
+  daysBetween,
+  error,
+  type Finding,
+  inDays,
+  messageOf,
+  ok,
+  warning,
+} from "../../../shared/diagnosis/findings.ts";
 import { httpsExchange } from "../../../shared/https-exchange.ts";
 import { parseJwks, parsePublicKeys } from "../../access/authenticators/key-set.ts";
 import { RemoteKeySet } from "../../access/authenticators/remote-key-set.ts";
@@ -9,10 +18,10 @@ import type { AuthenticatorSettings } from "../../access/authenticators/settings
 import { parseTokenFile } from "../../access/authenticators/token-file.ts";
 import { trustAnchorsOf } from "../../access/authenticators/trust-anchors.ts";
 import { readWebhookKubeconfig } from "../../access/webhook-kubeconfig.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { daysBetween, error, inDays, messageOf, ok, warning, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
 import { silentLogger } from "../silent-logger.ts";
 import { webhookFinding } from "../webhook.ts";
+import { withConfiguration } from "../with-configuration.ts";
 import { certificateFinding } from "./expiry.ts";
 
 const FETCH_MILLISECONDS = 5_000;

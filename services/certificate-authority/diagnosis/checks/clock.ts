@@ -1,5 +1,5 @@
+import { error, messageOf, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Check } from "../contract.ts";
-import { error, messageOf, ok, skipped, warning } from "../findings.ts";
 
 const SET_CLOCK = "set the clock (timedatectl set-ntp true), then look again";
 /** What certificates are backdated by; a client whose clock differs more finds new ones not valid yet. */

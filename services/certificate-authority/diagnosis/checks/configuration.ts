@@ -1,6 +1,7 @@
+import { bytesText, error, type Finding, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { bytesText, error, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 /** Above this a limit limits nobody. */
 const AS_GOOD_AS_UNLIMITED_PER_SECOND = 100_000;

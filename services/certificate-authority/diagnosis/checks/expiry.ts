@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { daysBetween, error, type Finding, inDays, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import { credentialsOf, readKubeconfig } from "../../../shared/kubernetes/kubeconfig.ts";
 import type { Configuration } from "../../configuration.ts";
 import type { IssuerRecord } from "../../domain/issuer.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { daysBetween, error, inDays, ok, skipped, warning } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
 
 const SOON_DAYS = 30;
 const ISSUER_SOON_DAYS = 90;

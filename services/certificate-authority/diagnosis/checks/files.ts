@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
 import { access, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { error, type Finding, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { error, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 const OTHERS = 0o077;
 const WRITABLE_BY_OTHERS = 0o022;

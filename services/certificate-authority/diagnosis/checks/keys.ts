@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { error, type Finding, messageOf, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
 import { CustodyError } from "../../custody/custody-error.ts";
 import type { KeysInspection } from "../../custody/inspect-keys.ts";
 import { DEFAULT_ISSUER } from "../../domain/issuer.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { error, messageOf, ok, skipped, warning } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
 
 const NOTHING_SEALED = "no key has been made yet; the first start does it";
 const RESTORE = "restore the keys directory from a backup, or give the key it was encrypted under";

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { bytesText, error, messageOf, ok, skipped, warning } from "../findings.ts";
+import { bytesText, error, type Finding, messageOf, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
 
 const NO_LEDGER = "there is no ledger yet; the first start makes it";
 /** Of the newest entries of the chain; the whole with `--full`. */

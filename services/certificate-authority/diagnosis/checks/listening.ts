@@ -2,10 +2,11 @@ import { lookup } from "node:dns/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { error, type Finding, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { error, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
 import { type Probe, probeTls } from "../tls-probe.ts";
+import { withConfiguration } from "../with-configuration.ts";
 import { certificateFinding } from "./expiry.ts";
 
 const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);

@@ -1,3 +1,4 @@
+import { error, type Finding, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import { bindingObjectOf, roleObjectOf } from "../../access/rbac/api-objects.ts";
 import { objectKey, type RbacObject, type RbacSubject } from "../../access/rbac/objects.ts";
@@ -7,8 +8,8 @@ import { STOCK_OBJECTS } from "../../access/rbac/stock-objects.ts";
 import { serviceAccountUsername } from "../../access/service-account.ts";
 import { type AccessAttributes, ADMINISTRATORS_GROUP } from "../../domain/authorization.ts";
 import { OUR_SIGNERS } from "../../domain/signer-profile.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { error, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 const CSR_GROUP = "certificates.k8s.io";
 /** Whoever has these may do everything anyway. */

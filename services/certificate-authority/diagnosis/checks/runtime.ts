@@ -1,5 +1,6 @@
+import { error, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Check } from "../contract.ts";
-import { error, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 const OLDEST_NODE = [22, 19] as const;
 /** The last major version that the tests run on. */

@@ -1,5 +1,5 @@
-import type { Check, Finding } from "../contract.ts";
-import { error, messageOf, ok, skipped } from "../findings.ts";
+import { error, type Finding, messageOf, ok, skipped } from "../../../shared/diagnosis/findings.ts";
+import type { Check } from "../contract.ts";
 
 const FAILED = /^\[-\](\S+)/;
 

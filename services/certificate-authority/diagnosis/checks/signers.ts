@@ -1,10 +1,20 @@
 import { X509Certificate } from "node:crypto";
+import {
+  daysBetween,
+  error,
+  type Finding,
+  inDays,
+  messageOf,
+  ok,
+  skipped,
+  warning,
+} from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
 import { DEFAULT_ISSUER, type IssuerRecord } from "../../domain/issuer.ts";
 import { mlDsaSetOf } from "../../domain/ml-dsa.ts";
 import { ancestorsOf, trustAnchors } from "../../domain/trust.ts";
-import type { Check, CheckContext, Finding, RunningServer } from "../contract.ts";
-import { daysBetween, error, inDays, messageOf, ok, skipped, warning, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext, RunningServer } from "../contract.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 type Signer = Configuration["signers"][number] & {
   readonly profile: NonNullable<Configuration["signers"][number]["profile"]>;

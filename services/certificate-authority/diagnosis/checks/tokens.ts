@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
 import { access, readFile } from "node:fs/promises";
+import { error, type Finding, ok, skipped } from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
-import type { Check, CheckContext, Finding } from "../contract.ts";
-import { error, ok, skipped, withConfiguration } from "../findings.ts";
+import type { Check, CheckContext } from "../contract.ts";
+import { withConfiguration } from "../with-configuration.ts";
 
 type TokenSettings = Configuration["tokens"][number];
 

@@ -1,5 +1,16 @@
-import type { Configuration } from "../configuration.ts";
-import type { CheckContext, Finding } from "./contract.ts";
+/** `skipped` is for what could not be looked at; the finding says why. */
+export type Outcome = "ok" | "warning" | "error" | "skipped";
+
+/** What a check found about one thing. Never holds a secret. */
+export interface Finding {
+  readonly outcome: Outcome;
+  /** The file, setting or address it is about. */
+  readonly subject: string;
+  /** What is so, or why nothing was looked at. */
+  readonly finding: string;
+  /** What to do, as a command where there is one; nothing when all is well. */
+  readonly wayOut?: string;
+}
 
 export function ok(subject: string, finding: string): Finding {
   return { outcome: "ok", subject, finding };
@@ -15,18 +26,6 @@ export function error(subject: string, finding: string, wayOut: string): Finding
 
 export function skipped(subject: string, reason: string, wayOut?: string): Finding {
   return { outcome: "skipped", subject, finding: reason, ...(wayOut !== undefined && { wayOut }) };
-}
-
-/** Runs a check on the configuration; without one that can be read there is nothing to look at. */
-export function withConfiguration(
-  context: CheckContext,
-  subject: string,
-  check: (configuration: Configuration) => Promise<readonly Finding[]> | readonly Finding[],
-): Promise<readonly Finding[]> | readonly Finding[] {
-  const { configuration } = context;
-  return configuration === undefined
-    ? [skipped(subject, "the configuration cannot be used; see configuration.file")]
-    : check(configuration);
 }
 
 /** The message of whatever was thrown, on one line for a table. */
