@@ -6,6 +6,7 @@ import { auditSettingsSchema, resolveAuditPaths } from "./access/audit/settings.
 import { authenticationSchema, resolveAuthenticationPaths } from "./access/authenticators/settings.ts";
 import { authorizationSchema, resolveAuthorizationPaths } from "./access/authorization/settings.ts";
 import { approvalSchema, resolveApprovalPaths } from "./approval/settings.ts";
+import { attestationSchema, resolveAttestationPaths } from "./attestation/settings.ts";
 import { controlPlaneSchema } from "./control-plane-settings.ts";
 import { resolveTokenPaths, tokensSchema } from "./custody/pkcs11/settings.ts";
 import { KNOWN_CURVES, SAFE_CURVES, SAFE_RSA_BITS } from "./domain/key-policy.ts";
@@ -142,6 +143,8 @@ const plainSchema = z.strictObject({
     .prefault({}),
   /** Who decides which requests are approved. */
   approval: approvalSchema,
+  /** How machines prove what they are before they may join; nobody attests without it. */
+  attestation: attestationSchema.optional(),
   authentication: authenticationSchema,
   authorization: authorizationSchema,
   bootstrapTokens: z
@@ -278,7 +281,7 @@ function resolvePaths(
   base: string,
   { dataDirectory }: ConfigurationOverrides,
 ): Configuration {
-  const { issuer, issuers, encryption, keyPolicy, rbac } = configuration;
+  const { issuer, issuers, encryption, keyPolicy, rbac, attestation } = configuration;
   const { blockedKeysFile, weakKeysFile } = keyPolicy;
   return {
     ...configuration,
@@ -291,6 +294,7 @@ function resolvePaths(
     issuer: resolveIssuer(issuer, base),
     issuers: issuers.map((further) => resolveIssuer(further, base)),
     tokens: resolveTokenPaths(configuration.tokens, (path) => resolve(base, path)),
+    ...(attestation && { attestation: resolveAttestationPaths(attestation, (path) => resolve(base, path)) }),
     ...(encryption && { encryption: resolveEncryption(encryption, base) }),
     ...(configuration.controlPlane && {
       controlPlane: { ...configuration.controlPlane, directory: resolve(base, configuration.controlPlane.directory) },

@@ -9,6 +9,7 @@ import type { Audit } from "./access/audit/audit.ts";
 import { clusterInfoReader, noClusterInfo } from "./access/cluster-info.ts";
 import type { createRateLimiter } from "./access/rate-limiter.ts";
 import type { RbacRegistries } from "./access/rbac/registries.ts";
+import type { AttestationService } from "./attestation/service.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ConfiguredApproval } from "./configured-approval.ts";
 import type { ConfiguredRevocation } from "./configured-revocation.ts";
@@ -24,6 +25,7 @@ import { ADMIN_OPEN_API_PATH, adminOpenApiDocument } from "./http/admin-api/open
 import { admittingRequesters } from "./http/admin-api/own-decision.ts";
 import { createRevocationWaiters } from "./http/admin-api/revocation-waiters.ts";
 import * as adminApi from "./http/admin-api/routes.ts";
+import * as attestationApi from "./http/attestation-api/routes.ts";
 import * as description from "./http/description/routes.ts";
 import { createEdge } from "./http/edge.ts";
 import { healthRoutes } from "./http/health.ts";
@@ -81,6 +83,8 @@ export interface FrontDoorDependencies {
   readonly keyServices: () => Promise<void>;
   /** The tokens that issuers have their keys in. */
   readonly tokens: Pick<Tokens, "all">;
+  /** Opens the attestation protocol; undefined when it is not configured. */
+  readonly openAttestation: (serverUrl: () => string) => AttestationService | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -106,7 +110,8 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
   attachMetricSources(deps, () => watches.size);
   let url = "";
   const revocationWaiters = createRevocationWaiters(deps.ledger.revocations);
-  const listener = requestListener(deps, { watches, revocationWaiters, serverUrl: () => url });
+  const attestation = deps.openAttestation(() => url);
+  const listener = requestListener(deps, { watches, revocationWaiters, attestation, serverUrl: () => url });
   const serving = new ServingCertificates(deps);
   const open = async (address: string, requestClientCertificate: boolean) => {
     const { maxConnections } = settings;
@@ -144,6 +149,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
     close: async () => {
       watches.closeAll();
       revocationWaiters.close();
+      attestation?.close();
       await Promise.all(servers.map((server) => shutDown(server, SHUTDOWN_GRACE_MILLISECONDS)));
     },
   };
@@ -152,10 +158,12 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
 interface ListenerParts {
   readonly watches: kubernetesApi.WatchRegistry;
   readonly revocationWaiters: ReturnType<typeof createRevocationWaiters>;
+  readonly attestation: AttestationService | undefined;
   readonly serverUrl: () => string;
 }
 
-function requestListener(deps: FrontDoorDependencies, { watches, revocationWaiters, serverUrl }: ListenerParts) {
+function requestListener(deps: FrontDoorDependencies, parts: ListenerParts) {
+  const { watches, revocationWaiters, attestation, serverUrl } = parts;
   const { access, ledger, issuance, clock, logger, metrics, rateLimiter, configuration } = deps;
   const edge = createEdge({
     authenticate: access.authenticate,
@@ -211,6 +219,7 @@ function requestListener(deps: FrontDoorDependencies, { watches, revocationWaite
       backupDirectory: join(configuration.dataDirectory, "backups"),
       clock,
     }),
+    ...attestationApi.routes({ attestation }),
     ...healthRoutes({ readinessChecks: readinessChecks(deps), metrics }),
   ]);
   const hot = edge.listener(kubernetesApi.csrHandler(csrDependencies));

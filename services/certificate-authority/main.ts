@@ -17,6 +17,7 @@ import { type KeyLists, openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
 import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
 import { type ConfiguredApproval, configuredApproval } from "./configured-approval.ts";
+import { configuredAttestation } from "./configured-attestation.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
 import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
 import { configuredRevocation } from "./configured-revocation.ts";
@@ -190,6 +191,7 @@ async function openAuthority(
     clusterCa: () => issuers.directory,
     tokens: ledger.tokens,
     tokenHashKey: custody.deriveKey("bootstrap-token-hash"),
+    attestationTokenKey: custody.deriveKey("attestation-token-seal"),
     tokenSealKey: configuration.bootstrapTokens.keepSigningSecrets
       ? custody.deriveKey("bootstrap-token-seal")
       : undefined,
@@ -215,6 +217,7 @@ async function openAuthority(
     revocations: ledger.revocations,
     hooks: {
       ...{ authorizer: cluster?.authorizer ?? access.authorizer, certificates, logger },
+      attestations: ledger.attestations,
       onNewEvidence: () => issuance.revisit(),
       openNodeAddresses: (wanted, onChange) => openNodeAddresses(wanted, { clock, logger, onChange }),
     },
@@ -251,6 +254,15 @@ async function openAuthority(
     expiry,
     keyServices: () => custody.checkKeyServices(),
     tokens,
+    openAttestation: (serverUrl) =>
+      configuredAttestation(configuration, {
+        ...{ ledger, identity, serverUrl, clock, logger },
+        tokens: access.tokenAdministration,
+        sealKey: custody.deriveKey("attestation-challenge-seal"),
+        isInCluster: cluster !== undefined,
+        trustedCaPem: () => issuers.directory.trustedPem,
+        observe: metrics.attested,
+      }),
     close: async () => {
       await issuance.stop();
       await cluster?.stop();

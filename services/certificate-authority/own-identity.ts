@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Clock } from "../shared/clock.ts";
 import { ConfigurationError } from "./configuration.ts";
+import { ATTESTATION_SIGNER, ATTESTED_GROUP } from "./domain/attestation.ts";
 import { ADMINISTRATORS_GROUP } from "./domain/authorization.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
 import { NO_ALTERNATIVE_NAMES, type Subject, type SubjectAltNames } from "./domain/csr-facts.ts";
@@ -8,7 +9,7 @@ import type { ActiveIssuer } from "./domain/issuer.ts";
 import { nameViolation } from "./domain/name-constraints.ts";
 import type { CertificateSigner, Certificates, SigningIssuers } from "./domain/ports.ts";
 
-const DAY_MILLISECONDS = 86_400_000;
+const DAY_SECONDS = 86_400;
 const BACKDATE_MILLISECONDS = 300_000;
 const LIFETIME_DAYS = 365;
 const DIGITAL_SIGNATURE = 1;
@@ -28,11 +29,22 @@ export interface OwnCertificate {
   readonly notAfter: Date;
 }
 
-interface KeyPair {
+interface PublicKey {
   readonly spkiDer: Uint8Array;
   /** Lower-case hex SHA-256 of `spkiDer`. */
   readonly spkiSha256: string;
+}
+
+interface KeyPair extends PublicKey {
   pkcs8Pem(): string;
+}
+
+/** A certificate that is signed and not on record: to be recorded before anybody sees it. */
+export interface UnrecordedCertificate {
+  readonly record: CertificateRecord;
+  readonly pem: string;
+  /** The CAs between it and the root. */
+  readonly chainPem: string;
 }
 
 export interface OwnIdentityDependencies {
@@ -61,6 +73,14 @@ export function ownIdentity(deps: OwnIdentityDependencies) {
         NO_ALTERNATIVE_NAMES,
         "clientAuth",
       ),
+    /** A client certificate for a machine that attested. */
+    async attested(name: string, key: PublicKey, lifetimeSeconds: number): Promise<UnrecordedCertificate> {
+      const { signed, record, issuer } = await sign(deps, {
+        ...{ signerName: ATTESTATION_SIGNER, key, usage: "clientAuth", lifetimeSeconds, sans: NO_ALTERNATIVE_NAMES },
+        subject: subjectOf(name, [ATTESTED_GROUP]),
+      });
+      return { record, pem: signed.pem, chainPem: issuer.chainPem };
+    },
   };
 }
 
@@ -83,30 +103,47 @@ async function issue(
   signerName: string,
   subject: Subject,
   sans: SubjectAltNames,
-  usage: "serverAuth" | "clientAuth",
+  usage: Usage,
 ): Promise<OwnCertificate> {
+  const key = await deps.generateKeyPair();
+  const lifetimeSeconds = LIFETIME_DAYS * DAY_SECONDS;
+  const { signed, record, issuer } = await sign(deps, { signerName, subject, sans, usage, key, lifetimeSeconds });
+  await deps.certificates.record(record);
+  return {
+    certificatePem: signed.pem,
+    chainPem: issuer.chainPem,
+    issuerPem: issuer.chainPem === "" ? issuer.description.certificatePem : issuer.chainPem,
+    privateKeyPem: key.pkcs8Pem(),
+    notAfter: signed.notAfter,
+  };
+}
+
+type Usage = "serverAuth" | "clientAuth";
+
+interface Wish {
+  readonly signerName: string;
+  readonly subject: Subject;
+  readonly sans: SubjectAltNames;
+  readonly usage: Usage;
+  readonly key: PublicKey;
+  readonly lifetimeSeconds: number;
+}
+
+async function sign(deps: OwnIdentityDependencies, { signerName, subject, sans, usage, key, lifetimeSeconds }: Wish) {
   const issuer = readyIssuer(deps.issuers, signerName, { subject, sans });
-  const keys = await deps.generateKeyPair();
   const now = deps.clock.now();
-  const wanted = now.getTime() + LIFETIME_DAYS * DAY_MILLISECONDS;
+  const wanted = now.getTime() + lifetimeSeconds * 1000;
   const intent: CertificateIntent = {
     subject,
     sans,
-    spkiDer: keys.spkiDer,
+    spkiDer: key.spkiDer,
     keyUsage: DIGITAL_SIGNATURE,
     extendedKeyUsages: [usage],
     notBefore: wholeSeconds(now.getTime() - BACKDATE_MILLISECONDS),
     notAfter: wholeSeconds(Math.min(wanted, issuer.notAfter.getTime())),
   };
   const signed = await deps.signer.sign(intent, issuer.description.id);
-  await deps.certificates.record(recordOf(signed, intent, keys, signerName, now));
-  return {
-    certificatePem: signed.pem,
-    chainPem: issuer.chainPem,
-    issuerPem: issuer.chainPem === "" ? issuer.description.certificatePem : issuer.chainPem,
-    privateKeyPem: keys.pkcs8Pem(),
-    notAfter: signed.notAfter,
-  };
+  return { signed, issuer, record: recordOf(signed, intent, key, signerName, now) };
 }
 
 /** Without these certificates nobody could reach us, not even to bring the issuer's: they need one that is there. */
@@ -130,7 +167,7 @@ function wholeSeconds(epochMilliseconds: number): Date {
 function recordOf(
   signed: SignedCertificate,
   intent: CertificateIntent,
-  { spkiSha256 }: KeyPair,
+  { spkiSha256 }: PublicKey,
   signerName: string,
   issuedAt: Date,
 ): CertificateRecord {

@@ -46,6 +46,8 @@ export interface AccessDependencies {
   readonly tokens: BootstrapTokens;
   /** 32 bytes or more, derived for this purpose alone. */
   readonly tokenHashKey: Uint8Array;
+  /** 32 bytes, derived for this purpose alone: the secrets of tokens to attest with are kept under it. */
+  readonly attestationTokenKey: Uint8Array;
   /** 32 bytes, derived for this purpose alone; without it the secrets of tokens that sign are not kept. */
   readonly tokenSealKey?: Uint8Array | undefined;
   /** @throws when the DER is no certificate. */
@@ -112,7 +114,10 @@ export function createAccess(deps: AccessDependencies): Access {
       ),
   };
   const seal = deps.tokenSealKey && createTokenSeal(createSecretKey(deps.tokenSealKey));
-  const tokenAdministration = createTokenAdministration({ tokens, tokenHashKey, seal, clock, logger });
+  const attestationSeal = createTokenSeal(createSecretKey(deps.attestationTokenKey));
+  const tokenAdministration = createTokenAdministration({
+    ...{ tokens, tokenHashKey, seal, attestationSeal, clock, logger },
+  });
   return {
     async authenticate(credentials) {
       const identified = identify(credentials, identification);

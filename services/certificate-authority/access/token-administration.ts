@@ -1,8 +1,9 @@
 import type { KeyObject } from "node:crypto";
+import { joinTokenKey } from "../../shared/attestation/possession.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
-import type { BootstrapTokenRecord } from "../domain/bootstrap-token.ts";
+import { type BootstrapTokenRecord, hasUsage } from "../domain/bootstrap-token.ts";
 import type { GivenToken } from "../domain/bootstrap-token-secret.ts";
 import type { BootstrapTokens, StoredBootstrapToken } from "../domain/ports.ts";
 import { type NewBootstrapToken, requireValidToken } from "./token-rules.ts";
@@ -36,6 +37,8 @@ export interface TokenAdministration {
    * @throws {StatusError} NotFound; Conflict when it was changed meanwhile.
    */
   change(token: BootstrapTokenRecord, expectedRevision: number, changedBy: string): Promise<void>;
+  /** What proofs of attestation are made with; undefined for tokens of other use. The token may have expired. */
+  attestationToken(id: string): { readonly record: BootstrapTokenRecord; readonly key: Buffer } | undefined;
   /** @returns undefined when the secret was not kept. */
   secretOf(id: string): string | undefined;
   /** The same of a token that may be gone. */
@@ -53,8 +56,10 @@ export interface TokenAdministration {
 export interface TokenAdministrationDependencies {
   readonly tokens: BootstrapTokens;
   readonly tokenHashKey: KeyObject;
-  /** Undefined when no secrets are kept. */
+  /** Secrets of tokens that sign are kept with it; undefined when they are not. */
   readonly seal?: TokenSeal | undefined;
+  /** Those of tokens to attest with are kept with this, and shown to nobody. */
+  readonly attestationSeal: TokenSeal;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info">;
 }
@@ -62,7 +67,7 @@ export interface TokenAdministrationDependencies {
 export function createTokenAdministration(deps: TokenAdministrationDependencies): TokenAdministration {
   const { tokens, clock, logger, seal } = deps;
   const openedSecretOf = ({ token, sealedSecret }: StoredBootstrapToken): string | undefined =>
-    sealedSecret && seal?.open(token.id, sealedSecret);
+    sealedSecret && hasUsage(token, "signing") ? seal?.open(token.id, sealedSecret) : undefined;
   return {
     async create(wanted, createdBy) {
       requireValidToken(wanted);
@@ -85,6 +90,12 @@ export function createTokenAdministration(deps: TokenAdministrationDependencies)
     async change(token, expectedRevision, changedBy) {
       await tokens.update(token, expectedRevision, changedBy);
       logger.info({ tokenId: token.id, changedBy }, "bootstrap token changed");
+    },
+    attestationToken(id) {
+      const stored = tokens.find(id);
+      if (stored?.sealedSecret === undefined || !hasUsage(stored.token, "attestation")) return undefined;
+      const secret = deps.attestationSeal.open(id, stored.sealedSecret);
+      return secret === undefined ? undefined : { record: stored.token, key: joinTokenKey(secret) };
     },
     secretOf(id) {
       const stored = tokens.find(id);
@@ -110,8 +121,9 @@ export function createTokenAdministration(deps: TokenAdministrationDependencies)
 }
 
 function recordOf(wanted: NewBootstrapToken, createdBy: string, now: Date): BootstrapTokenRecord {
-  const { id, description, ttlSeconds, groups, nodeName } = wanted;
+  const { id, description, ttlSeconds, groups, nodeName, use } = wanted;
   return {
+    ...(use !== undefined && { usages: [use] }),
     id: id ?? randomTokenId(),
     description,
     extraGroups: [...new Set(groups)].sort(),
@@ -123,7 +135,7 @@ function recordOf(wanted: NewBootstrapToken, createdBy: string, now: Date): Boot
 }
 
 async function store(
-  { tokens, tokenHashKey }: TokenAdministrationDependencies,
+  { tokens, tokenHashKey, attestationSeal }: TokenAdministrationDependencies,
   first: BootstrapTokenRecord,
   tries: number,
 ) {
@@ -131,7 +143,8 @@ async function store(
   for (let left = tries; ; left -= 1) {
     const parts = { id: record.id, secret: randomTokenSecret() };
     try {
-      await tokens.create(record, hashToken(tokenHashKey, parts));
+      const sealed = hasUsage(record, "attestation") ? attestationSeal.seal(parts) : undefined;
+      await tokens.create(record, hashToken(tokenHashKey, parts), sealed);
       return { record, token: `${parts.id}.${parts.secret}` };
     } catch (error) {
       if (left <= 1 || !isStatusError(error, "AlreadyExists")) throw error;

@@ -15,6 +15,8 @@ export interface NewBootstrapToken {
   readonly groups: readonly string[];
   /** The one node whose certificate the token may ask for; undefined for any. */
   readonly nodeName: string | undefined;
+  /** Undefined = authentication. */
+  readonly use?: "attestation" | undefined;
 }
 
 export function isBootstrapGroup(group: string): boolean {
@@ -31,7 +33,14 @@ export function requireValidToken(wanted: NewBootstrapToken): void {
   });
 }
 
-function* problemsOf({ id, description, ttlSeconds, groups, nodeName }: NewBootstrapToken): Generator<StatusCause> {
+function* problemsOf({
+  id,
+  description,
+  ttlSeconds,
+  groups,
+  nodeName,
+  use,
+}: NewBootstrapToken): Generator<StatusCause> {
   if (id !== undefined && !TOKEN_ID.test(id)) yield invalid("id", "must be six characters of a-z and 0-9");
   if (description.length > MAX_TOKEN_DESCRIPTION)
     yield invalid("description", `must be at most ${MAX_TOKEN_DESCRIPTION} characters`);
@@ -41,6 +50,11 @@ function* problemsOf({ id, description, ttlSeconds, groups, nodeName }: NewBoots
   if (groups.length > MAX_TOKEN_GROUPS) yield invalid("groups", `must be at most ${MAX_TOKEN_GROUPS} groups`);
   for (const [index, group] of groups.entries()) {
     if (!isBootstrapGroup(group)) yield invalid(`groups[${index}]`, "must be like system:bootstrappers:<name>");
+  }
+  if (use === "attestation") {
+    if (nodeName === undefined) yield invalid("nodeName", "is needed: a token to attest with is for one node");
+    if (ttlSeconds === undefined) yield invalid("ttlSeconds", "is needed: a token to attest with expires");
+    if (groups.length > 0) yield invalid("groups", "must be left out: nobody logs in with a token to attest with");
   }
   if (nodeName !== undefined && !isDnsSubdomain(nodeName)) yield invalid("nodeName", "must be a DNS-1123 subdomain");
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { resolveEvidencePaths } from "./evidence/settings.ts";
 import { guardsSchema } from "./guards/settings.ts";
 import { kubeletServingShape } from "./hooks/kubelet-serving-settings.ts";
+import { nodeAttestationShape } from "./hooks/node-attestation-settings.ts";
 import { checkPolicySource, policyShape, resolvePolicyPaths } from "./hooks/policy-settings.ts";
 import { resolveScriptPaths, scriptShape } from "./hooks/script-settings.ts";
 import { checkWebhook, resolveWebhookPaths, webhookShape } from "./hooks/webhook-settings.ts";
@@ -45,6 +46,7 @@ const manualSchema = z.strictObject({
 const hookSchema = z.union([
   z.strictObject({ manual: manualSchema }),
   z.strictObject({ "kubelet-client": z.strictObject(commonHookShape) }),
+  z.strictObject({ "node-attestation": z.strictObject({ ...commonHookShape, ...nodeAttestationShape }) }),
   z.strictObject({
     /** Whoever shows a live certificate may have the same again; of these signers only. */
     "self-renewal": z.strictObject({ ...commonHookShape, signers: patterns }),

@@ -6,8 +6,11 @@ export const MAX_TOKEN_GROUPS = 32;
 /** In characters. */
 export const MAX_TOKEN_DESCRIPTION = 256;
 
-/** What a token may be used for: to log in, and to sign what `kube-public/cluster-info` says. */
-export type TokenUsage = "authentication" | "signing";
+/**
+ * What a token may be used for: to log in, to sign what `kube-public/cluster-info` says, or to attest, which uses it up. A
+ * token to attest with is for nothing else.
+ */
+export type TokenUsage = "authentication" | "signing" | "attestation";
 
 /** A bootstrap token as administrators see it; the secret is kept as a keyed hash, and sealed as well if it is to sign. */
 export interface BootstrapTokenRecord {

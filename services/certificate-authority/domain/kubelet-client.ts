@@ -2,7 +2,8 @@ import type { CsrSpec } from "./certificate-signing-request.ts";
 import type { CsrFacts } from "./csr-facts.ts";
 import { profileViolation } from "./signer-profile.ts";
 
-const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
+/** Source: kubernetes staging/src/k8s.io/api/certificates/v1/types.go. */
+export const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
 
 /** The subresource of certificatesigningrequests a requester needs `create` on to be approved without a person. */
 export type KubeletClientRule = "selfnodeclient" | "nodeclient";

@@ -54,6 +54,8 @@ export interface Metrics {
   readonly rejected: (signerName: string) => void;
   readonly retried: (phase: string) => void;
   /** One answer of a hook of the approval chain; `verdict` may be `failed`. */
+  /** An attestation that ended; see `AttestationDependencies`. */
+  readonly attested: (attestor: string, outcome: string) => void;
   readonly hookAnswered: (hook: string, verdict: string, seconds: number) => void;
   readonly issuancePhase: (phase: string, seconds: number) => void;
   /** One question to an authorization webhook; `remembered` ones cost no time. */
@@ -165,6 +167,12 @@ export function createMetrics(): Metrics {
     buckets: SECONDS_BUCKETS,
     registers,
   });
+  const attestations = new Counter({
+    name: "gatehouse_attestations_total",
+    help: "Attempts to attest with a challenge of ours, by outcome: bound, denied, conflict, slow_down or bad_request",
+    labelNames: ["attestor", "outcome"],
+    registers,
+  });
   const jobEnded = jobMetrics(registers);
   let sources: MetricSources | undefined;
   const collectors = sourceGauges(registers);
@@ -194,6 +202,7 @@ export function createMetrics(): Metrics {
       webhookAnswers.inc({ webhook, outcome });
       if (outcome !== "remembered") webhookSeconds.observe({ webhook }, seconds);
     },
+    attested: (attestor, outcome) => attestations.inc({ attestor, outcome }),
     jobEnded,
     expiryNotified: (target, outcome, count) => notifications.inc({ target, outcome }, count),
     auditEvents: (sink, outcome, count) => {

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import type { ApiClient } from "../api-client.ts";
 import type { BootstrapToken } from "../api-types.ts";
@@ -26,6 +26,7 @@ interface Options extends ConnectionOptions, FormatOptions {
   readonly group?: readonly string[];
   readonly description?: string;
   readonly printKubeconfig: boolean;
+  readonly for: string;
 }
 
 export function addTokenCreate(parent: Command, terminal: Terminal): void {
@@ -44,12 +45,21 @@ export function addTokenCreate(parent: Command, terminal: Terminal): void {
       "a group besides system:bootstrappers, like system:bootstrappers:rack-4; repeatable",
       collect,
     )
+    .addOption(
+      new Option(
+        "--for <use>",
+        "to log in with, or to attest with: used up by one gatehouse join --attestor join_token",
+      )
+        .choices(["authentication", "attestation"])
+        .default("authentication"),
+    )
     .option("--description <text>", "what it is for")
     .option("--print-kubeconfig", "print a bootstrap.kubeconfig for a kubelet instead of the token", false)
     .action((options: Options) => withClient(terminal, options, (client) => create(client, options, terminal)));
   withExamples(withConnection(withFormat(command)), [
     "gatehouse token create",
     'gatehouse token create --node worker-1 --ttl 1h --description "rack 4"',
+    "gatehouse token create --for attestation --node worker-1 --ttl 15m",
     "gatehouse token create --print-kubeconfig > bootstrap.kubeconfig",
   ]);
 }
@@ -57,10 +67,16 @@ export function addTokenCreate(parent: Command, terminal: Terminal): void {
 async function create(client: ApiClient, options: Options, { stdout, stderr }: Terminal): Promise<void> {
   const { node, ttl, neverExpires, group, description, printKubeconfig, format } = options;
   if (neverExpires && ttl !== undefined) throw usageError("--never-expires contradicts --ttl", "Give one of the two.");
+  if (options.for === "attestation" && printKubeconfig)
+    throw usageError(
+      "--print-kubeconfig contradicts --for attestation",
+      "Nobody logs in with such a token; leave one out.",
+    );
   if (printKubeconfig && format !== "table") {
     throw usageError(`--print-kubeconfig contradicts -o ${format}`, "A kubeconfig is YAML; leave -o out.");
   }
   const body = {
+    ...(options.for !== "authentication" && { use: options.for }),
     ...(neverExpires && { neverExpires }),
     ...(ttl !== undefined && { ttlSeconds: ttl }),
     ...(node !== undefined && { nodeName: node }),

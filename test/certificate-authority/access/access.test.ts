@@ -46,6 +46,7 @@ function setUp(overrides: Partial<AccessDependencies> = {}) {
   const access = createAccess({
     tokens: new FakeBootstrapTokens(),
     tokenHashKey: Buffer.alloc(32, 7),
+    attestationTokenKey: Buffer.alloc(32, 9),
     readCertificate,
     policy: compilePolicy(STOCK_OBJECTS),
     clock,

@@ -3,6 +3,8 @@ import { expect, test } from "@jest/globals";
 import { authenticateBootstrapToken } from "../../../services/certificate-authority/access/bootstrap-token-authenticator.ts";
 import { createTokenAdministration } from "../../../services/certificate-authority/access/token-administration.ts";
 import type { NewBootstrapToken } from "../../../services/certificate-authority/access/token-rules.ts";
+import { createTokenSeal } from "../../../services/certificate-authority/access/token-seal.ts";
+import { joinTokenKey } from "../../../services/shared/attestation/possession.ts";
 import { FakeBootstrapTokens } from "../../fakes/bootstrap-tokens.ts";
 import { recordingLogger } from "../../fakes/recording-logger.ts";
 import { SettableClock } from "../../fakes/settable-clock.ts";
@@ -14,7 +16,8 @@ function setUp() {
   const clock = new SettableClock(NOW);
   const { logger, lines } = recordingLogger();
   const tokenHashKey = createSecretKey(Buffer.alloc(32, 7));
-  const administration = createTokenAdministration({ tokens, tokenHashKey, clock, logger });
+  const attestationSeal = createTokenSeal(createSecretKey(Buffer.alloc(32, 9)));
+  const administration = createTokenAdministration({ tokens, tokenHashKey, attestationSeal, clock, logger });
   const authenticate = (token: string) => authenticateBootstrapToken({ tokens, tokenHashKey, clock }, token);
   return { administration, tokens, clock, lines, authenticate };
 }
@@ -175,4 +178,27 @@ test("a token is removed once; who did it is logged; no secret ever is", async (
     expect.objectContaining({ msg: "bootstrap token removed", tokenId: record.id, removedBy: "bob" }),
   ]);
   expect(JSON.stringify(lines)).not.toContain(token.slice(7));
+});
+
+test("a token to attest with logs nobody in, and its secret is only there to check proofs", async () => {
+  const { administration, authenticate } = setUp();
+  const wanted = wanting({ nodeName: "worker-1", use: "attestation" });
+  const { record, token } = await administration.create(wanted, "alice");
+  expect(record.usages).toEqual(["attestation"]);
+  expect(authenticate(token)).toBeUndefined();
+  expect(administration.secretOf(record.id)).toBeUndefined();
+  const secret = token.slice(7);
+  expect(administration.attestationToken(record.id)?.key).toEqual(joinTokenKey(secret));
+  const plain = await administration.create(wanting(), "alice");
+  expect(administration.attestationToken(plain.record.id)).toBeUndefined();
+});
+
+test.each<[Partial<NewBootstrapToken>, string]>([
+  [{ nodeName: undefined }, "nodeName"],
+  [{ nodeName: "worker-1", ttlSeconds: undefined }, "ttlSeconds"],
+  [{ nodeName: "worker-1", groups: ["system:bootstrappers:a"] }, "groups"],
+])("a token to attest with is refused with %j", async (changes, field) => {
+  const { administration } = setUp();
+  const wanted = administration.create(wanting({ use: "attestation", ...changes }), "alice");
+  await expect(wanted).rejects.toMatchObject({ details: { causes: [expect.objectContaining({ field })] } });
 });

@@ -1,3 +1,4 @@
+import { ATTESTED_GROUP } from "../../domain/attestation.ts";
 import { ADMINISTRATORS_GROUP } from "../../domain/authorization.ts";
 import { type BindingObject, FULL_AUTHORITY, type PolicyRule, type RbacObject, type RoleObject } from "./objects.ts";
 
@@ -85,7 +86,7 @@ export const STOCK_OBJECTS: readonly RbacObject[] = [
   role(
     "system:public-info-viewer",
     paths(["get"], [...HEALTH, ...VERSION, "/v1/trust-bundle", "/v1/crls/*", "/v1/ocsp/*", "/v1/spiffe/bundles/*"]),
-    paths(["post"], ["/v1/ocsp"]),
+    paths(["post"], ["/v1/ocsp", "/v1/attest/challenge", "/v1/attest/complete"]),
   ),
   role("system:monitoring", paths(["get"], [...HEALTH, ...HEALTH.map((path) => `${path}/*`), "/metrics"])),
   role("system:node", resources(["create", ...READ], CSR_GROUP, ["certificatesigningrequests"])),
@@ -101,6 +102,7 @@ export const STOCK_OBJECTS: readonly RbacObject[] = [
   binding("system:monitoring", "system:monitoring", "system:monitoring"),
   binding("system:node", "system:node", "system:nodes"),
   binding("kubeadm:kubelet-bootstrap", "system:node-bootstrapper", "system:bootstrappers"),
+  binding("gatehouse:node-attestation", "system:node-bootstrapper", ATTESTED_GROUP),
   binding(
     "kubeadm:node-autoapprove-certificate-rotation",
     "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",

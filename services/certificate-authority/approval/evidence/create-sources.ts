@@ -1,6 +1,8 @@
 import type { Logger } from "../../../shared/logging.ts";
+import type { Attestations } from "../../domain/attestation.ts";
 import type { NodeAddresses, OpenNodeAddresses } from "../../domain/node-addresses.ts";
 import { addressRangesSource } from "./address-ranges.ts";
+import { attestationSource } from "./attestation.ts";
 import { dnsSource } from "./dns.ts";
 import { inventorySource } from "./inventory.ts";
 import { nameSuffixesSource } from "./name-suffixes.ts";
@@ -10,6 +12,8 @@ import type { EvidenceSource } from "./source.ts";
 
 export interface EvidenceDependencies {
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
+  /** What is on record about machines; without it nobody attested. */
+  readonly attestations?: Pick<Attestations, "bindingOf"> | undefined;
   /** Called when a source knows something new: what waits may be decided otherwise now. */
   readonly onNewEvidence?: (() => void) | undefined;
   /** Without it, no cluster is asked: sources that stand on one cannot be asked. */
@@ -39,6 +43,7 @@ function createSource(settings: EvidenceSourceSettings, deps: EvidenceDependenci
   const { logger, onNewEvidence = () => undefined, openNodeAddresses = openNothing } = deps;
   if ("inventory" in settings) return inventorySource(settings.inventory.file, logger, onNewEvidence);
   if ("nodeObject" in settings) return nodeObjectSource(openNodeAddresses(settings.nodeObject, onNewEvidence));
+  if ("attestation" in settings) return attestationSource(deps.attestations ?? { bindingOf: () => undefined });
   if ("dns" in settings) return dnsSource(settings.dns);
   if ("addressRanges" in settings) return addressRangesSource(settings.addressRanges);
   return nameSuffixesSource(settings.nameSuffixes);

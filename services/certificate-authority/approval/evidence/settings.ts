@@ -40,6 +40,10 @@ export const evidenceSourceSchema = z.union([
     inventory: z.strictObject({ file: z.string().min(1) }),
   }),
   z.strictObject({
+    /** What the node's machine showed to be its own when it attested. */
+    attestation: z.strictObject({}),
+  }),
+  z.strictObject({
     /** The addresses of the Node object, in the cluster that a kubeconfig names. */
     nodeObject: z.strictObject({
       kubeconfigFile: z.string().min(1),

@@ -50,10 +50,22 @@ export const bootstrapTokenRequest = z
       .regex(NODE_NAME, "must be a node's name: lower-case letters, digits, '-' and '.'")
       .optional()
       .describe("Binds the token to this node: a request for another node's certificate is denied."),
+    use: z
+      .enum(["authentication", "attestation"], { error: "must be authentication or attestation" })
+      .default("authentication")
+      .describe("What it is for: to log in, or to attest by join_token, which uses it up."),
   })
   .refine((body) => !body.neverExpires || body.ttlSeconds === undefined, {
     path: ["neverExpires"],
     message: "contradicts ttlSeconds; give one of the two",
+  })
+  .refine((body) => body.use !== "attestation" || (body.nodeName !== undefined && !body.neverExpires), {
+    path: ["use"],
+    message: "needs nodeName and an end: a token to attest with is for one node and for a while",
+  })
+  .refine((body) => body.use !== "attestation" || body.groups.length === 0, {
+    path: ["groups"],
+    message: "must be left out: nobody logs in with a token to attest with",
   });
 
 /** What a new token shall be. `ttlSeconds` undefined means that it never expires. */
@@ -62,6 +74,8 @@ export interface NewBootstrapToken {
   readonly ttlSeconds: number | undefined;
   readonly groups: readonly string[];
   readonly nodeName: string | undefined;
+  /** Undefined = authentication. */
+  readonly use?: "attestation";
 }
 
 export interface BootstrapTokenAdministration {
@@ -91,9 +105,10 @@ export function bootstrapTokenHandlers(tokens: BootstrapTokenAdministration): {
     negotiate(call.request.headers.accept, [JSON_TYPE]);
     readQuery(z.strictObject({}), call.query);
     const body = await readJsonBody(call, bootstrapTokenRequest, "BootstrapToken");
-    const { description, groups, nodeName, neverExpires } = body;
+    const { description, groups, nodeName, neverExpires, use } = body;
     const ttlSeconds = neverExpires ? undefined : (body.ttlSeconds ?? DEFAULT_TTL_SECONDS);
-    const wanted = { description, groups: [...new Set(groups)].sort(), nodeName, ttlSeconds };
+    const named = { description, groups: [...new Set(groups)].sort(), nodeName, ttlSeconds };
+    const wanted = use === "attestation" ? { ...named, use } : named;
     const { record, token } = await tokens.create(wanted, call.user.username);
     call.response.setHeader("cache-control", "no-store");
     sendJson(call.response, 201, { ...describeToken(record), token });

@@ -204,7 +204,7 @@ export const bootstrapToken = resource("BootstrapToken", {
   description: z.string(),
   groups: z.array(z.string()).describe("Besides system:bootstrappers."),
   usages: z
-    .array(z.enum(["authentication", "signing"]))
+    .array(z.enum(["authentication", "signing", "attestation"]))
     .describe("To log in, and to sign kube-public/cluster-info; without either it is good for nothing."),
   nodeName: z.string().optional().describe("The only node this token may ask for."),
   createdAt: time,

@@ -33,7 +33,7 @@ export function readQuery<Shape extends z.ZodRawShape>(
  *   parsed, Invalid when it is not as the schema wants it.
  */
 export async function readJsonBody<Schema extends z.ZodObject>(
-  call: Call,
+  call: Pick<Call, "request" | "readBody">,
   schema: Schema,
   kind: string,
 ): Promise<z.output<Schema>> {

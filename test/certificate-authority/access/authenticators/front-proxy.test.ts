@@ -77,6 +77,7 @@ function setUp(settings: object = {}, order: readonly AuthenticatorSettings[] = 
     clusterCa: () => ({ clientCaPem, tlsCaPem: clientCaPem, strangerCaPem: "" }),
     tokens: new FakeBootstrapTokens(),
     tokenHashKey: Buffer.alloc(32, 7),
+    attestationTokenKey: Buffer.alloc(32, 9),
     readCertificate,
     policy: compilePolicy(STOCK_OBJECTS),
     clock,

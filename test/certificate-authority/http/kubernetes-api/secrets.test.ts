@@ -29,7 +29,10 @@ function setUp({ keeps = true } = {}) {
   const tokenHashKey = createSecretKey(Buffer.alloc(32, 7));
   const seal = keeps ? createTokenSeal(createSecretKey(Buffer.alloc(32, 8))) : undefined;
   const { tokens: followed, feed } = followTokens(tokens, clock);
-  const administration = createTokenAdministration({ tokens: followed, tokenHashKey, seal, clock, logger });
+  const attestationSeal = createTokenSeal(createSecretKey(Buffer.alloc(32, 9)));
+  const administration = createTokenAdministration({
+    ...{ tokens: followed, tokenHashKey, seal, attestationSeal, clock, logger },
+  });
   const authorizer = { authorize: async () => ({ allowed: true, reason: "" }) };
   const secrets = createBootstrapSecrets({ tokens: administration, feed, clock, authorizer });
   const watches = createWatchRegistry({ maxWatches: 10, maxBufferBytes: 1000 });

@@ -1,0 +1,140 @@
+import { NODE_USER_PREFIX, NODES_GROUP } from "../../../shared/node-identity.ts";
+import { type Attestations, type AttestedCredential, type Binding, credentialIdOf } from "../../domain/attestation.ts";
+import type { Verdict } from "../../domain/decision.ts";
+import { KUBELET_CLIENT_SIGNER, recogniseKubeletClient } from "../../domain/kubelet-client.ts";
+import type { ApprovalHook, ReviewInput } from "../../domain/ports.ts";
+import { requestedNodeName } from "../../domain/requested-node.ts";
+
+export interface NodeAttestationSettings {
+  readonly others: "deny" | "ignore";
+  readonly maximumAgeSeconds?: number | undefined;
+}
+
+/** What is on record about machines. */
+export type AttestationRecords = Pick<
+  Attestations,
+  "useCredential" | "revokeCredential" | "credential" | "bindingOf" | "machine"
+>;
+
+const HINT = "attest again: gatehouse join --attestor … on the machine";
+
+/**
+ * Approves a kubelet's client certificate when the requester's credential was given to the machine that its name is bound
+ * to, once; and a node's renewal while its binding is active. What asks with such a credential for anything else is
+ * denied, and so is everybody else unless they are to be ignored. Other signers are none of its business.
+ */
+export function nodeAttestationHook(settings: NodeAttestationSettings, records: AttestationRecords): ApprovalHook {
+  return { name: "node-attestation", review: (input) => review(settings, records, input) };
+}
+
+function review(
+  settings: NodeAttestationSettings,
+  records: AttestationRecords,
+  input: ReviewInput,
+): Verdict | Promise<Verdict> {
+  const { csr, facts } = input;
+  const { username = "", groups = [] } = csr.spec;
+  const credential = credentialOf(records, username);
+  if (csr.spec.signerName !== KUBELET_CLIENT_SIGNER) {
+    if (credential === undefined) return SKIPPED;
+    return denied("OtherSigner", "the credential is for a kubelet's client certificate and nothing else", {});
+  }
+  const nodeName = requestedNodeName(facts);
+  if (nodeName === undefined || recogniseKubeletClient(csr.spec, facts).length === 0)
+    return denied("NotRecognised", "this is no request for a kubelet's client certificate", {});
+  if (credential !== undefined) return judgeJoin(records, input, credential, nodeName);
+  const isNode = username.startsWith(NODE_USER_PREFIX) && groups.includes(NODES_GROUP);
+  if (isNode && username === facts.subject.commonName) return judgeRenewal(settings, records, input, nodeName);
+  if (settings.others === "ignore")
+    return { kind: "noOpinion", reason: "NotAttested", message: "the requester did not attest", evidence: {} };
+  return denied("NotAttested", "the requester has no credential that attestation gave out", { hint: HINT });
+}
+
+const SKIPPED: Verdict = {
+  kind: "skipped",
+  reason: "OtherSigner",
+  message: "only kubelets' client certificates are attested",
+  evidence: {},
+};
+
+/** A bootstrap token that nobody got by attesting is somebody else's; an unknown `nodeattest:` user is ours, and over. */
+function credentialOf(records: AttestationRecords, username: string): AttestedCredential | "unknown" | undefined {
+  const id = credentialIdOf(username);
+  if (id === undefined) return undefined;
+  return records.credential(id) ?? (username.startsWith("nodeattest:") ? "unknown" : undefined);
+}
+
+async function judgeJoin(
+  records: AttestationRecords,
+  { csr, now, isRehearsal = false }: ReviewInput,
+  credential: AttestedCredential | "unknown",
+  nodeName: string,
+): Promise<Verdict> {
+  if (credential === "unknown")
+    return denied("CredentialUnknown", "the credential is on record no more", { hint: HINT });
+  const { id, state, expiresAt, requestUid } = credential;
+  const { uid } = csr.metadata;
+  const evidence = { credentialId: id, boundTo: credential.nodeName };
+  if (credential.nodeName !== nodeName) {
+    if (!isRehearsal) await records.revokeCredential(id, `it was used to ask for ${nodeName}`);
+    const message = `the credential is for ${credential.nodeName}, not for ${nodeName}; it is revoked`;
+    return denied("OtherNode", message, { ...evidence, alarm: true });
+  }
+  const binding = records.bindingOf(nodeName);
+  const problem = bindingProblem(records, binding, credential);
+  if (problem !== undefined) return denied("NotBound", problem, { ...evidence, hint: HINT });
+  const isOver = now >= expiresAt && requestUid !== uid;
+  if (state === "revoked" || isOver || (state === "used" && requestUid !== uid)) {
+    const what = state === "revoked" ? "is revoked" : state === "used" ? "was used for another request" : "has expired";
+    return denied("CredentialOver", `the credential ${what}`, { ...evidence, hint: HINT });
+  }
+  if (!isRehearsal) {
+    const use = await records.useCredential(id, uid);
+    if (use.kind === "refused") return denied("CredentialOver", use.message, { ...evidence, hint: HINT });
+  }
+  const message = `the machine that ${nodeName} is bound to attested, and this is its one request`;
+  return { kind: "approved", reason: "Attested", message, evidence: { ...evidence, ...evidenceOf(binding) } };
+}
+
+function bindingProblem(
+  records: AttestationRecords,
+  binding: Binding | undefined,
+  { bindingId, nodeName }: AttestedCredential,
+): string | undefined {
+  if (binding === undefined || binding.id !== bindingId) return `${nodeName} is bound to that machine no more`;
+  const machine = records.machine(binding.attestor, binding.machineId);
+  return machine?.state === "active" ? undefined : `the machine of ${nodeName} is banned`;
+}
+
+function judgeRenewal(
+  { others, maximumAgeSeconds }: NodeAttestationSettings,
+  records: AttestationRecords,
+  { now }: ReviewInput,
+  nodeName: string,
+): Verdict {
+  const binding = records.bindingOf(nodeName);
+  if (binding === undefined) {
+    const message = `${nodeName} is bound to no machine`;
+    if (others === "ignore") return { kind: "noOpinion", reason: "NotBound", message, evidence: {} };
+    return denied("NotBound", message, { hint: HINT });
+  }
+  const evidence = evidenceOf(binding);
+  if (records.machine(binding.attestor, binding.machineId)?.state !== "active")
+    return denied("Banned", `the machine of ${nodeName} is banned`, evidence);
+  const ageSeconds = Math.floor((now.getTime() - binding.attestedAt.getTime()) / 1000);
+  if (maximumAgeSeconds !== undefined && ageSeconds > maximumAgeSeconds) {
+    const message = `${nodeName} attested ${ageSeconds} seconds ago, and at most ${maximumAgeSeconds} count`;
+    return denied("AttestationTooOld", message, { ...evidence, hint: HINT });
+  }
+  return { kind: "approved", reason: "Bound", message: `${nodeName} is bound to the machine that attested`, evidence };
+}
+
+function evidenceOf(binding: Binding | undefined): Readonly<Record<string, unknown>> {
+  if (binding === undefined) return {};
+  const { id, attestor, machineId, profile, fields, attestedAt } = binding;
+  return { bindingId: id, attestor, machineId, profile, fields, attestedAt: attestedAt.toISOString() };
+}
+
+function denied(reason: string, message: string, evidence: Verdict["evidence"]): Verdict {
+  return { kind: "denied", reason, message, evidence };
+}
