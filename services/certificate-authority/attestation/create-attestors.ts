@@ -1,6 +1,8 @@
 import type { Attestor, AttestorTools } from "./attestor.ts";
 import { createJoinTokenAttestor, type FindJoinToken } from "./join-token/attestor.ts";
 import type { ProfileSettings } from "./settings.ts";
+import { createTpm2Attestor } from "./tpm2/attestor.ts";
+import { createX509popAttestor } from "./x509-pop/attestor.ts";
 
 /** What is the same for all attestors, and what single kinds stand on. */
 export interface AttestorDependencies extends AttestorTools {
@@ -12,7 +14,11 @@ export function createAttestor(profile: ProfileSettings, deps: AttestorDependenc
   switch (profile.attestor) {
     case "join_token":
       return createJoinTokenAttestor(deps.findJoinToken);
+    case "x509pop":
+      return createX509popAttestor(profile);
+    case "tpm2":
+      return createTpm2Attestor(profile, deps);
     default:
-      return profile.attestor satisfies never;
+      return profile satisfies never;
   }
 }

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { joinTokenShape } from "./join-token/settings.ts";
 import { templateProblem } from "./node-name.ts";
+import { resolveTpm2Paths, tpm2SettingsProblem, tpm2Shape } from "./tpm2/settings.ts";
+import { resolveX509popPaths, x509popShape } from "./x509-pop/settings.ts";
 
 const MAXIMUM_PROFILES = 100;
 
@@ -24,8 +26,15 @@ const commonShape = {
 };
 
 const profileSchema = z
-  .discriminatedUnion("attestor", [z.strictObject({ ...commonShape, ...joinTokenShape })])
-  .superRefine(({ attestor, firstUse, nodeName }, context) => {
+  .discriminatedUnion("attestor", [
+    z.strictObject({ ...commonShape, ...joinTokenShape }),
+    z.strictObject({ ...commonShape, ...x509popShape }),
+    z.strictObject({ ...commonShape, ...tpm2Shape }),
+  ])
+  .superRefine((profile, context) => {
+    const { attestor, firstUse, nodeName } = profile;
+    const problem = attestor === "tpm2" ? tpm2SettingsProblem(profile) : undefined;
+    if (problem !== undefined) context.addIssue({ code: "custom", path: [problem[0]], message: problem[1] });
     if (attestor === "join_token" && (firstUse || nodeName !== undefined))
       context.addIssue({ code: "custom", message: "a join token names its node: leave nodeName and firstUse out" });
     else if (firstUse && nodeName === undefined)
@@ -101,6 +110,15 @@ export function resolveAttestationPaths(
   };
 }
 
-function resolveProfilePaths(profile: ProfileSettings, _resolve: (path: string) => string): ProfileSettings {
-  return profile;
+function resolveProfilePaths(profile: ProfileSettings, resolve: (path: string) => string): ProfileSettings {
+  switch (profile.attestor) {
+    case "join_token":
+      return profile;
+    case "x509pop":
+      return { ...profile, ...resolveX509popPaths(profile, resolve) };
+    case "tpm2":
+      return { ...profile, ...resolveTpm2Paths(profile, resolve) };
+    default:
+      return profile satisfies never;
+  }
 }
