@@ -11,6 +11,8 @@ export interface ChainCertificate {
   readonly privateKey: KeyObject;
   /** The encoded subject, to be the issuer of what it signs. */
   readonly nameDer: Buffer;
+  /** The encoded subject of what has signed it. */
+  readonly issuerDer: Buffer;
   /** Content octets of the serial number. */
   readonly serial: Buffer;
 }
@@ -43,12 +45,13 @@ export function buildChainCertificate(args: ChainCertificateArguments = {}): Cha
     setOf(attributeDer(type, value)),
   );
   const nameDer = sequence(...attributes);
+  const issuerDer = args.issuer?.nameDer ?? nameDer;
   const serial = Buffer.concat([Buffer.from([1]), randomBytes(8)]);
   const tbs = sequence(
     element(0xa0, element(TAG.integer, Buffer.from([2]))),
     element(TAG.integer, serial),
     signature.algorithmDer,
-    args.issuer?.nameDer ?? nameDer,
+    issuerDer,
     sequence(
       timeDer(args.notBefore ?? new Date("2026-01-01T00:00:00Z")),
       timeDer(args.notAfter ?? new Date("2027-01-01T00:00:00Z")),
@@ -58,7 +61,7 @@ export function buildChainCertificate(args: ChainCertificateArguments = {}): Cha
     ...(args.extensions === undefined ? [] : [element(0xa3, sequence(...args.extensions))]),
   );
   const der = sequence(tbs, signature.algorithmDer, bitString(signature.sign(tbs, signingKey)));
-  return { der, pem: pemBlock("CERTIFICATE", der), privateKey, nameDer, serial };
+  return { der, pem: pemBlock("CERTIFICATE", der), privateKey, nameDer, issuerDer, serial };
 }
 
 /** `keyUsage` by the names of RFC 5280's first seven bits. */
