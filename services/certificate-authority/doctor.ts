@@ -10,14 +10,17 @@ import {
   loadConfiguration,
 } from "./configuration.ts";
 import { inspectKeys, type KeysInspection } from "./custody/inspect-keys.ts";
-import type { CheckContext, LedgerState, RunningServer } from "./diagnosis/contract.ts";
+import type { CheckContext, ExaminedCluster, LedgerState, RunningServer } from "./diagnosis/contract.ts";
 import { CHECKS } from "./diagnosis/registry.ts";
 import { silentLogger } from "./diagnosis/silent-logger.ts";
 import { type System, thisSystem } from "./diagnosis/system.ts";
 import { issuerWarnings } from "./issuer-warnings.ts";
+import { type ClusterConnection, ClusterError, connectCluster } from "./kubernetes/cluster-connection.ts";
 import { findWriter, inspectLedger, NotCopiedError } from "./ledger/inspect-ledger.ts";
 import { CERTIFICATE_JUDGE } from "./verify-ledger.ts";
 
+/** A look that nobody who works for the cluster should feel. */
+const CLUSTER_LIMITS = { requestsPerSecond: 50, maximumConnections: 8 };
 /** What is copied within a few seconds. */
 const MAXIMUM_COPY_BYTES = 1024 * 1024 * 1024;
 
@@ -34,6 +37,14 @@ export type ServerChoice =
   | { readonly kind: "server"; readonly server: RunningServer; readonly isNamed: boolean }
   | { readonly kind: "none"; readonly reason: string };
 
+/** The cluster that `gatehouse controller` works for. */
+export interface ClusterChoice {
+  /** Undefined is the cluster of the pod that this runs in. */
+  readonly kubeconfigFile?: string | undefined;
+  /** The controller's user, where the kubeconfig is somebody else's. */
+  readonly controllerUser?: string | undefined;
+}
+
 export interface DoctorOptions extends ConfigurationOverrides {
   /** Ids, or the topics before their dots; everything when absent. */
   readonly only?: readonly string[] | undefined;
@@ -43,6 +54,8 @@ export interface DoctorOptions extends ConfigurationOverrides {
   readonly timeoutSeconds: number;
   /** Called with the data directory, where a server leaves a kubeconfig. */
   readonly chooseServer: (dataDirectory: string) => ServerChoice;
+  /** Undefined looks at no cluster. */
+  readonly cluster?: ClusterChoice | undefined;
   readonly clock?: Clock;
   readonly system?: System;
 }
@@ -53,7 +66,9 @@ export interface DoctorOptions extends ConfigurationOverrides {
  */
 export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
   const { only, timeoutSeconds } = options;
-  const checks = chooseChecks(CHECKS, only);
+  const isWanted = ({ needsCluster = false }): boolean =>
+    !needsCluster || only !== undefined || options.cluster !== undefined;
+  const checks = chooseChecks(CHECKS, only).filter(isWanted);
   const { context, close } = openContext(options);
   try {
     return await runChecks(checks, context, {
@@ -75,7 +90,9 @@ function openContext(options: DoctorOptions): { readonly context: CheckContext; 
   const ledgerFile = join(dataDirectory, "gatehouse.db");
   const choice = options.chooseServer(dataDirectory);
   const ledger = once(() => openLedgerAt(ledgerFile, isFull ? Number.POSITIVE_INFINITY : MAXIMUM_COPY_BYTES));
+  const cluster = options.cluster && examinedCluster(options.cluster);
   const context: CheckContext = {
+    cluster,
     ...{ configuration, isPlaceKnown, dataDirectory, keysDirectory, ledgerFile, clock, system, isFull, ledger },
     configurationFile: options.configFile,
     configurationError: problem,
@@ -87,10 +104,30 @@ function openContext(options: DoctorOptions): { readonly context: CheckContext; 
     keys: once(() => openKeys(keysDirectory, configuration, system, clock)),
   };
   const close = async (): Promise<void> => {
+    cluster?.close();
     const state = await ledger();
     if (state.kind === "here") await state.inspection.close();
   };
   return { context, close };
+}
+
+/** Connects with the first question, so that a kubeconfig that cannot be used is a finding. */
+function examinedCluster({ kubeconfigFile, controllerUser }: ClusterChoice) {
+  let connection: ClusterConnection | undefined;
+  const cluster: ExaminedCluster = {
+    place: kubeconfigFile ?? "the pod's cluster",
+    controllerUser,
+    async ask(method, pathAndQuery, body) {
+      connection ??= connectCluster(kubeconfigFile, CLUSTER_LIMITS);
+      try {
+        return { status: 200, message: "", body: await connection.send(method, pathAndQuery, body) };
+      } catch (thrown) {
+        if (!(thrown instanceof ClusterError)) throw thrown;
+        return { status: thrown.code, message: thrown.message, body: undefined };
+      }
+    },
+  };
+  return { ...cluster, close: () => connection?.close() };
 }
 
 function readConfiguration(options: DoctorOptions): {

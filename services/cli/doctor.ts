@@ -32,6 +32,7 @@ export interface DoctorSettings {
   readonly only?: readonly string[];
   readonly isFull: boolean;
   readonly timeoutSeconds: number;
+  readonly cluster?: { readonly kubeconfigFile?: string; readonly controllerUser?: string };
   readonly chooseServer: (
     dataDirectory: string,
   ) =>

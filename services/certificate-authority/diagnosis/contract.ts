@@ -11,6 +11,8 @@ export interface Check extends AnyCheck<CheckContext> {
   readonly isIndependent?: boolean;
   /** Not limited in time when everything is to be read (`--full`). */
   readonly isSlow?: boolean;
+  /** Looks at a cluster, and is left out unless one is named or the check is asked for. */
+  readonly needsCluster?: boolean;
 }
 
 /** An answer of the running server. */
@@ -26,6 +28,25 @@ export interface RunningServer {
   readonly url: string;
   /** @throws when it does not answer or is not trusted; the message is for people. */
   get(path: string, signal: AbortSignal): Promise<ServerAnswer>;
+}
+
+/** An answer of a cluster's API server, whatever it says. */
+export interface ClusterAnswer {
+  readonly status: number;
+  /** Why it refused; empty when it did not. */
+  readonly message: string;
+  /** What it answered, from JSON; undefined when it refused. */
+  readonly body: unknown;
+}
+
+/** The cluster that `gatehouse controller` works for. */
+export interface ExaminedCluster {
+  /** How it is called, for people. */
+  readonly place: string;
+  /** The controller, where somebody else asks; undefined when the kubeconfig is the controller's own. */
+  readonly controllerUser: string | undefined;
+  /** Nothing is changed by what is asked: POST is for reviews alone. @throws when there is no answer. */
+  ask(method: "GET" | "POST", pathAndQuery: string, body?: object): Promise<ClusterAnswer>;
 }
 
 /** What is there of a ledger. */
@@ -56,6 +77,8 @@ export interface CheckContext {
   readonly withoutServer: string;
   /** Whether somebody named the server, so that its silence is an error. */
   readonly isServerNamed: boolean;
+  /** Undefined when none was named. */
+  readonly cluster: ExaminedCluster | undefined;
   readonly isFull: boolean;
   /** Who writes the ledger now. */
   readonly writer: () => WriterState;

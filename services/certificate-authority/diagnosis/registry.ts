@@ -2,6 +2,11 @@ import { approvalChain, approvalInForce } from "./checks/approval.ts";
 import { auditPolicy, auditSinks } from "./checks/audit.ts";
 import { authentication, authorization } from "./checks/authentication.ts";
 import { clockAgainstLedger, clockAgainstServer, clockSynchronised } from "./checks/clock.ts";
+import { clusterApis, clusterClock, clusterLeader, clusterReachable, clusterWebhooks } from "./checks/cluster.ts";
+import { clusterRequests } from "./checks/cluster-requests.ts";
+import { clusterExcess, clusterRights } from "./checks/cluster-rights.ts";
+import { clusterApprovers, clusterControllerManager } from "./checks/cluster-signers.ts";
+import { clusterTrust } from "./checks/cluster-trust.ts";
 import { configurationFile, memory, requestLimits } from "./checks/configuration.ts";
 import { administratorExpiry, issuerExpiry } from "./checks/expiry.ts";
 import { configuredFiles, dataDirectory, parentDirectories, privateFiles } from "./checks/files.ts";
@@ -30,4 +35,6 @@ export const CHECKS: readonly Check[] = [
   ...[approvalChain, approvalInForce],
   ...[authentication, authorization],
   ...[auditPolicy, auditSinks],
+  ...[clusterReachable, clusterClock, clusterApis, clusterRights, clusterExcess, clusterTrust],
+  ...[clusterLeader, clusterControllerManager, clusterApprovers, clusterRequests, clusterWebhooks],
 ];

@@ -25,6 +25,8 @@ interface Options extends FormatOptions {
   readonly listen?: string;
   readonly kubeconfig?: string;
   readonly context?: string;
+  readonly cluster?: string | true;
+  readonly controllerUser?: string;
   readonly offline?: boolean;
   readonly full?: boolean;
   readonly strict?: boolean;
@@ -34,7 +36,16 @@ interface Options extends FormatOptions {
 
 /** Options that make sense on a node alone, and those that never do there. */
 const NODE_OPTIONS = ["nodeName", "kubeletConfig", "kubeletKubeconfig", "bootstrapKubeconfig", "certDir"] as const;
-const SERVER_OPTIONS = ["config", "dataDir", "listen", "kubeconfig", "context", "full"] as const;
+const SERVER_OPTIONS = [
+  "config",
+  "dataDir",
+  "listen",
+  "kubeconfig",
+  "context",
+  "full",
+  "cluster",
+  "controllerUser",
+] as const;
 
 export function addDoctor(parent: Command, terminal: Terminal, load: LoadDoctor): void {
   const command = parent
@@ -55,6 +66,14 @@ export function addDoctor(parent: Command, terminal: Terminal, load: LoadDoctor)
       "how to reach the server (default: $GATEHOUSE_KUBECONFIG, then the data directory's)",
     )
     .option("--context <name>", "context of the kubeconfig (default: its current-context)")
+    .option(
+      "--cluster [kubeconfig]",
+      "also check the cluster that gatehouse controller works for (default: the one of the pod this runs in)",
+    )
+    .option(
+      "--controller-user <user>",
+      "the controller's user there, when the kubeconfig of --cluster is somebody else's",
+    )
     .option("--offline", "ask no running server")
     .option("--node", "check this host as a node; run it as the kubelet's user")
     .option("--node-name <name>", "with --node: the node's name (default: the kubelet's, or this host's)")
@@ -73,6 +92,8 @@ export function addDoctor(parent: Command, terminal: Terminal, load: LoadDoctor)
     "gatehouse doctor --only expiry --only clock -o json",
     "gatehouse doctor --data-dir /restored --offline --full",
     "gatehouse doctor --node",
+    "gatehouse doctor --cluster controller.kubeconfig --config gatehouse.yaml",
+    "gatehouse doctor --only cluster --cluster admin.conf --controller-user gatehouse-controller",
   ]);
 }
 
@@ -134,6 +155,9 @@ function requireKnown(only: Options["only"], { CHECK_TITLES }: Pick<Doctor, "CHE
 
 function settingsOf(options: Options, terminal: Terminal): DoctorSettings {
   const { config, dataDir, listen, only, full = false, timeout = DEFAULT_TIMEOUT_SECONDS } = options;
+  const { cluster, controllerUser } = options;
+  if (controllerUser !== undefined && cluster === undefined)
+    throw usageError("--controller-user is for a cluster", "Name it with --cluster KUBECONFIG.");
   const path = (given: string): string => resolve(terminal.workingDirectory, given);
   return {
     ...(config !== undefined && { configFile: path(config) }),
@@ -142,6 +166,12 @@ function settingsOf(options: Options, terminal: Terminal): DoctorSettings {
     ...(only !== undefined && { only }),
     isFull: full,
     timeoutSeconds: timeout,
+    ...(cluster !== undefined && {
+      cluster: {
+        ...(cluster !== true && { kubeconfigFile: path(cluster) }),
+        ...(controllerUser !== undefined && { controllerUser }),
+      },
+    }),
     chooseServer: (dataDirectory) => chooseServer(dataDirectory, options, terminal),
   };
 }

@@ -13,14 +13,16 @@ export interface SigningControllerOptions {
   readonly kubelets: AuthorityFiles;
   /** Signs for `kubernetes.io/kube-apiserver-client`. */
   readonly clients: AuthorityFiles;
+  /** What it does besides; nothing without it. */
+  readonly controllers?: readonly string[];
 }
 
-/** Starts a kube-controller-manager that does nothing but sign what is approved. */
+/** Starts a kube-controller-manager that signs what is approved. */
 export function startSigningController(options: SigningControllerOptions): BackgroundProcess {
-  const { programs, kubelets, clients } = options;
+  const { programs, kubelets, clients, controllers = [] } = options;
   return startBackground(programs["kube-controller-manager"], [
     `--kubeconfig=${writeKubeconfig(options)}`,
-    "--controllers=certificatesigningrequest-signing-controller",
+    `--controllers=${["certificatesigningrequest-signing-controller", ...controllers].join(",")}`,
     "--leader-elect=false",
     "--secure-port=0",
     // Its own limit would have the rows wait for each other.
