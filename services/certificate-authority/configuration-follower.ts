@@ -4,7 +4,7 @@ import type { ApprovalSettings } from "./approval/settings.ts";
 import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
 import type { ConfigurationFileStatus } from "./domain/approval-status.ts";
 import { isSameValue } from "./domain/same-value.ts";
-import { contentOfFiles } from "./issuer-files.ts";
+import { type Contents, changedFiles, contentsOf } from "./issuer-files.ts";
 
 const RETRY_MILLISECONDS = 60_000;
 const MAXIMUM_NAMED = 20;
@@ -28,6 +28,8 @@ export interface ConfigurationFollower {
    * minute: something else may have put it right. Never throws.
    */
   check(): void;
+  /** The files that have changed since they were looked at, and why they could not be taken, if so. Changes nothing. */
+  due(): { readonly files: readonly string[]; readonly problem: string | undefined };
   readonly paths: readonly string[];
   /** Undefined without a configuration file. */
   readonly status: ConfigurationFileStatus | undefined;
@@ -47,7 +49,7 @@ export function followConfiguration(deps: FollowerDependencies): ConfigurationFo
   /** @param found - what files held before anything was read. */
   function take(found: Contents): void {
     const next = loadConfiguration(overrides);
-    if (isChanged(deps.hookFiles(), adopted, found) || !isSameValue(next.approval, approval)) {
+    if (changedFiles(deps.hookFiles(), adopted, found).length > 0 || !isSameValue(next.approval, approval)) {
       deps.adopt(next.approval);
       approval = next.approval;
       adopted = contentsOf(deps.hookFiles(), found);
@@ -68,7 +70,7 @@ export function followConfiguration(deps: FollowerDependencies): ConfigurationFo
       const found = contentsOf(paths);
       const now = clock.now();
       const isRetried = problem !== undefined && now.getTime() - lookedAt.getTime() >= RETRY_MILLISECONDS;
-      if (path === undefined || !(isRetried || isChanged(paths, seen, found))) return;
+      if (path === undefined || !(isRetried || changedFiles(paths, seen, found).length > 0)) return;
       [seen, lookedAt] = [found, now];
       try {
         take(found);
@@ -82,6 +84,11 @@ export function followConfiguration(deps: FollowerDependencies): ConfigurationFo
         logger.error({ file: path, problem: message }, "the configuration cannot be used; the chain in force stays");
       }
     },
+    due() {
+      const paths = pathsNow();
+      const files = changedFiles(paths, seen, contentsOf(paths));
+      return { files, problem: files.length === 0 ? problem?.message : problemOf(overrides) };
+    },
     get paths() {
       return pathsNow();
     },
@@ -91,16 +98,14 @@ export function followConfiguration(deps: FollowerDependencies): ConfigurationFo
   };
 }
 
-/** What files hold, by their paths. */
-type Contents = ReadonlyMap<string, string>;
-
-/** @param found - what is known already: a file that was written to since was perhaps read before, and is looked at again. */
-function contentsOf(paths: readonly string[], found: Contents = new Map()): Contents {
-  return new Map(paths.map((path) => [path, found.get(path) ?? contentOfFiles([path])]));
-}
-
-function isChanged(paths: readonly string[], before: Contents, now: Contents): boolean {
-  return paths.some((path) => before.get(path) !== now.get(path));
+/** Why the file cannot be used; undefined when it can, as far as that is known without making a chain of it. */
+function problemOf(overrides: ConfigurationOverrides): string | undefined {
+  try {
+    loadConfiguration(overrides);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Where two settings differ, as paths, the first of them. */

@@ -27,6 +27,8 @@ export interface ConfiguredRevocation {
   readonly ocsp: OcspResponder | undefined;
   /** Writes the CRLs that have changed where the configuration names a folder. @returns how many. */
   readonly writeFiles: () => Promise<number>;
+  /** The ids of the issuers whose CRLs that would be. */
+  readonly dueFiles: () => readonly string[];
 }
 
 export function configuredRevocation(configuration: Configuration, parts: RevocationParts): ConfiguredRevocation {
@@ -39,9 +41,9 @@ export function configuredRevocation(configuration: Configuration, parts: Revoca
     ...{ issuerIds, validitySeconds: crl.validitySeconds, clock, logger },
   });
   const { directory } = crl;
-  if (directory === undefined) return { revocationLists, ocsp, writeFiles: async () => 0 };
+  if (directory === undefined) return { revocationLists, ocsp, writeFiles: async () => 0, dueFiles: () => [] };
   const files = revocationFiles({ directory, issuerIds, revocationLists, logger });
-  return { revocationLists, ocsp, writeFiles: () => files.update() };
+  return { revocationLists, ocsp, writeFiles: () => files.update(), dueFiles: () => files.due() };
 }
 
 function ocspOf(

@@ -32,6 +32,8 @@ export interface ConfiguredRotation {
   readonly trust: TrustObserver;
   /** Brings the trust bundle to every place it is kept in. */
   readonly publish: () => Promise<void>;
+  /** Those places. */
+  readonly places: readonly string[];
   /** The steps that are due, when the configuration leaves them to us. @returns what was done, a line each. */
   readonly takeDueSteps: (isDryRun?: boolean) => Promise<readonly string[]>;
   /** Where the rotation of each issuer stood within the last minute. */
@@ -54,6 +56,7 @@ export function configuredRotation(
   return {
     rotation,
     trust,
+    places: [...files, ...publishers].map(({ place }) => place),
     async publish() {
       await publishBundle(trustAnchors(await issuers.list(), clock.now()).join(""));
     },

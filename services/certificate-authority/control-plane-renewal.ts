@@ -23,8 +23,8 @@ const AFTERWARDS: readonly { readonly names: readonly string[]; readonly what: s
 export function controlPlaneRenewal(
   settings: ControlPlaneRenewalSettings | undefined,
   parts: ControlPlaneParts,
-): (context: Pick<RunContext, "dryRun">) => Promise<RunReport> {
-  return async ({ dryRun }) => {
+): (context: Pick<RunContext, "dryRun" | "report">) => Promise<RunReport> {
+  return async ({ dryRun, report }) => {
     if (settings === undefined) return { summary: "no control plane is configured (controlPlane.directory)" };
     const { directory, keyAlgorithm, lifetimeSeconds, renewBeforeSeconds, controlPlaneEndpoint } = settings;
     const { files, notices } = await makeControlPlane(
@@ -39,9 +39,9 @@ export function controlPlaneRenewal(
     const renewed = namesOf(files, "renewed");
     if (!dryRun && renewed.length > 0) parts.logger.info({ directory, renewed }, "renewed control plane certificates");
     const afterwards = AFTERWARDS.filter(({ names }) => names.some((name) => renewed.includes(name)));
+    for (const line of [...renewed, ...notices, ...afterwards.map(({ what }) => `afterwards: ${what}`)]) report(line);
     return {
       summary: `${dryRun ? "would renew" : "renewed"} ${renewed.length} of ${files.length - namesOf(files, "absent").length} files`,
-      details: { renewed, notices, afterwards: afterwards.map(({ what }) => what) },
     };
   };
 }

@@ -95,6 +95,8 @@ export interface FrontDoor {
   readonly url: string;
   /** Makes a new serving certificate when less than a third of the old one's life is left; tells whether it did. */
   renewServingCertificate(): Promise<boolean>;
+  /** Whether it would. */
+  isServingCertificateDue(): boolean;
   /** Trusts the CAs of clients as they are now, and makes a serving certificate under the issuer of now. */
   followIssuers(): Promise<void>;
   /** Stops accepting, ends watches and lets what is in flight finish. */
@@ -141,6 +143,7 @@ export async function openFrontDoor(deps: FrontDoorDependencies): Promise<FrontD
       if (renewed !== undefined) replace(renewed);
       return renewed !== undefined;
     },
+    isServingCertificateDue: () => serving.isDue(),
     followIssuers: async () => {
       // Clients of a new issuer are let in even if no serving certificate can be had from it.
       replace(await serving.current());
@@ -300,8 +303,11 @@ class ServingCertificates {
 
   /** @returns the new pair, or undefined when more than a third of the old one's life is left. */
   async renewWhenDue(): Promise<OwnCertificate | undefined> {
-    const isDue = this.#current === undefined || this.#deps.clock.now().getTime() >= this.#current.renewAt;
-    return isDue ? this.renew() : undefined;
+    return this.isDue() ? this.renew() : undefined;
+  }
+
+  isDue(): boolean {
+    return this.#current === undefined || this.#deps.clock.now().getTime() >= this.#current.renewAt;
   }
 
   async renew(): Promise<OwnCertificate> {

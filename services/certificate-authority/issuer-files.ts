@@ -20,6 +20,19 @@ function contentHash(path: string): string {
   }
 }
 
+/** What files hold, by their paths. */
+export type Contents = ReadonlyMap<string, string>;
+
+/** @param found - what is known already: a file that was written to since was perhaps read before, and is looked at again. */
+export function contentsOf(paths: readonly string[], found: Contents = new Map()): Contents {
+  return new Map(paths.map((path) => [path, found.get(path) ?? contentOfFiles([path])]));
+}
+
+/** The files that hold something else than they did. */
+export function changedFiles(paths: readonly string[], before: Contents, now: Contents): readonly string[] {
+  return paths.filter((path) => before.get(path) !== now.get(path));
+}
+
 export interface WatchedFiles {
   close(): void;
 }

@@ -6,7 +6,7 @@ import type { Access } from "./access/access.ts";
 import { type Configuration, ConfigurationError } from "./configuration.ts";
 import type { LiveIssuers } from "./live-issuers.ts";
 import type { ownIdentity } from "./own-identity.ts";
-import { leaveKubeconfigs } from "./own-kubeconfigs.ts";
+import { isAdministratorDue, leaveKubeconfigs } from "./own-kubeconfigs.ts";
 
 const TOKEN_TTL_SECONDS = 86_400;
 
@@ -17,6 +17,17 @@ export interface LeavingParts {
   readonly issuers: LiveIssuers;
   /** Publishes the trust bundle where it is configured to. */
   readonly rotation: { publish(): Promise<unknown> };
+}
+
+/** Whether the administrator's certificate would be made anew. */
+export function isAdministratorKubeconfigDue(
+  { dataDirectory: directory }: Configuration,
+  { issuers }: Pick<LeavingParts, "issuers">,
+): boolean {
+  const administrators = issuers.issuerFor("gatehouse.dev/administrator");
+  if (administrators.kind === "awaited") return false;
+  const administratorIssuerPem = administrators.issuer.description.certificatePem;
+  return isAdministratorDue({ directory, administratorIssuerPem, clock: systemClock });
 }
 
 /**

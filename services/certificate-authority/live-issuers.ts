@@ -5,7 +5,7 @@ import type { Tokens } from "./custody/pkcs11/tokens.ts";
 import type { IssuerAvailability } from "./domain/issuer.ts";
 import type { Issuers, SigningIssuers } from "./domain/ports.ts";
 import { type IssuerDirectory, issuerDirectory } from "./issuer-directory.ts";
-import { contentOfFiles } from "./issuer-files.ts";
+import { type Contents, changedFiles, contentsOf } from "./issuer-files.ts";
 import { loadOld, type Selection, selectIssuers } from "./issuer-selection.ts";
 import { longestLifetimeOf, type SigningSettings, signerNamesOf } from "./issuer-settings.ts";
 
@@ -29,7 +29,7 @@ export class LiveIssuers implements SigningIssuers {
   #selections: ReadonlyMap<string, Selection> = new Map();
   #directory: IssuerDirectory;
   #last: Promise<unknown> = Promise.resolve();
-  #content = "";
+  #contents: Contents = new Map();
   #lookedAt = new Date(0);
   /** Why the last look changed nothing. */
   #failure: string | undefined;
@@ -47,10 +47,10 @@ export class LiveIssuers implements SigningIssuers {
 
   /** @throws as `selectIssuers`. */
   static async open(deps: LiveIssuersDependencies): Promise<LiveIssuers> {
-    const content = contentOfFiles(filesOf(deps.settings));
+    const contents = contentsOf(filesOf(deps.settings));
     const { selections, directory } = await selectNow(deps);
     const live = new LiveIssuers(deps, selections, directory);
-    live.#content = content;
+    live.#contents = contents;
     live.#lookedAt = deps.clock.now();
     live.#report(new Map());
     return live;
@@ -86,6 +86,11 @@ export class LiveIssuers implements SigningIssuers {
     return this.#paths;
   }
 
+  /** Those that hold something else than at the last look. */
+  changedFiles(): readonly string[] {
+    return changedFiles(this.#paths, this.#contents, contentsOf(this.#paths));
+  }
+
   /**
    * Looks again when a file has changed since the last look; once a minute also while something is wrong, for time or
    * another file may have put it right. What keeps everything from being taken is told once. Never throws.
@@ -104,7 +109,7 @@ export class LiveIssuers implements SigningIssuers {
   }
 
   #isDue(): boolean {
-    if (contentOfFiles(this.#paths) !== this.#content) return true;
+    if (this.changedFiles().length > 0) return true;
     const isWell =
       this.#failure === undefined && [...this.#selections.values()].every((one) => problemOfFiles(one) === undefined);
     return !isWell && this.#deps.clock.now().getTime() - this.#lookedAt.getTime() >= RETRY_MILLISECONDS;
@@ -119,7 +124,7 @@ export class LiveIssuers implements SigningIssuers {
 
   async #refresh(): Promise<void> {
     // Before the look: what changes during it is looked at again.
-    this.#content = contentOfFiles(this.#paths);
+    this.#contents = contentsOf(this.#paths);
     this.#lookedAt = this.#deps.clock.now();
     const former = { selections: this.#selections, directory: this.#directory };
     const { selections, directory } = await selectNow(this.#deps);

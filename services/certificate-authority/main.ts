@@ -36,14 +36,14 @@ import { issuerAdministration } from "./issuer-administration.ts";
 import { type WatchedFiles, watchFiles } from "./issuer-files.ts";
 import { openNodeAddresses } from "./kubernetes/node-addresses.ts";
 import { openLedger } from "./ledger/ledger.ts";
-import { leaveFiles } from "./left-files.ts";
+import { isAdministratorKubeconfigDue, leaveFiles } from "./left-files.ts";
 import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG } from "./own-kubeconfigs.ts";
 import { revocationPointersOf } from "./revocation-settings.ts";
 import { createExpiry } from "./rotation/expiry/expiry.ts";
-import { type JobWork, type RunReport, scheduledJobs } from "./rotation/scheduler/job.ts";
+import { type JobWork, scheduledJobs } from "./rotation/scheduler/job.ts";
 import { createScheduler } from "./rotation/scheduler/scheduler.ts";
 import { scheduledWork } from "./scheduled-work.ts";
 import { createSigner, type Signer } from "./signer/signer.ts";
@@ -84,10 +84,17 @@ async function run(overrides: ConfigurationOverrides, controlled: ControllerOpti
   await removeLeftovers(configuration.dataDirectory);
   const cluster = controlled && openCluster(configuration, controlled, { clock, logger });
   const authority = await openAuthority(configuration, overrides, cluster, logger);
-  const jobs = schedule(configuration, authority, logger, async () => {
-    const wasDue = await door.renewServingCertificate();
-    await leaveFiles(configuration, authority, door.url, logger);
-    return { summary: wasDue ? "renewed the serving certificate" : "the serving certificate is not due" };
+  const jobs = schedule(configuration, authority, logger, async ({ dryRun, report }) => {
+    const due = [
+      ...(door.isServingCertificateDue() ? ["serving certificate"] : []),
+      ...(isAdministratorKubeconfigDue(configuration, authority) ? [ADMIN_KUBECONFIG] : []),
+    ];
+    if (!dryRun) {
+      await door.renewServingCertificate();
+      await leaveFiles(configuration, authority, door.url, logger);
+    }
+    for (const one of due) report(one);
+    return { summary: `${dryRun ? "would renew" : "renewed"} ${due.length} of 2 certificates` };
   });
   const door = await openFrontDoor({ ...authority, jobs: jobs.administration, configuration, clock, logger });
   await leaveFiles(configuration, authority, door.url, logger);
@@ -320,7 +327,7 @@ function schedule(
   configuration: Configuration,
   authority: Authority,
   logger: Logger,
-  renewOwnCertificates: () => Promise<RunReport>,
+  renewOwnCertificates: JobWork["run"],
 ) {
   const work = scheduledWork({ ...authority, configuration, renewOwnCertificates, clock, logger });
   const elsewhere = {

@@ -38,11 +38,18 @@ export async function leaveKubeconfigs(deps: KubeconfigDependencies): Promise<vo
   await leaveBootstrap(deps);
 }
 
+type AdministratorParts = Pick<KubeconfigDependencies, "directory" | "administratorIssuerPem" | "clock">;
+
+/** Whether `leaveKubeconfigs` would have a new administrator's certificate made. */
+export function isAdministratorDue(deps: AdministratorParts): boolean {
+  const kept = readUser(join(deps.directory, ADMIN_KUBECONFIG));
+  return kept === undefined || !servesOn(kept, deps);
+}
+
 async function leaveAdministrator(deps: KubeconfigDependencies): Promise<void> {
   const path = join(deps.directory, ADMIN_KUBECONFIG);
-  const kept = readUser(path);
-  const user =
-    kept !== undefined && servesOn(kept, deps) ? kept : certificateUser(await deps.newAdministratorCertificate());
+  const kept = isAdministratorDue(deps) ? undefined : readUser(path);
+  const user = kept ?? certificateUser(await deps.newAdministratorCertificate());
   await write(path, deps, "gatehouse-admin", user);
 }
 
@@ -78,7 +85,7 @@ function readUser(path: string): KubeconfigUser | undefined {
 }
 
 /** Whether a kept client certificate was issued by today's issuer and has more than a third of its life left. */
-function servesOn(user: KubeconfigUser, { administratorIssuerPem, clock }: KubeconfigDependencies): boolean {
+function servesOn(user: KubeconfigUser, { administratorIssuerPem, clock }: AdministratorParts): boolean {
   if (!("client-certificate-data" in user)) return false;
   try {
     const certificate = new X509Certificate(Buffer.from(user["client-certificate-data"], "base64"));

@@ -25,6 +25,13 @@ export function revocationFiles({ directory, issuerIds, revocationLists, logger 
   }
 
   return {
+    /** The issuers whose CRL `update` would write. */
+    due(): readonly string[] {
+      return issuerIds().filter((issuerId) => {
+        const number = revocationLists.currentNumber(issuerId);
+        return number === undefined || number !== written.get(issuerId);
+      });
+    },
     /**
      * @returns how many were written.
      * @throws the first failure, when all others are written.

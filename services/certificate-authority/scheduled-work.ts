@@ -10,27 +10,29 @@ import { type CleanerDependencies, createCleaner } from "./issuance/cleaner.ts";
 import type { Issuance } from "./issuance/issuance.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { LiveIssuers } from "./live-issuers.ts";
-import type { JobWork, RunReport } from "./rotation/scheduler/job.ts";
+import type { Expiry } from "./rotation/expiry/expiry.ts";
+import type { JobWork } from "./rotation/scheduler/job.ts";
 import type { Signer } from "./signer/signer.ts";
 
 const DAY_MILLISECONDS = 86_400_000;
+const IDS_TOLD = 30;
 
 export interface ScheduledWorkParts {
   readonly configuration: Configuration;
   readonly ledger: Pick<Ledger, "tokens" | "maintenance">;
   /** The requests that the cleaner looks at. */
   readonly cleanable: CleanerDependencies["requests"];
-  readonly access: Pick<Access, "tokenAdministration" | "maintain">;
+  readonly access: Pick<Access, "tokenAdministration" | "maintain" | "dueUpkeep">;
   readonly approval: Pick<ConfiguredApproval, "follower">;
   readonly issuance: Pick<Issuance, "forget">;
-  readonly issuers: Pick<LiveIssuers, "checkFiles">;
+  readonly issuers: Pick<LiveIssuers, "checkFiles" | "changedFiles">;
   readonly keyLists: KeyLists;
   readonly signer: Pick<Signer, "inspector">;
-  readonly rotation: Pick<ConfiguredRotation, "takeDueSteps" | "publish">;
-  readonly expiry: { scan(): Promise<unknown> };
-  readonly revocation: Pick<ConfiguredRevocation, "writeFiles">;
+  readonly rotation: Pick<ConfiguredRotation, "takeDueSteps" | "publish" | "places">;
+  readonly expiry: Pick<Expiry, "scan">;
+  readonly revocation: Pick<ConfiguredRevocation, "writeFiles" | "dueFiles">;
   /** Renews what is due of the server's own certificates. */
-  readonly renewOwnCertificates: () => Promise<RunReport>;
+  readonly renewOwnCertificates: JobWork["run"];
   /** Renews what is due of a control plane's certificates. */
   readonly renewControlPlane: JobWork["run"];
   readonly clock: Clock;
@@ -39,20 +41,39 @@ export interface ScheduledWorkParts {
 
 /** What every job of the scheduler does, by its name. */
 export function scheduledWork(parts: ScheduledWorkParts): readonly JobWork[] {
-  const { access, approval, issuers, keyLists, renewOwnCertificates } = parts;
+  const { access, approval, issuers, keyLists } = parts;
   return [
     cleanRequests(parts),
     pruneArchive(parts),
     expireTokens(parts),
     rotateIssuers(parts),
-    quiet("watch-expiry", () => parts.expiry.scan()),
-    { name: "renew-own-certificates", hasDryRun: false, run: renewOwnCertificates },
-    { name: "renew-control-plane", hasDryRun: true, run: parts.renewControlPlane },
-    quiet("check-issuer-files", () => issuers.checkFiles()),
+    watchExpiry(parts),
+    { name: "renew-own-certificates", run: parts.renewOwnCertificates },
+    { name: "renew-control-plane", run: parts.renewControlPlane },
+    look(
+      "check-issuer-files",
+      async () => ({ names: issuers.changedFiles() }),
+      () => issuers.checkFiles(),
+    ),
     writeRevocationLists(parts),
-    quiet("check-configuration", async () => approval.follower.check()),
-    quiet("reload-key-lists", () => keyLists.reload()),
-    quiet("maintain-authenticators", async () => access.maintain()),
+    look(
+      "check-configuration",
+      async () => {
+        const { files, problem } = approval.follower.due();
+        return { names: files, ...(problem !== undefined && { problem }) };
+      },
+      async () => approval.follower.check(),
+    ),
+    look(
+      "reload-key-lists",
+      async () => ({ names: await keyLists.due() }),
+      () => keyLists.reload(),
+    ),
+    look(
+      "maintain-authenticators",
+      async () => ({ names: access.dueUpkeep() }),
+      async () => access.maintain(),
+    ),
   ];
 }
 
@@ -63,7 +84,6 @@ function cleanRequests({ cleanable, signer, issuance, clock, logger }: Scheduled
   });
   return {
     name: "clean-requests",
-    hasDryRun: true,
     async run({ dryRun }) {
       const { examined, deleted, reasons } = await cleaner.run({ dryRun });
       const summary = `${dryRun ? "would delete" : "deleted"} ${deleted} of ${examined} requests`;
@@ -76,11 +96,15 @@ function pruneArchive({ configuration, ledger, clock }: ScheduledWorkParts): Job
   const { maxAgeDays, maxRequests } = configuration.ledger.archive;
   return {
     name: "prune-archive",
-    hasDryRun: false,
-    async run() {
+    async run({ dryRun }) {
       const before = new Date(clock.now().getTime() - maxAgeDays * DAY_MILLISECONDS);
-      await ledger.maintenance.pruneArchive(before, maxRequests);
-      return { summary: `kept at most ${maxRequests} requests that were deleted after ${before.toISOString()}` };
+      const dropped = await ledger.maintenance.countPrunable(before, maxRequests);
+      if (!dryRun) await ledger.maintenance.pruneArchive(before, maxRequests);
+      const kept = `at most ${maxRequests} that were deleted after ${before.toISOString()}`;
+      return {
+        summary: `${dryRun ? "would drop" : "dropped"} ${dropped} requests; kept are ${kept}`,
+        details: { dropped },
+      };
     },
   };
 }
@@ -88,14 +112,31 @@ function pruneArchive({ configuration, ledger, clock }: ScheduledWorkParts): Job
 function rotateIssuers({ rotation, logger }: ScheduledWorkParts): JobWork {
   return {
     name: "rotate-issuers",
-    hasDryRun: true,
-    async run({ dryRun }) {
+    async run({ dryRun, report }) {
       const steps = await rotation.takeDueSteps(dryRun);
-      if (dryRun) return { summary: `would take ${steps.length} steps`, details: { steps } };
+      for (const step of steps) report(step);
+      if (dryRun) {
+        for (const place of rotation.places) report(`see to the trust bundle in ${place}`);
+        return { summary: `would take ${steps.length} steps` };
+      }
       for (const step of steps) logger.info({ step }, "took a step of issuer rotation");
       // What is published is looked at as well: CAs expire, and files go away.
       await rotation.publish();
-      return { summary: `took ${steps.length} steps`, details: { steps } };
+      return { summary: `took ${steps.length} steps` };
+    },
+  };
+}
+
+function watchExpiry({ expiry }: ScheduledWorkParts): JobWork {
+  return {
+    name: "watch-expiry",
+    async run({ dryRun, report }) {
+      const { states, names } = await expiry.scan(dryRun);
+      for (const name of names) report(name);
+      const told = Object.entries(states).map(([state, count]) => `${count} ${state}`);
+      const summary =
+        told.length === 0 ? "nothing new to tell" : `${dryRun ? "would tell" : "tells"} of ${told.join(", ")}`;
+      return { summary, details: { states } };
     },
   };
 }
@@ -103,13 +144,10 @@ function rotateIssuers({ rotation, logger }: ScheduledWorkParts): JobWork {
 function expireTokens({ ledger, access, clock }: ScheduledWorkParts): JobWork {
   return {
     name: "expire-tokens",
-    hasDryRun: true,
-    async run({ dryRun }) {
+    async run({ dryRun, report }) {
       const ids = dryRun ? await expired() : await access.tokenAdministration.removeExpired();
-      return {
-        summary: `${dryRun ? "would remove" : "removed"} ${ids.length} tokens`,
-        details: { ids: ids.slice(0, 100) },
-      };
+      for (const id of ids.slice(0, IDS_TOLD)) report(`token ${id}`);
+      return { summary: `${dryRun ? "would remove" : "removed"} ${ids.length} tokens` };
     },
   };
 
@@ -122,19 +160,32 @@ function expireTokens({ ledger, access, clock }: ScheduledWorkParts): JobWork {
 function writeRevocationLists({ revocation }: ScheduledWorkParts): JobWork {
   return {
     name: "write-crls",
-    hasDryRun: false,
-    run: async () => ({ summary: `wrote ${await revocation.writeFiles()} CRLs` }),
+    async run({ dryRun, report }) {
+      const issuers = revocation.dueFiles();
+      for (const id of issuers) report(`issuer ${id}`);
+      if (dryRun) return { summary: `would write ${issuers.length} CRLs` };
+      return { summary: `wrote ${await revocation.writeFiles()} CRLs` };
+    },
   };
 }
 
-/** What looks again at files and keys, and says in the log what it found. */
-function quiet(name: JobWork["name"], work: () => Promise<unknown>): JobWork {
+/** What has changed, and why it could not be taken, if that is known. */
+interface Changes {
+  readonly names: readonly string[];
+  readonly problem?: string;
+}
+
+/** What looks again at files and keys; what cannot be taken is in the log and the metrics, and is no failure of the look. */
+function look(name: JobWork["name"], changes: () => Promise<Changes>, work: () => Promise<unknown>): JobWork {
   return {
     name,
-    hasDryRun: false,
-    async run() {
-      await work();
-      return { summary: "looked" };
+    async run({ dryRun, report }) {
+      const { names, problem } = await changes();
+      if (!dryRun) await work();
+      for (const line of [...names, ...(problem === undefined ? [] : [problem])]) report(line);
+      const verb = dryRun ? "would look at" : "looked at";
+      const summary = names.length === 0 ? "nothing has changed" : `${verb} what has changed: ${names.length}`;
+      return { summary: problem === undefined ? summary : `${summary}; it cannot be used` };
     },
   };
 }

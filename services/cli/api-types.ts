@@ -374,7 +374,6 @@ export interface Job {
   readonly description: string;
   readonly schedule: string;
   readonly enabled: boolean;
-  readonly hasDryRun: boolean;
   readonly nextAt?: string;
   readonly problem?: string;
   readonly lastRun?: JobRun;

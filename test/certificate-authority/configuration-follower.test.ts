@@ -161,3 +161,17 @@ test("without a file there is nothing to follow", () => {
   follower.check();
   expect([follower.status, follower.paths]).toEqual([undefined, []]);
 });
+
+test("what has changed is told without taking it, with what keeps it from being taken", () => {
+  const { follower, write, kinds, hookFile, configFile } = harness(MANUAL);
+  expect(follower.due()).toEqual({ files: [], problem: undefined });
+  writeFileSync(hookFile, "two");
+  expect(follower.due()).toEqual({ files: [hookFile], problem: undefined });
+  write("nonsense: 1");
+  const { files, problem } = follower.due();
+  expect(files).toEqual([configFile, hookFile]);
+  expect(problem).toContain("is not valid");
+  expect(kinds()).toEqual([]);
+  follower.check();
+  expect(follower.due()).toEqual({ files: [], problem: expect.stringContaining("is not valid") });
+});

@@ -270,7 +270,10 @@ describe("an issuer in files", () => {
     await live.checkFiles();
     expect(changes).toEqual([]);
     put(second);
+    expect(new Set(live.changedFiles())).toEqual(new Set([files().certificateFile, files().keyFile]));
+    expect(changes).toEqual([]);
     await live.checkFiles();
+    expect(live.changedFiles()).toEqual([]);
     await live.checkFiles();
     expect(changes).toEqual(["second"]);
     expect(namesIn(live.directory.clientCaPem).toSorted()).toEqual(["first", "second"]);

@@ -94,8 +94,7 @@ test("the command lists jobs, tries one, runs one, and shows what became of it, 
   });
   expect(await rotate("expire-tokens")).toMatchObject({ code: 0, stdout: "removed 0 tokens\n" });
   expect(await rotate("prune-archive", "--dry-run")).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining("cannot be tried"),
+    ...{ code: 0, stdout: expect.stringMatching(/^would drop 0 requests; kept are at most 250000 /) },
   });
   const { dataDirectory } = gatehouse;
   await gatehouse.stop();
@@ -115,7 +114,7 @@ test("the server's own certificates are renewed when they are due, and a connect
   clock.set(250 * DAY_SECONDS);
   // It is behind its schedule, too, and runs by itself.
   await eventually(90, async () =>
-    (await runsOf(connection, "renew-own-certificates")).some(({ summary }) => summary.startsWith("renewed")),
+    (await runsOf(connection, "renew-own-certificates")).some(({ summary }) => /^renewed [12] of/.test(summary)),
   );
   expect(await servingSerial()).not.toBe(serial);
   await eventually(10, async () => readFileSync(gatehouse.adminKubeconfig, "utf8") !== administrator);

@@ -18,7 +18,7 @@ export class FakeJobs implements JobAdministration {
   async list(): Promise<readonly JobStatus[]> {
     const job: JobStatus = {
       ...{ name: "prune-archive", description: "prunes", schedule: "*/10 * * * *", jitterSeconds: 60 },
-      ...{ isEnabled: true, hasDryRun: false, scope: "authority", problem: undefined },
+      ...{ isEnabled: true, scope: "authority", problem: undefined },
       nextAt: new Date("2026-01-02T03:10:00Z"),
       lastRun: this.history[0],
     };

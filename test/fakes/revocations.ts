@@ -73,4 +73,8 @@ export class FakeRevocationLists implements RevocationLists {
     if (list === undefined) throw new StatusError("NotFound", `no issuer ${issuerId} signs CRLs`);
     return list;
   }
+
+  currentNumber(issuerId: string): number | undefined {
+    return this.lists.get(issuerId)?.number;
+  }
 }

@@ -76,6 +76,8 @@ export interface Access {
   readonly additionalClientCaPem: string;
   /** Reads changed files again and keeps issuers' keys fresh; for a schedule of a few seconds. Never throws. */
   maintain(): void;
+  /** What `maintain` would take now, by the names of files and issuers. */
+  dueUpkeep(): readonly string[];
 }
 
 const DEFAULT_AUTHENTICATION: readonly AuthenticatorSettings[] = [{ clientCertificate: {} }, { bootstrapToken: {} }];
@@ -135,6 +137,7 @@ export function createAccess(deps: AccessDependencies): Access {
     },
     additionalClientCaPem: authenticators.additionalCaPem,
     maintain: () => authenticators.maintain(),
+    dueUpkeep: () => authenticators.due(),
     tokenAdministration,
     bootstrapSecrets: createBootstrapSecrets({
       tokens: tokenAdministration,

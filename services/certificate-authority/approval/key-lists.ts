@@ -17,6 +17,8 @@ export interface KeyLists {
   isDebianWeak(modulusSha1: string): boolean;
   /** Reads the files that changed. A file that cannot be used is reported, once, and the list it gave before stays. */
   reload(): Promise<void>;
+  /** The files that `reload` would read. */
+  due(): Promise<readonly string[]>;
 }
 
 /** Thrown at start only; the message names the file and what is wrong with it. */
@@ -69,6 +71,7 @@ export function openKeyLists({ blockedKeysFile, weakKeysFile }: KeyListsSettings
       await blocked?.reload();
       await weak?.reload();
     },
+    due: async () => [...((await blocked?.due()) ?? []), ...((await weak?.due()) ?? [])],
   };
 }
 
@@ -88,7 +91,16 @@ function openList(file: string, format: EntryFormat, logger: Logger) {
     logger.info({ setting, file, entries: entries.size }, "read a list of keys again");
   }
 
+  async function isDue(): Promise<boolean> {
+    try {
+      return versionOf(await stat(file)) !== version || problem !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
   return {
+    due: async (): Promise<readonly string[]> => ((await isDue()) ? [file] : []),
     has: (digest: string): boolean => entries.has(format.keyOf(digest)),
     reload: () =>
       readIfChanged().catch(({ message }: Error) => {

@@ -92,7 +92,6 @@ export interface JobStatus {
   readonly schedule: string;
   readonly jitterSeconds: number;
   readonly isEnabled: boolean;
-  readonly hasDryRun: boolean;
   /** Whether one process runs it for all, or each for itself. */
   readonly scope: "authority" | "process";
   /** Undefined when it is disabled. */
@@ -108,7 +107,7 @@ export interface JobAdministration {
   /**
    * Begins a run now, whether the job is enabled or not.
    * @returns the run as it began; `ended` resolves with how it ended, and never rejects.
-   * @throws {StatusError} NotFound; Conflict when it runs already; BadRequest when it cannot be tried.
+   * @throws {StatusError} NotFound; Conflict when it runs already.
    */
   runNow(
     job: string,

@@ -332,6 +332,8 @@ export interface LedgerMaintenance {
   compact(before: Date): Promise<void>;
   /** Drops archived requests that were deleted before `before`, and the oldest beyond `maximumRequests`. */
   pruneArchive(before: Date, maximumRequests: number): Promise<void>;
+  /** How many archived requests that would drop. */
+  countPrunable(before: Date, maximumRequests: number): Promise<number>;
   /** Resolves when a commit can be made; rejects when the store does not take writes. */
   check(): Promise<void>;
 }

@@ -30,6 +30,8 @@ export interface RevocationLists {
    *   ServiceUnavailable while its key cannot be reached.
    */
   current(issuerId: string): Promise<RevocationList>;
+  /** The number of the CRL that `current` would give without signing one; undefined when it would sign. */
+  currentNumber(issuerId: string): number | undefined;
 }
 
 export interface RevocationListDependencies {
@@ -119,6 +121,10 @@ export function createRevocationLists(deps: RevocationListDependencies): Revocat
   }
 
   return {
+    currentNumber(issuerId) {
+      const state = states.get(issuerId);
+      return state && currentOf(state)?.number;
+    },
     async current(issuerId) {
       if (!deps.issuerIds().includes(issuerId)) {
         const details = { kind: "crls", name: issuerId };

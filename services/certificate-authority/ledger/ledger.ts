@@ -168,7 +168,15 @@ async function assemble(options: LedgerOptions, release: () => void): Promise<Le
     reader.close();
     throw error;
   });
-  const maintenance = ledgerMaintenance({ file, writer, hub, clock, maximumChanges, judge: options.certificateJudge });
+  const maintenance = ledgerMaintenance({
+    file,
+    reader,
+    writer,
+    hub,
+    clock,
+    maximumChanges,
+    judge: options.certificateJudge,
+  });
   const windowSeconds = options.compactionWindowSeconds ?? DEFAULT_COMPACTION_WINDOW_SECONDS;
   const compaction = startCompaction(maintenance, { windowSeconds, clock, logger });
   const cache = createObjectCache(limits.maximumCachedBytes);

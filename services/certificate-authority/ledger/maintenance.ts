@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
@@ -7,12 +8,15 @@ import type { BackupResult } from "./backup.ts";
 import type { BackupTask } from "./backup-worker.ts";
 import type { BatchWriter } from "./batch-writer.ts";
 import type { ChangeHub } from "./change-hub.ts";
+import type { Connection } from "./connection.ts";
+import { archivedRequestsReader } from "./tables/archived-requests-table.ts";
 import { runTask, TaskError } from "./thread-task.ts";
 import type { JudgeModule } from "./verification/certificate-judge.ts";
 import { verifyInPlace } from "./verify-ledger-file.ts";
 
 export interface MaintenanceDependencies {
   readonly file: string;
+  readonly reader: Connection;
   readonly writer: BatchWriter;
   readonly hub: ChangeHub;
   readonly clock: Clock;
@@ -21,9 +25,19 @@ export interface MaintenanceDependencies {
 }
 
 const SMALL_BYTES = 64;
+/** Rows of the archive that are counted before other work gets its turn: about a millisecond's worth. */
+const COUNTED_A_TURN = 500;
 
 /** Upkeep of the ledger; whatever takes long runs in a thread of its own. */
-export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges, judge }: MaintenanceDependencies) {
+export function ledgerMaintenance({
+  file,
+  reader,
+  writer,
+  hub,
+  clock,
+  maximumChanges,
+  judge,
+}: MaintenanceDependencies) {
   const maintenance: LedgerMaintenance = {
     async backup(path) {
       const task: BackupTask = { file, target: resolve(path) };
@@ -47,6 +61,18 @@ export function ledgerMaintenance({ file, writer, hub, clock, maximumChanges, ju
       for (let isDone = false; !isDone; ) {
         isDone = await writer.submit(operation, SMALL_BYTES, (answer) => answer.isDone);
       }
+    },
+    async countPrunable(before, maximumRequests) {
+      const archive = archivedRequestsReader(reader);
+      let count = 0;
+      for (let last = 0; ; await nextTurn()) {
+        const rows = archive.oldest(last, COUNTED_A_TURN);
+        const kept = rows.findIndex(({ deletedMilliseconds }) => deletedMilliseconds >= before.getTime());
+        count += kept === -1 ? rows.length : kept;
+        last = rows.at(-1)?.id ?? last;
+        if (kept !== -1 || rows.length < COUNTED_A_TURN) break;
+      }
+      return Math.max(count, archive.count() - maximumRequests);
     },
     async check() {
       const operation = { kind: "checkWrite", atMilliseconds: clock.now().getTime() } as const;

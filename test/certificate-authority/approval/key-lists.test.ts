@@ -88,7 +88,10 @@ function replace(text: string): void {
 test("a changed file is read again; a bad one is reported once and changes nothing", async () => {
   const { lists, lines } = open(ONE);
   const errors = () => lines.filter(({ level }) => level === "error").map(({ problem }) => problem);
+  expect(await lists.due()).toEqual([]);
   replace(TWO);
+  expect(await lists.due()).toEqual([file]);
+  expect(lists.isBlocked(ONE)).toBe(true);
   await lists.reload();
   expect([lists.isBlocked(ONE), lists.isBlocked(TWO)]).toEqual([false, true]);
   replace(`${ONE}\nnonsense\n`);
@@ -96,7 +99,9 @@ test("a changed file is read again; a bad one is reported once and changes nothi
   await lists.reload();
   expect([lists.isBlocked(ONE), lists.isBlocked(TWO)]).toEqual([false, true]);
   expect(errors()).toEqual([expect.stringMatching(/^line 2 is no entry/)]);
+  expect(await lists.due()).toEqual([file]);
   rmSync(file);
+  expect(await lists.due()).toEqual([file]);
   await lists.reload();
   expect(lists.isBlocked(TWO)).toBe(true);
   expect(errors()).toHaveLength(2);

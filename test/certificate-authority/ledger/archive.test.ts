@@ -93,13 +93,17 @@ test.each([
     await createAndRemove(name);
     clock.advance(DAY / 1000);
   }
-  await opened.ledger.maintenance.pruneArchive(new Date(before), maximum);
+  const { maintenance } = opened.ledger;
+  expect(await maintenance.countPrunable(new Date(before), maximum)).toBe(3 - kept.length);
+  expect(rows()).toHaveLength(3);
+  await maintenance.pruneArchive(new Date(before), maximum);
   expect(rows().map(({ name }) => name)).toEqual(kept);
   expect(await verifyLedgerFile(opened.file)).toMatchObject({ problems: [] });
 });
 
 test("many are pruned step by step", async () => {
   await Promise.all(Array.from({ length: 1_203 }, (_, index) => createAndRemove(`r-${index}`)));
+  expect(await opened.ledger.maintenance.countPrunable(new Date(Date.now() * 2), 5_000)).toBe(1_203);
   await opened.ledger.maintenance.pruneArchive(new Date(0), 2);
   expect(rows()).toHaveLength(2);
 });

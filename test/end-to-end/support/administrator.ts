@@ -19,6 +19,12 @@ export interface CertificateOnRecord {
   readonly request?: { readonly name: string; readonly uid: string; readonly requester: string };
 }
 
+export interface JobRunOutcome {
+  readonly outcome: string;
+  readonly summary: string;
+  readonly details: { readonly lines?: readonly string[] };
+}
+
 export interface NewToken {
   readonly ttlSeconds?: number;
   readonly nodeName?: string;
@@ -127,6 +133,17 @@ export class Administrator {
 
   async metrics(): Promise<string> {
     return (await this.#https.send("GET", "/metrics")).body.toString();
+  }
+
+  /** The names of the scheduler's jobs. */
+  async jobs(): Promise<readonly string[]> {
+    const { items } = await this.#json<{ items: readonly { readonly name: string }[] }>("GET", "/v1/jobs");
+    return items.map(({ name }) => name);
+  }
+
+  /** Runs a job and waits until it has ended. */
+  runJob(name: string, dryRun = false): Promise<JobRunOutcome> {
+    return this.#json("POST", `/v1/jobs/${name}/run`, { dryRun, waitSeconds: 30 });
   }
 
   close(): void {

@@ -25,13 +25,13 @@ const MAXIMUM_ANSWER_BYTES = 512 * 1024;
 
 /** @throws {AuthenticationSetupError} when the file cannot be used. */
 export function createTokenFile(file: string, { clock, logger, everyFewSeconds }: CommonParts): TokenAuthenticator {
-  const { authenticator, reload } = tokenFileAuthenticator({ file, clock, logger, onChange: () => cached.forget() });
+  const { authenticator, upkeep } = tokenFileAuthenticator({ file, clock, logger, onChange: () => cached.forget() });
   const cached = cacheTokens(authenticator, {
     successSeconds: TOKEN_FILE_SECONDS,
     failureSeconds: FAILURE_SECONDS,
     clock,
   });
-  everyFewSeconds(reload);
+  everyFewSeconds(upkeep);
   return cached;
 }
 
@@ -96,7 +96,7 @@ function remoteKeys(
   const limits = { timeoutMilliseconds: KEYS_TIMEOUT_MILLISECONDS, maximumBytes: MAXIMUM_ANSWER_BYTES };
   const exchange = httpsExchange({ caPem, ...limits });
   const keys = new RemoteKeySet({ issuer: url, discoveryUrl: discoveryURL, exchange, clock, logger });
-  everyFewSeconds(() => keys.maintain());
+  everyFewSeconds(keys);
   return keys;
 }
 
@@ -106,6 +106,6 @@ function fileKeys(
   { logger, everyFewSeconds }: CommonParts,
 ): KeySet {
   const keys = new FileKeySet(paths, parse, logger);
-  everyFewSeconds(() => keys.maintain());
+  everyFewSeconds(keys);
   return keys;
 }

@@ -17,7 +17,7 @@ import { createJwt, createServiceAccount, createTokenFile, createTokenReview } f
 import { frontProxyAuthenticator } from "./front-proxy.ts";
 import type { AuthenticatorSettings } from "./settings.ts";
 import { type TrustAnchors, trustAnchorsOf } from "./trust-anchors.ts";
-import type { CommonParts } from "./upkeep.ts";
+import type { CommonParts, Upkeep } from "./upkeep.ts";
 
 export interface AuthenticatorParts {
   readonly tokens: Pick<BootstrapTokens, "find">;
@@ -37,6 +37,8 @@ export interface Authenticators {
   readonly additionalCaPem: string;
   /** Reads changed files again and keeps issuers' keys fresh; for a schedule of a few seconds. Never throws. */
   maintain(): void;
+  /** What `maintain` would take now, by the names of files and issuers. */
+  due(): readonly string[];
 }
 
 /**
@@ -48,17 +50,18 @@ export function createAuthenticators(
   settings: readonly AuthenticatorSettings[],
   parts: AuthenticatorParts,
 ): Authenticators {
-  const upkeep: (() => void)[] = [];
+  const upkeep: Upkeep[] = [];
   const { clock, logger } = parts;
-  const common: CommonParts = { clock, logger, everyFewSeconds: (work) => void upkeep.push(work) };
+  const common: CommonParts = { clock, logger, everyFewSeconds: (one) => void upkeep.push(one) };
   const clients = clientsOf(settings, parts.clusterCa);
   warnOfMissing(settings, logger);
   return {
     list: settings.map((entry) => create(entry, clients, parts, common)),
     additionalCaPem: clients.proxyCaPem,
     maintain: () => {
-      for (const work of upkeep) work();
+      for (const one of upkeep) one.maintain();
     },
+    due: () => upkeep.flatMap((one) => one.due()),
   };
 }
 

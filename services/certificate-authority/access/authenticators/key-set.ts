@@ -1,13 +1,14 @@
 import { createHash, createPublicKey } from "node:crypto";
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type LocalJWKSet } from "jose";
 import type { Logger } from "../../../shared/logging.ts";
+import type { Upkeep } from "./upkeep.ts";
 import { WatchedFiles } from "./watched-file.ts";
 
 const MAXIMUM_KEYS = 100;
 const KEY_TYPES: ReadonlySet<unknown> = new Set(["RSA", "EC", "OKP"]);
 
 /** An issuer's keys, wherever they come from. */
-export interface KeySet {
+export interface KeySet extends Upkeep {
   /** @throws {KeysUnavailableError} */
   current(): LocalJWKSet | Promise<LocalJWKSet>;
   /**
@@ -15,8 +16,6 @@ export interface KeySet {
    * @returns undefined when there are none, or it is too early to ask again.
    */
   renewed(): Promise<LocalJWKSet | undefined>;
-  /** Upkeep, called every few seconds; never throws. */
-  maintain(): void;
 }
 
 /** There are no keys to check with. The message is for the log. */
@@ -97,5 +96,9 @@ export class FileKeySet implements KeySet {
 
   maintain(): void {
     this.#files.reload();
+  }
+
+  due(): readonly string[] {
+    return this.#files.due();
   }
 }

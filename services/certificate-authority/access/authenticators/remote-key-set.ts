@@ -57,9 +57,13 @@ export class RemoteKeySet implements KeySet {
     return (this.#fetching ?? this.#fetch()).catch(() => undefined);
   }
 
+  due(): readonly string[] {
+    const isWell = this.#fetching !== undefined || this.#secondsSince(this.#fetchedAt) < REFRESH_SECONDS;
+    return isWell || !this.#mayTry() ? [] : [this.#options.issuer];
+  }
+
   maintain(): void {
-    if (this.#fetching !== undefined || this.#secondsSince(this.#fetchedAt) < REFRESH_SECONDS || !this.#mayTry())
-      return;
+    if (this.due().length === 0) return;
     // What goes wrong has been logged, and the next round tries again.
     this.#fetch().catch(() => undefined);
   }

@@ -8,6 +8,7 @@ import { StatusError } from "../../../shared/status-error.ts";
 import { ANONYMOUS } from "../../../shared/user-info.ts";
 import { withAuthenticatedGroup } from "../groups.ts";
 import { NOBODY, type Outcome, refused, type TokenAuthenticator } from "./authenticator.ts";
+import type { Upkeep } from "./upkeep.ts";
 import { WatchedFiles } from "./watched-file.ts";
 
 const MAXIMUM_ENTRIES = 10_000;
@@ -47,7 +48,7 @@ export interface TokenFileDependencies {
  */
 export function tokenFileAuthenticator(deps: TokenFileDependencies): {
   readonly authenticator: TokenAuthenticator;
-  readonly reload: () => void;
+  readonly upkeep: Upkeep;
 } {
   const { file, clock, logger, onChange } = deps;
   const watched = new WatchedFiles({ paths: [file], parse: ([text = ""]) => parseTokenFile(text), logger, onChange });
@@ -66,7 +67,8 @@ export function tokenFileAuthenticator(deps: TokenFileDependencies): {
     const user = withAuthenticatedGroup({ username, uid, groups, extra: {} });
     return { kind: "user", user, ...(expires !== undefined && { validUntil: expires }) };
   }
-  return { authenticator: { name: "tokenFile", judges: "token", authenticate }, reload: () => watched.reload() };
+  const upkeep: Upkeep = { maintain: () => watched.reload(), due: () => watched.due() };
+  return { authenticator: { name: "tokenFile", judges: "token", authenticate }, upkeep };
 }
 
 /** The lines of a token file by their ids. @throws {Error} naming what is wrong; no hash is in the message. */

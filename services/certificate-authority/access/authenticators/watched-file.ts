@@ -36,6 +36,18 @@ export class WatchedFiles<T> {
     return this.#current;
   }
 
+  /** The files that differ from what is in force; also those that cannot be read. */
+  due(): readonly string[] {
+    const { paths } = this.#options;
+    return paths.filter((path, index) => {
+      try {
+        return readText(path) !== this.#texts[index];
+      } catch {
+        return true;
+      }
+    });
+  }
+
   /** Takes over what has changed. Files that cannot be used are reported, and what was in force stays in force. */
   reload(): void {
     const { paths, parse, logger, onChange } = this.#options;

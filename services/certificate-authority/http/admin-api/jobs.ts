@@ -39,7 +39,6 @@ const job = z.object({
   schedule: z.string().describe("Cron in UTC, or @every and a duration."),
   jitterSeconds: z.number(),
   enabled: z.boolean(),
-  hasDryRun: z.boolean().describe("Whether it can be run with dryRun."),
   scope: z
     .enum(["authority", "process"])
     .describe("Whether one process runs it for all, with a history in the ledger, or each for itself."),
@@ -130,10 +129,10 @@ export function jobHandlers(jobs: JobAdministration) {
 }
 
 function describeJob(status: JobStatus): z.infer<typeof job> {
-  const { name, description, schedule, jitterSeconds, isEnabled, hasDryRun, scope, nextAt, problem, lastRun } = status;
+  const { name, description, schedule, jitterSeconds, isEnabled, scope, nextAt, problem, lastRun } = status;
   return {
     ...({ apiVersion: API_VERSION, kind: "Job" } as const),
-    ...{ name, description, schedule, jitterSeconds, enabled: isEnabled, hasDryRun, scope },
+    ...{ name, description, schedule, jitterSeconds, enabled: isEnabled, scope },
     ...(nextAt && { nextAt: toKubernetesTime(nextAt) }),
     ...(problem !== undefined && { problem }),
     ...(lastRun && { lastRun: describeRun(lastRun) }),

@@ -70,21 +70,31 @@ export function archivedRequestContent(row: ArchivedRequestRow): string {
   return contentHash(columnsOf(row));
 }
 
+type ArchivedAge = Pick<StoredArchivedRequestRow, "id" | "deletedMilliseconds">;
+
+/** Counts the archive. */
+export function archivedRequestsReader(connection: Connection) {
+  const oldest = connection.prepare<[number, number], ArchivedAge>(archivedRequestsSql.oldest);
+  const count = connection.prepare<[], number>(archivedRequestsSql.count).pluck();
+  return {
+    count: (): number => count.get() ?? 0,
+    /** The first to have been deleted after the row `after` come first. */
+    oldest: (after: number, limit: number): readonly ArchivedAge[] => oldest.all(after, limit),
+  };
+}
+
 /** Writes the archive, and drops what is oldest in it. */
 export function archivedRequestsWriter(connection: Connection) {
-  const oldest = connection.prepare<[number, number], Pick<StoredArchivedRequestRow, "id" | "deletedMilliseconds">>(
-    archivedRequestsSql.oldest,
-  );
-  const count = connection.prepare<[], number>(archivedRequestsSql.count).pluck();
+  const { count, oldest } = archivedRequestsReader(connection);
   const byUid = connection.prepare<[string]>(archivedRequestsSql.byUid);
   const insert = connection.prepare(archivedRequestsSql.insert);
   const removeUpTo = connection.prepare<[number]>(archivedRequestsSql.removeUpTo);
   return {
     has: (uid: string): boolean => byUid.get(uid) !== undefined,
-    count: (): number => count.get() ?? 0,
+    count,
     insert: (row: ArchivedRequestRow, auditSequence: number): void => void insert.run(auditSequence, ...columnsOf(row)),
     /** The first to have been deleted come first. */
-    oldest: (limit: number) => oldest.all(0, limit),
+    oldest: (limit: number) => oldest(0, limit),
     /** @returns how many there were. */
     removeUpTo: (id: number): number => removeUpTo.run(id).changes,
   };

@@ -4,7 +4,7 @@ import type { ExpiryRecords } from "../../domain/expiry-records.ts";
 import { createDelivery } from "./delivery.ts";
 import { createFleetWatch } from "./fleet-watch.ts";
 import { type Forecast, type ForecastQuery, forecastExpiry } from "./forecast.ts";
-import { createNotifier } from "./notifier.ts";
+import { createNotifier, type Noted } from "./notifier.ts";
 import { countStates, type ExpiryQuery, type ExpiryReport, reportExpiry, type SignerCounts } from "./report.ts";
 import type { ExpirySettings } from "./settings.ts";
 import { createTarget } from "./targets.ts";
@@ -28,8 +28,12 @@ export interface ExpiryCounts {
 
 /** What expires, who will not renew it, who is told, and what comes of that. */
 export interface Expiry {
-  /** Looks at the fleet, and has targets told what there is to say; does not wait for them. */
-  scan(): Promise<void>;
+  /**
+   * Looks at the fleet, and has targets told what there is to say; does not wait for them.
+   * @param isTrial - nobody is told.
+   * @returns what there was to say.
+   */
+  scan(isTrial?: boolean): Promise<Noted>;
   report(query: ExpiryQuery): Promise<ExpiryReport>;
   forecast(query: ForecastQuery): Promise<Forecast>;
   /** As of the last look; undefined before the first. */
@@ -46,11 +50,12 @@ export function createExpiry({ records, settings, clock, logger, observe }: Expi
   const targets = notifications.map((target) => createTarget(target, logger));
   const delivery = createDelivery({ records, targets, logger, observe });
   return {
-    async scan() {
+    async scan(isTrial = false) {
       const fleet = await watch.refresh();
-      if (targets.length === 0) return;
-      await notifier.note(fleet, clock.now());
-      void delivery.deliver();
+      if (targets.length === 0) return { states: {}, names: [] };
+      const noted = await notifier.note(fleet, clock.now(), isTrial);
+      if (!isTrial) void delivery.deliver();
+      return noted;
     },
     report: (query) => reportExpiry(watch, clock, query),
     forecast: (query) => forecastExpiry(watch, clock, query),

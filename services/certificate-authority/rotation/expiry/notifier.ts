@@ -8,6 +8,7 @@ const DAY_MILLISECONDS = 86_400_000;
 const READ_A_TURN = 250;
 const TOLD_PAGE = 500;
 const NOTED_AT_ONCE = 200;
+const NAMES_TOLD = 50;
 /** What was said is remembered this much longer than the fleet is looked back on: a clock may be set back. */
 const REMEMBERED_LONGER_DAYS = 7;
 
@@ -19,8 +20,18 @@ export interface NotifierOptions {
 
 /** Finds out what there is to say about a fleet and notes it, in view of what was said before. */
 export interface Notifier {
-  /** @returns how many notices were put into outboxes' keeping. */
-  note(fleet: FleetColumns, now: Date): Promise<number>;
+  /**
+   * Puts notices into outboxes' keeping.
+   * @param isTrial - nothing is noted.
+   * @returns what there was to say, by state, and the first of the names.
+   */
+  note(fleet: FleetColumns, now: Date, isTrial?: boolean): Promise<Noted>;
+}
+
+/** What there was to say of a fleet. */
+export interface Noted {
+  readonly states: Readonly<Partial<Record<NoticeState, number>>>;
+  readonly names: readonly string[];
 }
 
 export function createNotifier({ records, targets, forgetAfterDays }: NotifierOptions): Notifier {
@@ -45,13 +56,13 @@ export function createNotifier({ records, targets, forgetAfterDays }: NotifierOp
   }
 
   return {
-    async note(fleet, now) {
+    async note(fleet, now, isTrial = false) {
       const told = await everythingTold(records);
       let notices: ExpiryNotice[] = [];
-      let count = 0;
+      const states: Partial<Record<NoticeState, number>> = {};
+      const names: string[] = [];
       const flush = async (): Promise<void> => {
-        if (notices.length > 0) await records.record(notices);
-        count += notices.length;
+        if (notices.length > 0 && !isTrial) await records.record(notices);
         notices = [];
       };
       for await (const [from, to] of stretches(0, fleet.ids.length, READ_A_TURN)) {
@@ -62,17 +73,20 @@ export function createNotifier({ records, targets, forgetAfterDays }: NotifierOp
           const before = told.get(keyOf(holder));
           const says = noticeFor(before, { certificateId: holder.certificateId, state }, wanted);
           if (says === undefined) continue;
+          states[says] = (states[says] ?? 0) + 1;
+          if (names.length < NAMES_TOLD) names.push(holder.name);
           notices.push(toNotice({ ...holder, fingerprint: fingerprintAt(fleet, index) }, says, before, now));
           if (notices.length >= NOTED_AT_ONCE) await flush();
         }
       }
       await flush();
+      if (isTrial) return { states, names };
       const before = new Date(now.getTime() - rememberedDays * DAY_MILLISECONDS);
       await records.prune(
         before,
         targets.map(({ name }) => name),
       );
-      return count;
+      return { states, names };
     },
   };
 }

@@ -70,10 +70,6 @@ export class JobRunner {
 
   /** @throws {StatusError} Conflict when it runs already; whatever keeps the ledger from taking it. */
   async runNow(wanted: Pick<Wanted, "requestedBy" | "dryRun">) {
-    if (wanted.dryRun && !this.job.hasDryRun) {
-      const message = `the job ${this.job.name} cannot be tried; run it without dryRun`;
-      throw new StatusError("BadRequest", message);
-    }
     if (this.#active !== undefined || this.#isBeginning) throw this.#conflict(this.#active?.record);
     const begun = await this.#begin({ trigger: "manual", ...wanted });
     if ("lease" in begun) throw this.#conflict(begun.lease);
@@ -92,10 +88,10 @@ export class JobRunner {
   }
 
   async status(): Promise<JobStatus> {
-    const { name, description, schedule, jitterSeconds, isEnabled, hasDryRun, scope } = this.job;
+    const { name, description, schedule, jitterSeconds, isEnabled, scope } = this.job;
     const [lastRun] = await this.#deps.runs.find({ job: name, limit: 1, before: undefined });
     return {
-      ...{ name, description, schedule, jitterSeconds, isEnabled, hasDryRun, scope, lastRun },
+      ...{ name, description, schedule, jitterSeconds, isEnabled, scope, lastRun },
       nextAt: this.#plan && new Date(this.#plan.dueAt),
       problem: this.#late?.because ?? (this.#unrecorded && "the last run could not be recorded yet"),
     };

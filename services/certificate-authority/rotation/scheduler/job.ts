@@ -21,8 +21,6 @@ export interface RunReport {
 /** The work of a known job. Another run goes on where one was interrupted, so that it may be ended at any instant. */
 export interface JobWork {
   readonly name: JobName;
-  /** Whether it heeds `dryRun`. */
-  readonly hasDryRun: boolean;
   run(context: RunContext): Promise<RunReport>;
 }
 

@@ -35,6 +35,7 @@ function fixedKeys(text: string, newer?: string): KeySet {
     current: () => parseJwks(text),
     renewed: async () => (newer === undefined ? undefined : parseJwks(newer)),
     maintain() {},
+    due: () => [],
   };
 }
 
@@ -196,6 +197,7 @@ test("without keys nobody is let in, and not for long", async () => {
     },
     renewed: async () => undefined,
     maintain() {},
+    due: () => [],
   };
   expect(await check(await sign(), none)).toEqual({
     kind: "refused",

@@ -2,6 +2,7 @@ import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { createTokenFile } from "../../../../services/certificate-authority/access/authenticators/create-token-authenticators.ts";
+import type { Upkeep } from "../../../../services/certificate-authority/access/authenticators/upkeep.ts";
 import {
   formatStaticToken,
   hashStaticToken,
@@ -31,13 +32,13 @@ beforeEach(() => write(entry()));
 function open() {
   const clock = new SettableClock();
   const { logger, lines } = recordingLogger();
-  const upkeep: (() => void)[] = [];
-  const everyFewSeconds = (work: () => void): void => void upkeep.push(work);
+  const upkeep: Upkeep[] = [];
+  const everyFewSeconds = (one: Upkeep): void => void upkeep.push(one);
   const authenticator = createTokenFile(file, { clock, logger, everyFewSeconds });
   const reload = (): void => {
-    for (const work of upkeep) work();
+    for (const one of upkeep) one.maintain();
   };
-  return { authenticator, clock, lines, reload };
+  return { authenticator, clock, lines, reload, due: () => upkeep.flatMap((one) => one.due()) };
 }
 
 const token = () => formatStaticToken(made);
@@ -149,4 +150,18 @@ test("a storm of guesses is turned away before memory ends", async () => {
   expect(turnedAway).toHaveLength(80 - 2 - 64);
   expect(turnedAway[0]).toMatchObject({ reason: { code: 429 } });
   expect((await authenticator.authenticate(token())).kind).toBe("user");
+});
+
+test("what a reload would take is told without taking it", async () => {
+  const { authenticator, reload, due } = open();
+  expect(due()).toEqual([]);
+  write();
+  expect(due()).toEqual([file]);
+  expect(await authenticator.authenticate(token())).toMatchObject({ kind: "user" });
+  rmSync(file);
+  expect(due()).toEqual([file]);
+  write();
+  reload();
+  expect(due()).toEqual([]);
+  expect(await authenticator.authenticate(token())).not.toMatchObject({ kind: "user" });
 });

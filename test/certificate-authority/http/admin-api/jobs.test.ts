@@ -19,7 +19,7 @@ test("jobs are listed with when they run next and how they went", async () => {
       items: [
         {
           ...{ apiVersion: "gatehouse.dev/v1", kind: "Job", name: "prune-archive", description: "prunes" },
-          ...{ schedule: "*/10 * * * *", jitterSeconds: 60, enabled: true, hasDryRun: false, scope: "authority" },
+          ...{ schedule: "*/10 * * * *", jitterSeconds: 60, enabled: true, scope: "authority" },
           ...{ nextAt: "2026-01-02T03:10:00Z", lastRun: DESCRIBED },
         },
       ],

@@ -35,6 +35,15 @@ test("each state is noted once for those who want to hear of it, and what follow
   expect(said()).toHaveLength(3);
 });
 
+test("a trial says what there is to say, and nobody is told", async () => {
+  const fleet = fleetOf([holder("node-1", 1, 0), holder("node-2", 2, -20)], day(91));
+  const expected = { states: { overdue: 1, lost: 1 }, names: ["node-2", "node-1"] };
+  expect(await notifier.note(fleet, day(91), true)).toEqual(expected);
+  expect([records.noted, records.pruned]).toEqual([[], []]);
+  expect(await notifier.note(fleet, day(91))).toEqual(expected);
+  expect(await notifier.note(fleet, day(91), true)).toEqual({ states: {}, names: [] });
+});
+
 test("who was not told of the trouble is not told of its end", async () => {
   await note([holder("node-1", 1, 0)], 91);
   await note([holder("node-1", 2, 91)], 92);
@@ -81,7 +90,7 @@ test("a whole fleet is noted in bounded commits", async () => {
     return FakeExpiryRecords.prototype.record.call(records, notices);
   };
   const holders = Array.from({ length: 1_050 }, (_, index) => holder(`node-${index}`, index + 1, 0));
-  expect(await note(holders, 91)).toBe(1_050);
+  expect(await note(holders, 91)).toMatchObject({ states: { overdue: 1_050 } });
   expect(Math.max(...sizes)).toBe(200);
-  expect(await note(holders, 92)).toBe(0);
+  expect(await note(holders, 92)).toEqual({ states: {}, names: [] });
 });

@@ -20,7 +20,6 @@ export function aJob(overrides: Partial<ScheduledJob> & { readonly schedule?: st
     description: "a job",
     scope: "authority",
     isEnabled: true,
-    hasDryRun: true,
     schedule,
     jitterSeconds,
     timing: { schedule: parseSchedule(schedule), jitterSeconds },
