@@ -24,6 +24,8 @@ export interface ChainCertificateArguments {
   /** Signs it; it signs itself otherwise. */
   readonly issuer?: ChainCertificate;
   readonly key?: KeyObject;
+  /** Instead of it, where nobody has the private key. */
+  readonly publicKey?: KeyObject;
   readonly keyAlgorithm?: TestKeyAlgorithm;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -57,7 +59,7 @@ export function buildChainCertificate(args: ChainCertificateArguments = {}): Cha
       timeDer(args.notAfter ?? new Date("2027-01-01T00:00:00Z")),
     ),
     nameDer,
-    createPublicKey(privateKey).export({ type: "spki", format: "der" }),
+    (args.publicKey ?? createPublicKey(privateKey)).export({ type: "spki", format: "der" }),
     ...(args.extensions === undefined ? [] : [element(0xa3, sequence(...args.extensions))]),
   );
   const der = sequence(tbs, signature.algorithmDer, bitString(signature.sign(tbs, signingKey)));
@@ -65,7 +67,7 @@ export function buildChainCertificate(args: ChainCertificateArguments = {}): Cha
 }
 
 /** `keyUsage` by the names of RFC 5280's first seven bits. */
-const KEY_USAGES = ["digitalSignature", "", "keyEncipherment", "", "", "keyCertSign", "cRLSign"] as const;
+const KEY_USAGES = ["digitalSignature", "", "keyEncipherment", "", "keyAgreement", "keyCertSign", "cRLSign"] as const;
 
 export const extension = {
   authority: (pathLength?: number) =>

@@ -9,6 +9,8 @@ import type { TpmTransport } from "../../services/node-agent/tpm/tpm-transport.t
 
 /** Whether swtpm and its tools are there. */
 export const HAS_SWTPM = hasPrograms(["swtpm", "swtpm_setup"]);
+const LAST_PORT = 65_535;
+
 /** For the names of tests that are skipped without it. */
 export const NEEDS_SWTPM = "needs swtpm (apt-get install swtpm swtpm-tools)";
 /** Whether tpm2-tools are there, which some tests take as an oracle. */
@@ -66,7 +68,6 @@ export class EmulatedTpm {
   readonly #state = mkdtempSync(join(tmpdir(), "gatehouse-tpm-"));
   #process: ReturnType<typeof spawn> | undefined;
   #port = 0;
-  #controlPort = 0;
   readonly #open: TpmTransport[] = [];
 
   private constructor() {}
@@ -100,10 +101,10 @@ export class EmulatedTpm {
   }
 
   async powerOn(): Promise<void> {
-    [this.#port, this.#controlPort] = await freePorts();
+    this.#port = await freePorts();
     const address = (port: number) => `type=tcp,port=${port},bindaddr=127.0.0.1`;
     const options = ["socket", "--tpm2", "--tpmstate", `dir=${this.#state}`, "--flags", "not-need-init,startup-clear"];
-    options.push("--server", address(this.#port), "--ctrl", address(this.#controlPort));
+    options.push("--server", address(this.#port), "--ctrl", address(this.#port + 1));
     this.#process = spawn("swtpm", options, { stdio: "ignore" });
     const deadline = AbortSignal.timeout(10_000);
     for (;;) {
@@ -143,19 +144,19 @@ export class EmulatedTpm {
   }
 }
 
-/** Two ports that are free now, as swtpm wants them: it does not take port 0. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    ports.push(typeof address === "object" && address !== null ? address.port : 0);
+/** A port that is free now, as is the one after it, where tpm2-tools look for the control channel; swtpm does not take port 0. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const port = await listenOn(0);
+    if (port < LAST_PORT && (await listenOn(port + 1).catch(() => 0)) !== 0) return port;
   }
-  for (const server of servers) {
-    server.close();
-    await once(server, "close");
-  }
-  return [ports[0] ?? 0, ports[1] ?? 0];
+}
+
+async function listenOn(port: number): Promise<number> {
+  const server = createServer().listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
 }

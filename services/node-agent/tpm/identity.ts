@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { tpm2Hello, tpm2Params, tpm2Proof } from "../../shared/attestation/proofs.ts";
 import { MAXIMUM_CERTIFICATES, octetsOf } from "../../shared/attestation/wire.ts";
-import { DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
+import { DerError, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
 import { parseQuote } from "../../shared/tpm/attest.ts";
 import { type PcrSelection, type PcrValues, pcrDigest, selectedPcrs } from "../../shared/tpm/pcr-selection.ts";
 import { ATTRIBUTE, keyOf, machineIdOf, type PublicArea, parsePublic } from "../../shared/tpm/public-area.ts";
@@ -11,6 +11,7 @@ import {
   type EndorsementTemplateName,
   templateOf,
 } from "../../shared/tpm/templates.ts";
+import { TpmError } from "../../shared/tpm/tpm-reader.ts";
 import { type CreatedKey, Tpm } from "./tpm.ts";
 import { TpmFailure } from "./tpm-failure.ts";
 import type { TpmTransport } from "./tpm-transport.ts";
@@ -56,6 +57,10 @@ export interface TpmChallenge {
  * @throws {TpmFailure} with words an operator can act on.
  */
 export async function readTpmIdentity(transport: TpmTransport, options: IdentityOptions): Promise<TpmIdentity> {
+  return await explained(() => readIdentity(transport, options));
+}
+
+async function readIdentity(transport: TpmTransport, options: IdentityOptions): Promise<TpmIdentity> {
   const tpm = new Tpm(transport, options.signal);
   const indices = await tpm.nvIndices(FIRST_INDEX);
   const template = chooseTemplate(options.endorsementKey, indices);
@@ -77,6 +82,13 @@ export async function readTpmIdentity(transport: TpmTransport, options: Identity
  */
 export async function answerTpmChallenge(
   transport: TpmTransport,
+  challenge: TpmChallenge,
+): Promise<z.input<typeof tpm2Proof>> {
+  return await explained(() => answerChallenge(transport, challenge));
+}
+
+async function answerChallenge(
+  transport: TpmTransport,
   { hello, params, bind, eventLog, signal }: TpmChallenge,
 ): Promise<z.input<typeof tpm2Proof>> {
   if (params.eventLog && eventLog === undefined)
@@ -96,6 +108,21 @@ export async function answerTpmChallenge(
       ...(params.eventLog && eventLog !== undefined ? { eventLog: textOf(eventLog) } : {}),
     };
   });
+}
+
+/** What cannot be read is a failure of the TPM as well. */
+async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TpmError)
+      throw new TpmFailure(`the TPM answers what cannot be understood: ${error.message}`, undefined, { cause: error });
+    if (error instanceof DerError)
+      throw new TpmFailure(`the TPM holds a certificate that cannot be read: ${error.message}`, undefined, {
+        cause: error,
+      });
+    throw error;
+  }
 }
 
 function chooseTemplate(wanted: EndorsementTemplateName | undefined, indices: readonly number[]) {
