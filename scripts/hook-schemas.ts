@@ -73,6 +73,21 @@ const reviewDocumentSchema = z.object({
   previous: z
     .array(previous)
     .describe("certificates the node has or had from this signer: the newest first, at most ten"),
+  binding: z
+    .object({
+      id: z.string(),
+      attestor: z.string().describe("the kind of attestor, such as tpm2"),
+      machineId: z.string().describe("what the attestor calls the machine"),
+      profile: z.string().describe("the profile that judged the evidence"),
+      fields: z.record(z.string(), z.string()).describe("verified facts of the last attestation"),
+      dnsNames: texts,
+      ipAddresses: texts,
+      attestedAt: instant,
+      isEnrolled: z.boolean().describe("an administrator enrolled the machine"),
+      isRequester: z.boolean().describe("the requester's credential is what that machine got for its evidence"),
+    })
+    .nullable()
+    .describe("the machine that the node's name is bound to since it attested; null when there is none"),
 });
 
 /** @returns the value as far as the schema knows it. @throws {z.ZodError} when it is no review document. */

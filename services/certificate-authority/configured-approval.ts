@@ -4,14 +4,16 @@ import { approvalWarnings } from "./approval/approval-warnings.ts";
 import { type BuiltChain, type ChainLink, createChain, type HookObserver } from "./approval/chain.ts";
 import { createHooks, type HookDependencies } from "./approval/create-hooks.ts";
 import { createGuards } from "./approval/guards/create-guards.ts";
-import { createNodeNames } from "./approval/guards/first-join.ts";
+import { type AttestedRequesters, createNodeNames } from "./approval/guards/first-join.ts";
 import { createPendingRequests, type KnownPendingRequests } from "./approval/guards/pending-requests.ts";
+import type { AttestationRecords } from "./approval/hooks/node-attestation.ts";
 import { createLiveChain } from "./approval/live-chain.ts";
 import type { ApprovalSettings, HookSettings } from "./approval/settings.ts";
 import { createShadow, type Shadow } from "./approval/shadow.ts";
 import type { Configuration, ConfigurationOverrides } from "./configuration.ts";
 import { type ConfigurationFollower, followConfiguration } from "./configuration-follower.ts";
 import type { ApprovalAdministration, HookDescription } from "./domain/approval-status.ts";
+import { reviewedBinding } from "./domain/attestation.ts";
 import type {
   ApprovalChain,
   Certificates,
@@ -90,7 +92,11 @@ export function configuredApproval(configuration: Configuration, given: Approval
   const follower = followConfiguration({ overrides, configuration, hookFiles, adopt, clock, logger });
   return {
     chain: live,
-    nodeNames: createNodeNames(parts.certificates, () => inForce.approval.guards.firstJoin),
+    nodeNames: createNodeNames(
+      parts.certificates,
+      () => inForce.approval.guards.firstJoin,
+      attestedRequesters(parts.hooks.attestations),
+    ),
     pending,
     follower,
     administration: {
@@ -135,10 +141,11 @@ function buildChain(
     certificates,
     pending,
     revocations: parts.revocations,
+    attested: attestedRequesters(parts.hooks.attestations),
   });
   const hooks = buildHooks(approval.hooks, parts);
   try {
-    const history = reviewHistory(certificates);
+    const history = reviewHistory(certificates, parts.hooks.attestations);
     const signers = configuredSigners(configuration);
     return createChain({ keyPolicy, configuredSigners: signers, guards, limits, hooks, history, observe });
   } catch (error) {
@@ -179,10 +186,17 @@ function describe({ hooks }: ApprovalSettings, loads: ReadonlyMap<string, HookLo
   );
 }
 
+function attestedRequesters(attestations: AttestationRecords): AttestedRequesters {
+  return {
+    isAttested: (username, nodeName) => reviewedBinding(attestations, nodeName, username)?.isRequester ?? false,
+  };
+}
+
 const MAX_PREVIOUS_CERTIFICATES = 10;
 
-function reviewHistory(certificates: Pick<Certificates, "find">): ReviewHistory {
+function reviewHistory(certificates: Pick<Certificates, "find">, attestations: AttestationRecords): ReviewHistory {
   return {
+    bindingOf: (nodeName, username) => reviewedBinding(attestations, nodeName, username),
     previousCertificates: async (nodeName, signerName) =>
       (await certificates.find({ nodeName, signerName, limit: MAX_PREVIOUS_CERTIFICATES })).items,
   };

@@ -3,6 +3,7 @@ import type { Logger } from "../shared/logging.ts";
 import { createChain } from "./approval/chain.ts";
 import { createHooks } from "./approval/create-hooks.ts";
 import { asksAnybody } from "./approval/evidence/settings.ts";
+import { NOBODY_ATTESTED } from "./approval/hooks/node-attestation.ts";
 import { openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
 import type { HookSettings } from "./approval/settings.ts";
@@ -81,7 +82,7 @@ export function openLocalChain(
   const { hooks } = configuration.approval;
   const statedNames = new Set(hooks.filter((hook) => isStated(hook, asksOutside)).map(nameOf));
   const links = createHooks(hooks, {
-    ...{ authorizer: NOBODY_TO_ASK, logger },
+    ...{ authorizer: NOBODY_TO_ASK, attestations: NOBODY_ATTESTED, logger },
     openNodeAddresses: (settings) => openNodeAddresses(settings, { clock: systemClock, logger }),
     substitute: (_kind, name) => (statedNames.has(name) ? statedHook(name, questions) : undefined),
   });
@@ -193,7 +194,7 @@ function nameOf(hook: HookSettings): string {
 }
 
 /** Documents come with the questions. */
-const NO_HISTORY: ReviewHistory = { previousCertificates: async () => [] };
+const NO_HISTORY: ReviewHistory = { previousCertificates: async () => [], bindingOf: () => null };
 
 function kindOf(hook: HookSettings | undefined): string {
   return Object.keys(hook ?? {})[0] ?? "";

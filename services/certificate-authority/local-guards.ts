@@ -28,13 +28,17 @@ export function localGuards(
 ): { readonly links: readonly ChainLink[]; readonly limits: readonly ApprovalHook[] } {
   let previous: readonly NodeCertificate[] = [];
   const certificates = { ofNode: () => previous };
+  let isAttested = false;
+  const attested = { isAttested: () => isAttested };
   const byDocument = (guard: ApprovalHook): ChainLink => ({
     required: true,
     hook: {
       name: guard.name,
       review(input) {
         // Guards answer at once, so that nobody else is asked in between.
-        previous = documentOf(input.csr).previous.map(nodeCertificate);
+        const document = documentOf(input.csr);
+        previous = document.previous.map(nodeCertificate);
+        isAttested = document.binding?.isRequester ?? false;
         return guard.review(input);
       },
     },
@@ -46,7 +50,7 @@ export function localGuards(
   return {
     links: [
       ...(supersede ? [{ hook: stated("supersede"), required: false }] : []),
-      ...(firstJoin === "allow" ? [] : [byDocument(firstJoinGuard(certificates, firstJoin))]),
+      ...(firstJoin === "allow" ? [] : [byDocument(firstJoinGuard(certificates, firstJoin, attested))]),
       byDocument(certificateRateGuard(certificates, certificatesPerNodePerHour)),
     ],
     limits: [stated("pending-limits")],

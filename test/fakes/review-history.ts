@@ -3,7 +3,7 @@ import type { ReviewHistory, ReviewInput, ReviewRequest } from "../../services/c
 import { reviewDocument } from "../../services/certificate-authority/domain/review-document.ts";
 
 /** Nothing is on record. */
-export const NO_HISTORY: ReviewHistory = { previousCertificates: async () => [] };
+export const NO_HISTORY: ReviewHistory = { previousCertificates: async () => [], bindingOf: () => null };
 
 /** What a chain hands to a hook. */
 export function reviewInput(request: ReviewRequest, previous: readonly CertificateSummary[] = []): ReviewInput {

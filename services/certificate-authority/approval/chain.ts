@@ -134,7 +134,8 @@ function reviewInput(request: ReviewRequest, history: ReviewHistory): ReviewInpu
     const nodeName = requestedNodeName(facts);
     const { signerName } = csr.spec;
     const previous = nodeName === undefined ? [] : await history.previousCertificates(nodeName, signerName);
-    return reviewDocument(request, previous);
+    const binding = nodeName === undefined ? null : history.bindingOf(nodeName, csr.spec.username ?? "");
+    return reviewDocument(request, previous, binding);
   };
   return {
     ...request,

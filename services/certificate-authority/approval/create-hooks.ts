@@ -24,8 +24,8 @@ export interface HookDependencies {
   readonly certificates?:
     | (Pick<Certificates, "summaryOfLatest" | "otherHoldersOf"> & Partial<Pick<Certificates, "get">>)
     | undefined;
-  /** What is on record about machines; without it nobody attested. */
-  readonly attestations?: AttestationRecords | undefined;
+  /** What is on record about machines. */
+  readonly attestations: AttestationRecords;
   /** Names that certificates are being made for, whichever hook judged them. */
   readonly nameClaims?: NameClaims | undefined;
   /** Called when what hooks know has changed: requests that wait may be decided otherwise now. */
@@ -47,15 +47,6 @@ export function createHooks(settings: readonly HookSettings[], deps: HookDepende
   });
 }
 
-/** For what runs beside no server. */
-const NOBODY_ATTESTED: AttestationRecords = {
-  useCredential: async () => ({ kind: "refused", credential: undefined, message: "nobody attests here" }),
-  revokeCredential: async () => false,
-  credential: () => undefined,
-  bindingOf: () => undefined,
-  machine: () => undefined,
-};
-
 /** The one key of a hook's settings, and what stands under it. */
 function kindOf(hook: HookSettings) {
   const [entry] = Object.entries(hook);
@@ -70,8 +61,7 @@ function createHook(hook: HookSettings, deps: HookDependencies): ApprovalHook {
     const { name = "policy", required } = hook.policy;
     return policyHook(hook.policy, { where: `approval.hooks ${name}`, required, logger });
   }
-  if ("node-attestation" in hook)
-    return nodeAttestationHook(hook["node-attestation"], deps.attestations ?? NOBODY_ATTESTED);
+  if ("node-attestation" in hook) return nodeAttestationHook(hook["node-attestation"], deps.attestations);
   if ("self-renewal" in hook) return selfRenewalHook({ get: async (id) => certificates?.get?.(id) });
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];

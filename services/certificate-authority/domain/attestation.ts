@@ -1,5 +1,6 @@
 import type { CertificateRecord } from "./certificate.ts";
 import type { SubjectAltNames } from "./csr-facts.ts";
+import type { ReviewedBinding } from "./review-document.ts";
 
 /** The group of client certificates that attestation gives out: they may ask for a kubelet's certificate and nothing else. */
 export const ATTESTED_GROUP = "system:bootstrappers:node-attest";
@@ -155,6 +156,24 @@ function isOf(binding: Binding, { attestor, machineId }: VerifiedAttestation): b
 
 function denial(message: string): AttestationObjection {
   return { code: "denied", message };
+}
+
+/** What hooks are told of the machine that a name is bound to. */
+export function reviewedBinding(
+  attestations: Pick<Attestations, "bindingOf" | "machine" | "credential">,
+  nodeName: string,
+  username: string,
+): ReviewedBinding | null {
+  const binding = attestations.bindingOf(nodeName);
+  if (binding === undefined) return null;
+  const { id, attestor, machineId, profile, fields, names, attestedAt } = binding;
+  const credentialId = credentialIdOf(username);
+  const credential = credentialId === undefined ? undefined : attestations.credential(credentialId);
+  return {
+    ...{ id, attestor, machineId, profile, fields, ...names, attestedAt: attestedAt.toISOString() },
+    isEnrolled: attestations.machine(attestor, machineId)?.isEnrolled ?? false,
+    isRequester: credential?.bindingId === id,
+  };
 }
 
 /** What becomes of an attestation that nothing speaks against. */

@@ -6,7 +6,7 @@ import type { CsrDecoding, CsrFacts } from "./csr-facts.ts";
 import type { Decision, DecisionRecord, Verdict } from "./decision.ts";
 import type { IssuerAvailability, IssuerRecord } from "./issuer.ts";
 import type { KeyViolation } from "./key-policy.ts";
-import type { ReviewDocument, ReviewSubject } from "./review-document.ts";
+import type { ReviewDocument, ReviewedBinding, ReviewSubject } from "./review-document.ts";
 
 /** One entry of the append-only change log. */
 export interface Change<T extends ApiObject = CertificateSigningRequest> {
@@ -491,4 +491,6 @@ export interface ApprovalChain {
 export interface ReviewHistory {
   /** Certificates of a node for a signer, the newest first, at most ten. */
   previousCertificates(nodeName: string, signerName: string): Promise<readonly CertificateSummary[]>;
+  /** The machine that a node's name is bound to, and whether it is who asks. */
+  bindingOf(nodeName: string, username: string): ReviewedBinding | null;
 }

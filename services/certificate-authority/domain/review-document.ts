@@ -59,6 +59,26 @@ export interface ReviewDocument {
   readonly boundNodeName: string;
   /** Certificates that the node has, or had, from the same signer: the newest first, at most ten. */
   readonly previous: readonly PreviousCertificate[];
+  /** The machine that the node's name is bound to since it attested; null when there is none. */
+  readonly binding: ReviewedBinding | null;
+}
+
+export interface ReviewedBinding {
+  readonly id: string;
+  /** The kind of attestor, such as `tpm2`, and what it calls the machine. */
+  readonly attestor: string;
+  readonly machineId: string;
+  /** The profile that judged the evidence. */
+  readonly profile: string;
+  /** Verified facts of the last attestation. */
+  readonly fields: Readonly<Record<string, string>>;
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly attestedAt: string;
+  /** Whether an administrator enrolled the machine. */
+  readonly isEnrolled: boolean;
+  /** Whether the requester's credential is what that machine got for its evidence. */
+  readonly isRequester: boolean;
 }
 
 export interface PreviousCertificate {
@@ -77,6 +97,7 @@ export interface PreviousCertificate {
 export function reviewDocument(
   { csr, facts, now, isRehearsal = false }: ReviewSubject,
   previous: readonly CertificateSummary[],
+  binding: ReviewedBinding | null = null,
 ): ReviewDocument {
   const { metadata, spec } = csr;
   return {
@@ -111,6 +132,7 @@ export function reviewDocument(
     nodeName: requestedNodeName(facts) ?? "",
     boundNodeName: spec.extra?.[BOUND_NODE_EXTRA]?.[0] ?? "",
     previous: previous.map((certificate) => previousCertificate(certificate, now)),
+    binding,
   };
 }
 

@@ -2,7 +2,12 @@ import { BOUND_NODE_EXTRA } from "../../shared/user-info.ts";
 import { type CsrFacts, NO_ALTERNATIVE_NAMES, type Subject } from "../domain/csr-facts.ts";
 import { requestOfDocument } from "../domain/request-of-document.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
-import { type PreviousCertificate, type ReviewDocument, reviewDocument } from "../domain/review-document.ts";
+import {
+  type PreviousCertificate,
+  type ReviewDocument,
+  type ReviewedBinding,
+  reviewDocument,
+} from "../domain/review-document.ts";
 import { type Given, PolicyTestError } from "./case-file.ts";
 
 /** A Monday morning, so that what does not speak of time is the same every day. */
@@ -43,6 +48,7 @@ export function caseDocument(given: Given, facts: CsrFacts | undefined): ReviewD
     sans: laid(usual.sans, given.sans),
     key: { ...key, curve: key.algorithm === "ECDSA" ? key.curve : "" },
     previous: [],
+    binding: null,
   };
   const request = requestOfDocument(draft);
   const document = reviewDocument({ ...request, facts: facts ?? request.facts }, []);
@@ -50,7 +56,8 @@ export function caseDocument(given: Given, facts: CsrFacts | undefined): ReviewD
     throw new PolicyTestError(
       `given.nodeName is ${given.nodeName}, but the subject says ${document.subject.commonName}`,
     );
-  return { ...document, previous: (given.previous ?? []).map((each) => previousCertificate(each, now)) };
+  const previous = (given.previous ?? []).map((each) => previousCertificate(each, now));
+  return { ...document, previous, binding: given.binding === undefined ? null : bindingOf(given.binding, now) };
 }
 
 function usualParts(given: Given, facts: CsrFacts | undefined) {
@@ -88,6 +95,16 @@ function usualRequester(signerName: string, nodeName: string): ReviewDocument["r
 function withBinding(requester: ReviewDocument["requester"], boundNodeName: string | undefined) {
   if (boundNodeName === undefined) return requester;
   return { ...requester, extra: { ...requester.extra, [BOUND_NODE_EXTRA]: [boundNodeName] } };
+}
+
+/** What is not said: a machine that attested just now with a TPM, and is who asks. */
+function bindingOf(given: NonNullable<Given["binding"]>, now: Date): ReviewedBinding {
+  const usual: ReviewedBinding = {
+    ...{ id: "00000000-0000-4000-8000-000000000001", attestor: "tpm2", machineId: "22".repeat(32), profile: "metal" },
+    ...{ fields: {}, dnsNames: [], ipAddresses: [], attestedAt: now.toISOString() },
+    ...{ isEnrolled: true, isRequester: true },
+  };
+  return laid(usual, given);
 }
 
 /** What is not said: valid since yesterday for a year, another key. */

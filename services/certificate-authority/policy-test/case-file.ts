@@ -69,6 +69,20 @@ const givenSchema = z.strictObject({
     )
     .max(10)
     .optional(),
+  /** That the node's name is bound to a machine. */
+  binding: z
+    .strictObject({
+      ...{ id: text, attestor: text, machineId: text, profile: text, fields: z.record(z.string(), text) },
+      ...{
+        dnsNames: texts,
+        ipAddresses: texts,
+        attestedAt: instant,
+        isEnrolled: z.boolean(),
+        isRequester: z.boolean(),
+      },
+    })
+    .partial()
+    .optional(),
 });
 
 const outcome = z.enum(["approved", "denied", "pending", "failed"]);

@@ -127,6 +127,7 @@ test.each([
 test("the document is put together when a hook asks for it, once, from what is on record", async () => {
   const asked: string[][] = [];
   const history = {
+    bindingOf: () => null,
     previousCertificates: async (...of: string[]) => {
       asked.push(of);
       return [];

@@ -12,6 +12,7 @@ import {
   type KubeletServingOptions,
   kubeletServingHook,
 } from "../../../services/certificate-authority/approval/hooks/kubelet-serving.ts";
+import { NOBODY_ATTESTED } from "../../../services/certificate-authority/approval/hooks/node-attestation.ts";
 import { approvalSchema } from "../../../services/certificate-authority/approval/settings.ts";
 import type { SubjectAltNames } from "../../../services/certificate-authority/domain/csr-facts.ts";
 import type { NameHolder, ReviewRequest } from "../../../services/certificate-authority/domain/ports.ts";
@@ -292,7 +293,13 @@ test("a chain that takes another's place knows which names it gave away", async 
   const { hooks } = approvalSchema.parse({ hooks: [{ "kubelet-serving": { sources } }] });
   const certificates = { ...onRecord({}), summaryOfLatest: () => undefined };
   const authorizer = { authorize: () => Promise.reject(new Error("not asked")) };
-  const deps = { authorizer, logger: recordingLogger().logger, certificates, nameClaims: new Map() };
+  const deps = {
+    authorizer,
+    logger: recordingLogger().logger,
+    certificates,
+    nameClaims: new Map(),
+    attestations: NOBODY_ATTESTED,
+  };
   const ask = (node: string) => {
     const csr = request({ spec: { ...SPEC, username: `system:node:${node}` } });
     const asked = facts({ subject: { commonName: `system:node:${node}` }, sans: { ipAddresses: ["10.0.0.1"] } });

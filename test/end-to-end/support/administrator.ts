@@ -28,6 +28,14 @@ export interface JobRunOutcome {
 export interface NewToken {
   readonly ttlSeconds?: number;
   readonly nodeName?: string;
+  readonly use?: "attestation";
+}
+
+/** An entry of the audit trail, as far as tests look at it. */
+export interface EntryOnRecord {
+  readonly verb: string;
+  readonly name: string;
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 /** A person with `admin.kubeconfig`: decides on requests as kubectl does and looks at the record. */
@@ -75,6 +83,12 @@ export class Administrator {
 
   createToken(token: NewToken): Promise<{ readonly id: string; readonly token: string }> {
     return this.#json("POST", "/v1/bootstrap-tokens", token);
+  }
+
+  /** The newest entries of one noun first. */
+  async audit(noun: string): Promise<readonly EntryOnRecord[]> {
+    const list = await this.#json<{ items: readonly EntryOnRecord[] }>("GET", `/v1/audit?resource=${noun}`);
+    return list.items;
   }
 
   async tokenIds(): Promise<readonly string[]> {

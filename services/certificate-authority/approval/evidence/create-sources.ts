@@ -12,8 +12,8 @@ import type { EvidenceSource } from "./source.ts";
 
 export interface EvidenceDependencies {
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
-  /** What is on record about machines; without it nobody attested. */
-  readonly attestations?: Pick<Attestations, "bindingOf"> | undefined;
+  /** What is on record about machines. */
+  readonly attestations: Pick<Attestations, "bindingOf">;
   /** Called when a source knows something new: what waits may be decided otherwise now. */
   readonly onNewEvidence?: (() => void) | undefined;
   /** Without it, no cluster is asked: sources that stand on one cannot be asked. */
@@ -43,7 +43,7 @@ function createSource(settings: EvidenceSourceSettings, deps: EvidenceDependenci
   const { logger, onNewEvidence = () => undefined, openNodeAddresses = openNothing } = deps;
   if ("inventory" in settings) return inventorySource(settings.inventory.file, logger, onNewEvidence);
   if ("nodeObject" in settings) return nodeObjectSource(openNodeAddresses(settings.nodeObject, onNewEvidence));
-  if ("attestation" in settings) return attestationSource(deps.attestations ?? { bindingOf: () => undefined });
+  if ("attestation" in settings) return attestationSource(deps.attestations);
   if ("dns" in settings) return dnsSource(settings.dns);
   if ("addressRanges" in settings) return addressRangesSource(settings.addressRanges);
   return nameSuffixesSource(settings.nameSuffixes);

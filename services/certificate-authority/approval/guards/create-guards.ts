@@ -2,7 +2,7 @@ import type { ApprovalHook, Certificates } from "../../domain/ports.ts";
 import type { RevocationLookups } from "../../domain/revocation.ts";
 import type { ChainLink } from "../chain.ts";
 import { certificateRateGuard } from "./certificate-rate.ts";
-import { firstJoinGuard } from "./first-join.ts";
+import { type AttestedRequesters, firstJoinGuard } from "./first-join.ts";
 import { pendingLimits } from "./pending-limits.ts";
 import type { KnownPendingRequests } from "./pending-requests.ts";
 import { revocationGuard } from "./revoked.ts";
@@ -13,6 +13,7 @@ export interface GuardDependencies {
   readonly certificates: Pick<Certificates, "ofNode">;
   readonly pending: KnownPendingRequests;
   readonly revocations: RevocationLookups;
+  readonly attested: AttestedRequesters;
 }
 
 export interface Guards {
@@ -25,14 +26,14 @@ export interface Guards {
 /** Makes the guards as they are configured. Those that hold requests back are required, and skip what they let pass. */
 export function createGuards(
   settings: GuardSettings,
-  { certificates, pending, revocations }: GuardDependencies,
+  { certificates, pending, revocations, attested }: GuardDependencies,
 ): Guards {
   const { supersede, firstJoin, certificatesPerNodePerHour } = settings;
   return {
     links: [
       { hook: revocationGuard(revocations), required: false },
       ...(supersede ? [{ hook: supersedeGuard(pending), required: false }] : []),
-      ...(firstJoin === "allow" ? [] : [{ hook: firstJoinGuard(certificates, firstJoin), required: true }]),
+      ...(firstJoin === "allow" ? [] : [{ hook: firstJoinGuard(certificates, firstJoin, attested), required: true }]),
       { hook: certificateRateGuard(certificates, certificatesPerNodePerHour), required: true },
     ],
     limits: [pendingLimits(pending, settings)],

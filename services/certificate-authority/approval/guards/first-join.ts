@@ -2,18 +2,31 @@ import { toKubernetesTime } from "../../../shared/kubernetes/object-meta.ts";
 import { StatusError } from "../../../shared/status-error.ts";
 import type { CertificateSigningRequest } from "../../domain/certificate-signing-request.ts";
 import type { CsrFacts } from "../../domain/csr-facts.ts";
+import { KUBELET_CLIENT_SIGNER } from "../../domain/kubelet-client.ts";
 import type { ApprovalHook, Certificates, NodeCertificate, NodeNames } from "../../domain/ports.ts";
 import { requestedNodeName } from "../../domain/requested-node.ts";
 import { showName } from "../../domain/shown-name.ts";
 import type { GuardSettings } from "./settings.ts";
 import { NOTHING_TO_GUARD } from "./skipped.ts";
 
-const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
+/** Tells who asks with what the machine of a name got by attesting. */
+export interface AttestedRequesters {
+  isAttested(username: string, nodeName: string): boolean;
+}
 
-/** The node whose client certificate somebody else than that node asks for. */
-function joiningNode({ spec }: CertificateSigningRequest, facts: CsrFacts): string | undefined {
-  if (spec.signerName !== KUBELET_CLIENT_SIGNER || spec.username === facts.subject.commonName) return undefined;
-  return requestedNodeName(facts);
+/**
+ * The node whose client certificate somebody else than that node asks for. Who asks with what the machine of that name got
+ * by attesting is that node, whatever became of its disk.
+ */
+function joiningNode(
+  { spec }: CertificateSigningRequest,
+  facts: CsrFacts,
+  attested: AttestedRequesters,
+): string | undefined {
+  const { signerName, username = "" } = spec;
+  if (signerName !== KUBELET_CLIENT_SIGNER || username === facts.subject.commonName) return undefined;
+  const node = requestedNodeName(facts);
+  return node !== undefined && attested.isAttested(username, node) ? undefined : node;
 }
 
 /** The certificate of another key that the node's name has longest; undefined when it is free. */
@@ -37,11 +50,12 @@ function holderOf(
 export function firstJoinGuard(
   certificates: Pick<Certificates, "ofNode">,
   mode: Exclude<GuardSettings["firstJoin"], "allow">,
+  attested: AttestedRequesters,
 ): ApprovalHook {
   return {
     name: "first-join",
     review({ csr, facts, now }) {
-      const node = joiningNode(csr, facts);
+      const node = joiningNode(csr, facts, attested);
       if (node === undefined) return NOTHING_TO_GUARD;
       const holder = holderOf(certificates, node, facts, now);
       if (holder === undefined) return NOTHING_TO_GUARD;
@@ -63,12 +77,13 @@ export function firstJoinGuard(
 export function createNodeNames(
   certificates: Pick<Certificates, "ofNode">,
   mode: () => GuardSettings["firstJoin"],
+  attested: AttestedRequesters,
 ): NodeNames {
   /** By node, the keys that certificates are being made for, as often as they are. */
   const making = new Map<string, readonly string[]>();
   return {
     reserve(csr, facts, isAutomatic, now) {
-      const node = mode() === "allow" ? undefined : joiningNode(csr, facts);
+      const node = mode() === "allow" ? undefined : joiningNode(csr, facts, attested);
       if (node === undefined) return () => undefined;
       const { spkiSha256 } = facts;
       const keys = making.get(node) ?? [];

@@ -16,6 +16,15 @@ export type AttestationRecords = Pick<
   "useCredential" | "revokeCredential" | "credential" | "bindingOf" | "machine"
 >;
 
+/** For what runs beside no server: nobody attested. */
+export const NOBODY_ATTESTED: AttestationRecords = {
+  useCredential: async () => ({ kind: "refused", credential: undefined, message: "nobody attests here" }),
+  revokeCredential: async () => false,
+  credential: () => undefined,
+  bindingOf: () => undefined,
+  machine: () => undefined,
+};
+
 const HINT = "attest again: gatehouse join --attestor … on the machine";
 
 /**

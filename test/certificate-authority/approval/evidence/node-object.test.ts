@@ -52,6 +52,9 @@ test("nodeObject: the names of one request cost one question, and a failure is n
 
 test("nodeObject: cannot be asked where no cluster is", async () => {
   const settings = [{ nodeObject: { kubeconfigFile: "none", timeoutSeconds: 1 } }];
-  const [source] = createEvidenceSources(settings, { logger: recordingLogger().logger });
+  const [source] = createEvidenceSources(settings, {
+    logger: recordingLogger().logger,
+    attestations: { bindingOf: () => undefined },
+  });
   await expect(source?.show("worker-1", { kind: "ip", name: "10.0.0.1" })).rejects.toThrow("no cluster is asked here");
 });

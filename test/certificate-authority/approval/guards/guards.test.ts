@@ -19,6 +19,8 @@ const NOW = new Date("2026-01-10T12:00:00Z");
 const OTHER_KEY = "cd".repeat(32);
 const minutes = (count: number) => new Date(NOW.getTime() + count * 60_000);
 
+const NOBODY = { isAttested: () => false };
+
 function certificate(overrides: Partial<NodeCertificate> = {}): NodeCertificate {
   return {
     serial: "0a",
@@ -53,6 +55,7 @@ function harness({ settings = {}, known = [], verdict = "approved" }: Arguments 
       certificates,
       pending,
       revocations: new FakeRevocationLookups(),
+      attested: NOBODY,
     },
   );
   const review = (): Verdict => ({ kind: verdict, reason: "Hook", message: "", evidence: {} });
@@ -229,6 +232,7 @@ test("limits do not deny what waits because a hook could not be asked", () => {
     certificates: { ofNode: () => [] },
     pending,
     revocations: new FakeRevocationLookups(),
+    attested: NOBODY,
   });
   const review = (): never => {
     throw new Error("no answer");
@@ -242,7 +246,7 @@ test("limits do not deny what waits because a hook could not be asked", () => {
 test("a name is kept while its certificate is made, and looked at again before", () => {
   let known: readonly NodeCertificate[] = [];
   let mode: GuardSettings["firstJoin"] = "hold";
-  const names = createNodeNames({ ofNode: () => known }, () => mode);
+  const names = createNodeNames({ ofNode: () => known }, () => mode, NOBODY);
   const mine = facts();
   const another = { ...facts(), spkiSha256: OTHER_KEY };
   const releases = [names.reserve(request(), mine, true, NOW), names.reserve(request(), mine, true, NOW)];

@@ -23,6 +23,7 @@ const TESTS: Readonly<Record<string, (path: string) => string>> = {
   timestamp: (path) => `${path} > timestamp('1980-01-01T00:00:00Z')`,
   "list<string>": (path) => `${path}.all(item, size(item + 'a') > 0)`,
   "list<dyn>": (path) => `${path}.all(item, size(item.serial) >= 0 && item.notBefore == item.notBefore)`,
+  dyn: (path) => `${path} == null || (size(${path}.machineId) >= 0 && ${path}.attestedAt == ${path}.attestedAt)`,
   "map<string, string>": (path) => `${path}.all(key, size(${path}[key]) >= 0)`,
   "map<string, list<string>>": (path) => `${path}.all(key, ${path}[key].all(item, size(item) >= 0))`,
 };

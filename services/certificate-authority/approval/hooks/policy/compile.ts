@@ -1,7 +1,7 @@
 import { type CelProgram, compileCel } from "../../../../shared/cel/cel.ts";
 import type { CelResult } from "../../../../shared/cel/cel-answers.ts";
 import type { CelConstant, CelConstants, CelType } from "../../../../shared/cel/cel-environment.ts";
-import { FACT_TYPES, LOOKED_UP_FACT } from "./facts.ts";
+import { FACT_TYPES, LOOKED_UP_FACTS } from "./facts.ts";
 import { Problems } from "./problems.ts";
 import { effectOf, type PolicySource, type Scope, type SourceExpression, type SourceRule } from "./source.ts";
 
@@ -117,7 +117,7 @@ class Compiler {
       const program = compileCel(text, { variables: known.types, constants: known.constants, result, where });
       const names = [...new Set([...program.reads].map((read) => read.split(".", 1)[0] ?? read))];
       const { variables } = known.compiled;
-      const isLookedUp = names.some((name) => name === LOOKED_UP_FACT || variables.get(name)?.isLookedUp === true);
+      const isLookedUp = names.some((name) => LOOKED_UP_FACTS.has(name) || variables.get(name)?.isLookedUp === true);
       return { program, scope: known.compiled, names, isLookedUp };
     });
   }

@@ -40,16 +40,18 @@ export const FACT_TYPES = {
   nodeName: "string",
   boundNodeName: "string",
   previous: "list<dyn>",
+  /** Null when the node's name is bound to no machine. */
+  binding: "dyn",
 } as const satisfies Readonly<Record<string, CelType>>;
 
-/** The one fact that has to be looked up. */
-export const LOOKED_UP_FACT = "previous";
+/** The facts that have to be looked up. */
+export const LOOKED_UP_FACTS: ReadonlySet<string> = new Set(["previous", "binding"]);
 
 export type Facts = Readonly<Record<keyof typeof FACT_TYPES, CelInput>>;
 
 /** The facts of a document, its instants as timestamps. */
 export function factsOf(document: ReviewDocument): Facts {
-  const { now, request, requester, subject, sans, key, nodeName, boundNodeName, previous } = document;
+  const { now, request, requester, subject, sans, key, nodeName, boundNodeName, previous, binding } = document;
   return {
     now: new Date(now),
     request: { ...request, createdAt: new Date(request.createdAt) },
@@ -60,6 +62,7 @@ export function factsOf(document: ReviewDocument): Facts {
     nodeName,
     boundNodeName,
     previous: previous.map(previousFacts),
+    binding: binding && { ...binding, fields: { ...binding.fields }, attestedAt: new Date(binding.attestedAt) },
   };
 }
 
