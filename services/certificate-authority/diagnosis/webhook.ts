@@ -1,5 +1,5 @@
 import { error, type Finding, messageOf, ok } from "../../shared/diagnosis/findings.ts";
-import type { WebhookConnection } from "../access/webhook-kubeconfig.ts";
+import type { WebhookConnection } from "../../shared/kubernetes/webhook-kubeconfig.ts";
 import { probeTls } from "./tls-probe.ts";
 
 /** Reads how another server is called, and shakes hands with it; no request is made. */

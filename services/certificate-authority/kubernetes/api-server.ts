@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
-import { readWebhookKubeconfig, type WebhookConnection } from "../access/webhook-kubeconfig.ts";
+import { readWebhookKubeconfig, type WebhookConnection } from "../../shared/kubernetes/webhook-kubeconfig.ts";
 import { linesOf, textOf } from "./answer-body.ts";
 
 /** An answer that is no success. */

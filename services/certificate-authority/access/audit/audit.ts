@@ -1,7 +1,7 @@
 import type { Clock } from "../../../shared/clock.ts";
+import { readWebhookKubeconfig } from "../../../shared/kubernetes/webhook-kubeconfig.ts";
 import type { Logger } from "../../../shared/logging.ts";
 import type { RecordGuard } from "../../domain/ports.ts";
-import { readWebhookKubeconfig } from "../webhook-kubeconfig.ts";
 import { createDelivery, type DeliveryOptions } from "./delivery.ts";
 import { openFileSink } from "./file-sink.ts";
 import { createMicroClock } from "./micro-time.ts";

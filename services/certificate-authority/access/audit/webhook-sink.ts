@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
-import type { WebhookConnection } from "../webhook-kubeconfig.ts";
+import type { WebhookConnection } from "../../../shared/kubernetes/webhook-kubeconfig.ts";
 import { type AuditSink, RejectedEventsError } from "./sink.ts";
 
 export interface WebhookSinkOptions {

@@ -1,10 +1,11 @@
 import type { LocalJWKSet } from "jose";
 import { httpsExchange } from "../../../shared/https-exchange.ts";
+import { type KeySet, parseJwks, parsePublicKeys } from "../../../shared/jwt/key-set.ts";
+import { RemoteKeySet } from "../../../shared/jwt/remote-key-set.ts";
 import type { TokenAuthenticator } from "./authenticator.ts";
 import { userReader } from "./claim-mappings.ts";
+import { FileKeySet } from "./file-key-set.ts";
 import type { JwtSettings, ServiceAccountSettings } from "./jwt-settings.ts";
-import { FileKeySet, type KeySet, parseJwks, parsePublicKeys } from "./key-set.ts";
-import { RemoteKeySet } from "./remote-key-set.ts";
 import { reviewTargetOf } from "./review-target.ts";
 import { serviceAccountOfClaims } from "./service-account-claims.ts";
 import type { TokenReviewSettings } from "./settings.ts";
@@ -63,7 +64,7 @@ export function createServiceAccount(settings: ServiceAccountSettings, parts: Co
   return cachedBriefly(signedTokenAuthenticator("serviceAccount", rules, serviceAccountOfClaims), parts);
 }
 
-/** @throws {AuthenticationSetupError} or {WebhookKubeconfigError} when a file cannot be used. */
+/** @throws {AuthenticationSetupError} or {KubeconfigError} when a file cannot be used. */
 export function createTokenReview(settings: TokenReviewSettings, { clock }: CommonParts): TokenAuthenticator {
   const { audiences, timeoutSeconds, cacheSuccessSeconds, cacheFailureSeconds } = settings;
   const target = reviewTargetOf(settings);

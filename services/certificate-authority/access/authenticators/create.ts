@@ -44,7 +44,7 @@ export interface Authenticators {
 /**
  * Makes the authenticators that are configured, in their order.
  *
- * @throws {AuthenticationSetupError} or {WebhookKubeconfigError} when a file that one of them needs cannot be used.
+ * @throws {AuthenticationSetupError} or {KubeconfigError} when a file that one of them needs cannot be used.
  */
 export function createAuthenticators(
   settings: readonly AuthenticatorSettings[],

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
-import { readWebhookKubeconfig, type WebhookConnection } from "../webhook-kubeconfig.ts";
+import { readWebhookKubeconfig, type WebhookConnection } from "../../../shared/kubernetes/webhook-kubeconfig.ts";
 import { AuthenticationSetupError } from "./authenticator.ts";
 import type { TokenReviewSettings } from "./settings.ts";
 
 /**
  * Where tokens are sent for review, whom we trust there and what we show.
  *
- * @throws {AuthenticationSetupError} or {WebhookKubeconfigError} when a file cannot be read or used.
+ * @throws {AuthenticationSetupError} or {KubeconfigError} when a file cannot be read or used.
  */
 export function reviewTargetOf(settings: TokenReviewSettings): WebhookConnection {
   const { kubeconfig, url = "", certificateAuthorityFile, credentials } = settings;

@@ -1,8 +1,9 @@
 import type { JWTPayload } from "jose";
+import type { SignedTokenRules } from "../../../shared/jwt/signed-token.ts";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import { type Outcome, refused, type TokenAuthenticator } from "./authenticator.ts";
 import { ClaimsError } from "./claims.ts";
-import { checkSignedToken, type SignedTokenRules } from "./signed-token.ts";
+import { checkSignedToken } from "./signed-token.ts";
 
 /** @param userOf - who the claims name. @throws {ClaimsError} */
 export function signedTokenAuthenticator(

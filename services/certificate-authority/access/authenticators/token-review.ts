@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { HttpsExchange } from "../../../shared/https-exchange.ts";
+import type { WebhookConnection } from "../../../shared/kubernetes/webhook-kubeconfig.ts";
 import { STATIC_TOKEN_PREFIX } from "../../../shared/static-token.ts";
 import { ANONYMOUS } from "../../../shared/user-info.ts";
 import { withAuthenticatedGroup } from "../groups.ts";
-import type { WebhookConnection } from "../webhook-kubeconfig.ts";
 import { NOBODY, type Outcome, refused, type TokenAuthenticator } from "./authenticator.ts";
 
 export interface TokenReviewDependencies {

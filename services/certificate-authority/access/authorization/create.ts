@@ -1,7 +1,7 @@
 import type { Clock } from "../../../shared/clock.ts";
 import { httpsExchange } from "../../../shared/https-exchange.ts";
+import { readWebhookKubeconfig } from "../../../shared/kubernetes/webhook-kubeconfig.ts";
 import type { Logger } from "../../../shared/logging.ts";
-import { readWebhookKubeconfig } from "../webhook-kubeconfig.ts";
 import { type ChainedAuthorizer, privilegedGroups } from "./chain.ts";
 import type { AuthorizerSettings } from "./settings.ts";
 import { type WebhookAuthorizerDependencies, webhookAuthorizer } from "./webhook.ts";

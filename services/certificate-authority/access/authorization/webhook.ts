@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Clock } from "../../../shared/clock.ts";
 import type { HttpsExchange } from "../../../shared/https-exchange.ts";
+import type { WebhookConnection } from "../../../shared/kubernetes/webhook-kubeconfig.ts";
 import type { Logger } from "../../../shared/logging.ts";
 import type { UserInfo } from "../../../shared/user-info.ts";
 import type { AccessAttributes, AccessDecision } from "../../domain/authorization.ts";
-import type { WebhookConnection } from "../webhook-kubeconfig.ts";
 import type { ChainedAuthorizer } from "./chain.ts";
 import { createDecisionCache } from "./decision-cache.ts";
 import type { WebhookAuthorizerSettings } from "./settings.ts";

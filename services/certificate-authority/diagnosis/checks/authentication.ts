@@ -11,13 +11,13 @@ import {
   warning,
 } from "../../../shared/diagnosis/findings.ts";
 import { httpsExchange } from "../../../shared/https-exchange.ts";
-import { parseJwks, parsePublicKeys } from "../../access/authenticators/key-set.ts";
-import { RemoteKeySet } from "../../access/authenticators/remote-key-set.ts";
+import { parseJwks, parsePublicKeys } from "../../../shared/jwt/key-set.ts";
+import { RemoteKeySet } from "../../../shared/jwt/remote-key-set.ts";
+import { readWebhookKubeconfig } from "../../../shared/kubernetes/webhook-kubeconfig.ts";
 import { reviewTargetOf } from "../../access/authenticators/review-target.ts";
 import type { AuthenticatorSettings } from "../../access/authenticators/settings.ts";
 import { parseTokenFile } from "../../access/authenticators/token-file.ts";
 import { trustAnchorsOf } from "../../access/authenticators/trust-anchors.ts";
-import { readWebhookKubeconfig } from "../../access/webhook-kubeconfig.ts";
 import type { Check, CheckContext } from "../contract.ts";
 import { silentLogger } from "../silent-logger.ts";
 import { webhookFinding } from "../webhook.ts";

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { stringify } from "yaml";
 import { RejectedEventsError } from "../../../../services/certificate-authority/access/audit/sink.ts";
 import { createWebhookSink } from "../../../../services/certificate-authority/access/audit/webhook-sink.ts";
-import { readWebhookKubeconfig } from "../../../../services/certificate-authority/access/webhook-kubeconfig.ts";
+import { readWebhookKubeconfig } from "../../../../services/shared/kubernetes/webhook-kubeconfig.ts";
 import { buildTlsIdentity, type TlsIdentity } from "../../../builders/tls-identity.ts";
 
 interface Seen {

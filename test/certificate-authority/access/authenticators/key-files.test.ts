@@ -3,10 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import type { LocalJWKSet } from "jose";
-import {
-  FileKeySet,
-  parsePublicKeys,
-} from "../../../../services/certificate-authority/access/authenticators/key-set.ts";
+import { FileKeySet } from "../../../../services/certificate-authority/access/authenticators/file-key-set.ts";
+import { parsePublicKeys } from "../../../../services/shared/jwt/key-set.ts";
 import { buildIssuer } from "../../../builders/issuer.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../../fakes/recording-logger.ts";

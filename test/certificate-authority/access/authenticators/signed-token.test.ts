@@ -1,12 +1,9 @@
 import { createHmac } from "node:crypto";
 import { beforeAll, expect, test } from "@jest/globals";
 import { exportSPKI, type JWK, SignJWT } from "jose";
-import type { KeySet } from "../../../../services/certificate-authority/access/authenticators/key-set.ts";
-import {
-  KeysUnavailableError,
-  parseJwks,
-} from "../../../../services/certificate-authority/access/authenticators/key-set.ts";
 import { checkSignedToken } from "../../../../services/certificate-authority/access/authenticators/signed-token.ts";
+import type { KeySet } from "../../../../services/shared/jwt/key-set.ts";
+import { KeysUnavailableError, parseJwks } from "../../../../services/shared/jwt/key-set.ts";
 import {
   buildSignedToken,
   buildTokenKey,

@@ -1,8 +1,8 @@
 import type { LocalJWKSet } from "jose";
 import { z } from "zod";
-import type { Clock } from "../../../shared/clock.ts";
-import type { HttpsExchange } from "../../../shared/https-exchange.ts";
-import type { Logger } from "../../../shared/logging.ts";
+import type { Clock } from "../clock.ts";
+import type { HttpsExchange } from "../https-exchange.ts";
+import type { Logger } from "../logging.ts";
 import { type KeySet, KeysUnavailableError, parseJwks } from "./key-set.ts";
 
 export interface RemoteKeySetOptions {
@@ -10,6 +10,10 @@ export interface RemoteKeySetOptions {
   readonly issuer: string;
   /** Where the discovery document is, when not below the issuer's URL. */
   readonly discoveryUrl: string | undefined;
+  /** Where the keys are; then nothing is discovered. */
+  readonly jwksUrl?: string | undefined;
+  /** Whether the keys that are discovered have to be at the issuer's origin. */
+  readonly staysAtOrigin?: boolean | undefined;
   readonly exchange: HttpsExchange;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info" | "warn">;
@@ -28,7 +32,7 @@ const USABLE_SECONDS = 3_600;
 const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.string() });
 
 /**
- * The keys of an OpenID provider, found by its discovery document.
+ * The keys of an OpenID provider, found by its discovery document unless their place is known.
  *
  * Source: OpenID Connect Discovery 1.0 sections 3 and 4.
  */
@@ -88,9 +92,9 @@ export class RemoteKeySet implements KeySet {
   }
 
   async #fetchOnce(): Promise<LocalJWKSet> {
-    const { issuer, exchange, clock, logger } = this.#options;
+    const { issuer, exchange, clock, logger, jwksUrl } = this.#options;
     try {
-      const url = await this.#discover();
+      const url = jwksUrl === undefined ? await this.#discover() : new URL(jwksUrl);
       const keys = parseJwks(await exchange(url, { method: "GET" }));
       if (this.#keys === undefined || this.#problem !== "") logger.info({ issuer }, "the issuer's keys were fetched");
       this.#keys = keys;
@@ -106,7 +110,7 @@ export class RemoteKeySet implements KeySet {
   }
 
   async #discover(): Promise<URL> {
-    const { issuer, discoveryUrl, exchange } = this.#options;
+    const { issuer, discoveryUrl, exchange, staysAtOrigin = false } = this.#options;
     const url = new URL(discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
     const parsed = discoverySchema.safeParse(JSON.parse(await exchange(url, { method: "GET" })));
     if (!parsed.success) throw new Error(`${url.href} is no discovery document`);
@@ -114,6 +118,10 @@ export class RemoteKeySet implements KeySet {
     if (named !== issuer) throw new Error(`${url.href} is the document of another issuer, ${JSON.stringify(named)}`);
     if (!URL.canParse(location) || new URL(location).protocol !== "https:") {
       throw new Error(`${url.href} names a jwks_uri that is no https URL`);
+    }
+    const { origin } = new URL(issuer);
+    if (staysAtOrigin && new URL(location).origin !== origin) {
+      throw new Error(`${url.href} names a jwks_uri that is not at ${origin}`);
     }
     return new URL(location);
   }

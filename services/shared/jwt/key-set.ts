@@ -1,14 +1,11 @@
 import { createHash, createPublicKey } from "node:crypto";
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type LocalJWKSet } from "jose";
-import type { Logger } from "../../../shared/logging.ts";
-import type { Upkeep } from "./upkeep.ts";
-import { WatchedFiles } from "./watched-file.ts";
 
 const MAXIMUM_KEYS = 100;
 const KEY_TYPES: ReadonlySet<unknown> = new Set(["RSA", "EC", "OKP"]);
 
 /** An issuer's keys, wherever they come from. */
-export interface KeySet extends Upkeep {
+export interface KeySet {
   /** @throws {KeysUnavailableError} */
   current(): LocalJWKSet | Promise<LocalJWKSet>;
   /**
@@ -16,6 +13,10 @@ export interface KeySet extends Upkeep {
    * @returns undefined when there are none, or it is too early to ask again.
    */
   renewed(): Promise<LocalJWKSet | undefined>;
+  /** Upkeep, called every few seconds; never throws. */
+  maintain(): void;
+  /** What `maintain` would take now, by the names of files and issuers. */
+  due(): readonly string[];
 }
 
 /** There are no keys to check with. The message is for the log. */
@@ -71,34 +72,4 @@ export function parsePublicKeys(texts: readonly string[]): LocalJWKSet {
     });
   });
   return createLocalJWKSet({ keys });
-}
-
-/** Keys in files, which are read again when they change. */
-export class FileKeySet implements KeySet {
-  readonly #files: WatchedFiles<LocalJWKSet>;
-
-  /** @throws {AuthenticationSetupError} when the files cannot be read or used. */
-  constructor(
-    paths: readonly string[],
-    parse: (texts: readonly string[]) => LocalJWKSet,
-    logger: Pick<Logger, "info" | "error">,
-  ) {
-    this.#files = new WatchedFiles({ paths, parse, logger });
-  }
-
-  current(): LocalJWKSet {
-    return this.#files.current;
-  }
-
-  async renewed(): Promise<undefined> {
-    return undefined;
-  }
-
-  maintain(): void {
-    this.#files.reload();
-  }
-
-  due(): readonly string[] {
-    return this.#files.due();
-  }
 }

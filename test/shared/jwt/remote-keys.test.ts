@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { RemoteKeySet } from "../../../../services/certificate-authority/access/authenticators/remote-key-set.ts";
-import { httpsExchange } from "../../../../services/shared/https-exchange.ts";
-import { buildTokenKey, jwksText, type TokenKey } from "../../../builders/signed-tokens.ts";
-import { buildTlsIdentity, type TlsIdentity } from "../../../builders/tls-identity.ts";
-import { recordingLogger } from "../../../fakes/recording-logger.ts";
-import { SettableClock } from "../../../fakes/settable-clock.ts";
+import { httpsExchange } from "../../../services/shared/https-exchange.ts";
+import { RemoteKeySet } from "../../../services/shared/jwt/remote-key-set.ts";
+import { buildTokenKey, jwksText, type TokenKey } from "../../builders/signed-tokens.ts";
+import { buildTlsIdentity, type TlsIdentity } from "../../builders/tls-identity.ts";
+import { recordingLogger } from "../../fakes/recording-logger.ts";
+import { SettableClock } from "../../fakes/settable-clock.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -47,11 +47,18 @@ const say =
     response.writeHead(status, headers).end(body);
   };
 
-function setUp() {
+function setUp(more: { readonly jwksUrl?: string; readonly staysAtOrigin?: boolean } = {}) {
   const clock = new SettableClock();
   const { logger, lines } = recordingLogger();
   const exchange = httpsExchange({ caPem: tls.caPem, timeoutMilliseconds: 300, maximumBytes: 20_000 });
-  const keys = new RemoteKeySet({ issuer: `${origin}/tenant`, discoveryUrl: undefined, exchange, clock, logger });
+  const keys = new RemoteKeySet({
+    issuer: `${origin}/tenant`,
+    discoveryUrl: undefined,
+    exchange,
+    clock,
+    logger,
+    ...more,
+  });
   return { keys, clock, lines };
 }
 
@@ -203,4 +210,23 @@ test("while the provider is down its last keys serve for an hour and no longer",
   expect(kidsOf(await keys.current())).toEqual(["ES256-key"]);
   clock.advance(1);
   await expect(Promise.resolve(keys.current())).rejects.toMatchObject({ name: "KeysUnavailableError" });
+});
+
+test("keys whose place is known are fetched from there, and nothing is discovered", async () => {
+  provide();
+  const { keys } = setUp({ jwksUrl: `${origin}/jwks` });
+  expect(kidsOf(await keys.current())).toEqual(["ES256-key"]);
+  expect(asked).toEqual(["/jwks"]);
+});
+
+test("keys elsewhere than at the issuer's origin are not fetched where they have to be there", async () => {
+  provide();
+  const { keys } = setUp({ staysAtOrigin: true });
+  expect(kidsOf(await keys.current())).toEqual(["ES256-key"]);
+  asked.length = 0;
+  provide("", { jwks_uri: `${origin.replace("127.0.0.1", "localhost")}/jwks` });
+  await expect(Promise.resolve(setUp({ staysAtOrigin: true }).keys.current())).rejects.toThrow(
+    `names a jwks_uri that is not at ${origin}`,
+  );
+  expect(asked).toEqual([DISCOVERY]);
 });

@@ -5,7 +5,7 @@ import {
   type KubeconfigServer,
   readKubeconfig,
   serverOf,
-} from "../../shared/kubernetes/kubeconfig.ts";
+} from "./kubeconfig.ts";
 
 /** How a webhook is called. */
 export type WebhookConnection = Omit<KubeconfigServer, "skipsVerification"> & KubeconfigCredentials;
