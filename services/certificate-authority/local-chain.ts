@@ -18,6 +18,7 @@ import { requestOfDocument } from "./domain/request-of-document.ts";
 import type { ReviewDocument } from "./domain/review-document.ts";
 import { openNodeAddresses } from "./kubernetes/node-addresses.ts";
 import { localGuards } from "./local-guards.ts";
+import { requestKeys } from "./request-keys.ts";
 import { configuredSigners } from "./signer-settings.ts";
 
 /** What a hook is taken to have said; `failed` is one that could not evaluate. */
@@ -82,7 +83,7 @@ export function openLocalChain(
   const { hooks } = configuration.approval;
   const statedNames = new Set(hooks.filter((hook) => isStated(hook, asksOutside)).map(nameOf));
   const links = createHooks(hooks, {
-    ...{ authorizer: NOBODY_TO_ASK, attestations: NOBODY_ATTESTED, logger },
+    ...{ authorizer: NOBODY_TO_ASK, attestations: NOBODY_ATTESTED, requestKeys, logger },
     openNodeAddresses: (settings) => openNodeAddresses(settings, { clock: systemClock, logger }),
     substitute: (_kind, name) => (statedNames.has(name) ? statedHook(name, questions) : undefined),
   });

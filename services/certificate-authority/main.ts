@@ -41,6 +41,7 @@ import { nameLessSafeChoices } from "./less-safe-choices.ts";
 import { LiveIssuers } from "./live-issuers.ts";
 import { ownIdentity } from "./own-identity.ts";
 import { ADMIN_KUBECONFIG } from "./own-kubeconfigs.ts";
+import { requestKeys } from "./request-keys.ts";
 import { revocationPointersOf } from "./revocation-settings.ts";
 import { createExpiry } from "./rotation/expiry/expiry.ts";
 import { type JobWork, scheduledJobs } from "./rotation/scheduler/job.ts";
@@ -224,7 +225,7 @@ async function openAuthority(
     revocations: ledger.revocations,
     hooks: {
       ...{ authorizer: cluster?.authorizer ?? access.authorizer, certificates, logger },
-      attestations: ledger.attestations,
+      ...{ attestations: ledger.attestations, requestKeys },
       onNewEvidence: () => issuance.revisit(),
       openNodeAddresses: (wanted, onChange) => openNodeAddresses(wanted, { clock, logger, onChange }),
     },

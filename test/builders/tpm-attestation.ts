@@ -13,7 +13,7 @@ import { SettableClock } from "../fakes/settable-clock.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** Settings as a profile has them, defaults included. */
-export function tpm2Settings(settings: Partial<z.input<z.ZodObject<typeof tpm2Shape>>>): Tpm2Settings {
+function tpm2Settings(settings: Partial<z.input<z.ZodObject<typeof tpm2Shape>>>): Tpm2Settings {
   return z.strictObject(tpm2Shape).parse({ attestor: "tpm2", ...settings });
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from "../../shared/logging.ts";
+import type { RequestKeys } from "../domain/attestation.ts";
 import type { Authorizer } from "../domain/authorization.ts";
 import type { OpenNodeAddresses } from "../domain/node-addresses.ts";
 import type { ApprovalHook, Certificates } from "../domain/ports.ts";
@@ -26,6 +27,8 @@ export interface HookDependencies {
     | undefined;
   /** What is on record about machines. */
   readonly attestations: AttestationRecords;
+  /** What requests show about their keys. */
+  readonly requestKeys: RequestKeys;
   /** Names that certificates are being made for, whichever hook judged them. */
   readonly nameClaims?: NameClaims | undefined;
   /** Called when what hooks know has changed: requests that wait may be decided otherwise now. */
@@ -61,7 +64,7 @@ function createHook(hook: HookSettings, deps: HookDependencies): ApprovalHook {
     const { name = "policy", required } = hook.policy;
     return policyHook(hook.policy, { where: `approval.hooks ${name}`, required, logger });
   }
-  if ("node-attestation" in hook) return nodeAttestationHook(hook["node-attestation"], deps.attestations);
+  if ("node-attestation" in hook) return nodeAttestationHook(hook["node-attestation"], deps);
   if ("self-renewal" in hook) return selfRenewalHook({ get: async (id) => certificates?.get?.(id) });
   if ("kubelet-serving" in hook) {
     const settings = hook["kubelet-serving"];

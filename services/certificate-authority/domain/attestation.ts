@@ -192,6 +192,25 @@ export type CredentialUse =
   /** It was another request's, is revoked or has expired. */
   | { readonly kind: "refused"; readonly credential: AttestedCredential | undefined; readonly message: string };
 
+/** The pin that holds the name of a TPM's attestation key, lower-case hex. */
+export const ATTESTATION_KEY_PIN = "attestation_key";
+
+/** What a request shows about where its key lives. */
+export type RequestKeyEvidence =
+  | { readonly kind: "absent" }
+  /** In the TPM that this attestation key (its name, lower-case hex) lives in, for that node's name. */
+  | { readonly kind: "certified"; readonly attestationKey: string }
+  | { readonly kind: "wrong"; readonly message: string };
+
+/** Reads what stands beside a certificate request. */
+export interface RequestKeys {
+  /** @param requestBase64 - `spec.request`; its first block was decoded and is the request with this key. */
+  evidenceOf(
+    requestBase64: string,
+    about: { readonly nodeName: string; readonly spkiDer: Uint8Array },
+  ): RequestKeyEvidence;
+}
+
 /** A machine as an administrator writes it down. */
 export interface Enrolment {
   readonly attestor: string;

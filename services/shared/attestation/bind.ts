@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 
 /** What proofs are made over: this protocol, and no other message of ours or of anybody else. */
 const DOMAIN = "node-attest/v1";
+/** What certifications of keys are made over. */
+const KEY_DOMAIN = "node-attest/v1/request-key";
 
 /** What one attestation is about. */
 export interface BoundFields {
@@ -23,9 +25,22 @@ export interface BoundFields {
  * key, name, challenge or authority.
  */
 export function bindOf({ audience, attestor, nonce, nodeName, spki }: BoundFields): Buffer {
+  return digestOf([DOMAIN, audience, attestor, nonce, nodeName, createHash("sha256").update(spki).digest()]);
+}
+
+/**
+ * The 32 octets that the certification of a request's own key has to cover, so that it is of no use for another node's name:
+ * fields as in `bindOf`.
+ *
+ * @param spki - of the key, DER.
+ */
+export function requestKeyBind({ nodeName, spki }: Pick<BoundFields, "nodeName" | "spki">): Buffer {
+  return digestOf([KEY_DOMAIN, nodeName, createHash("sha256").update(spki).digest()]);
+}
+
+function digestOf(fields: readonly (string | Uint8Array)[]): Buffer {
   const hash = createHash("sha256");
-  const keyHash = createHash("sha256").update(spki).digest();
-  for (const field of [DOMAIN, audience, attestor, nonce, nodeName, keyHash]) {
+  for (const field of fields) {
     const octets = Buffer.from(field);
     const length = Buffer.alloc(4);
     length.writeUInt32BE(octets.length);

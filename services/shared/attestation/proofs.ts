@@ -55,6 +55,25 @@ export const tpm2Proof = z.strictObject({
   eventLog: octets(512 * 1024).optional(),
 });
 
+/** PEM labels that follow `CERTIFICATE REQUEST` in `spec.request`. Source: Cluster API, kubelet-authentication proposal. */
+export const KEY_ATTESTATION_BLOCKS = {
+  /** Holds `KEY_ATTESTATION_PROVIDER`, which says what the other one holds. */
+  provider: "KUBELET AUTHENTICATOR ATTESTATION PROVIDER",
+  data: "KUBELET AUTHENTICATOR ATTESTATION DATA",
+} as const;
+export const KEY_ATTESTATION_PROVIDER = "gatehouse.dev/tpm2";
+/** The data, as JSON: that the request's own key lives in the TPM which the attestation key lives in. */
+export const tpm2KeyAttestation = z.strictObject({
+  /** TPM2B_PUBLIC of the attestation key that the machine attested with. */
+  akPub: octets(2048),
+  /** TPM2B_PUBLIC of the request's key. */
+  keyPub: octets(2048),
+  /** TPMS_ATTEST of TPM2_Certify, over `requestKeyBind`. */
+  attest: octets(1024),
+  /** TPMT_SIGNATURE. */
+  signature: octets(1024),
+});
+
 /** A JSON Web Token whose audience is `boundAudience`, or the plain audience where the profile takes tokens from files. */
 export const tokenProof = z.strictObject({ token: z.string().max(16 * 1024) });
 

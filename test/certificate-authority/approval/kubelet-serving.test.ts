@@ -16,6 +16,7 @@ import { NOBODY_ATTESTED } from "../../../services/certificate-authority/approva
 import { approvalSchema } from "../../../services/certificate-authority/approval/settings.ts";
 import type { SubjectAltNames } from "../../../services/certificate-authority/domain/csr-facts.ts";
 import type { NameHolder, ReviewRequest } from "../../../services/certificate-authority/domain/ports.ts";
+import { requestKeys } from "../../../services/certificate-authority/request-keys.ts";
 import { isPrintable } from "../../../services/shared/unprintable.ts";
 import { facts } from "../../builders/facts.ts";
 import { certificateRecord } from "../../builders/records.ts";
@@ -299,6 +300,7 @@ test("a chain that takes another's place knows which names it gave away", async 
     certificates,
     nameClaims: new Map(),
     attestations: NOBODY_ATTESTED,
+    requestKeys,
   };
   const ask = (node: string) => {
     const csr = request({ spec: { ...SPEC, username: `system:node:${node}` } });

@@ -9,4 +9,9 @@ export const nodeAttestationShape = {
     .min(600)
     .max(10 * 365 * 86_400)
     .optional(),
+  /**
+   * What a request counts for that shows, in PEM blocks beside it, that its key lives in the machine's TPM: `accept` takes it from
+   * whoever sends it, `require` takes no other.
+   */
+  attestedKeys: z.enum(["ignore", "accept", "require"]).default("ignore"),
 };

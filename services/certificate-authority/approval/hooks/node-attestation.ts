@@ -1,5 +1,12 @@
 import { NODE_USER_PREFIX, NODES_GROUP } from "../../../shared/node-identity.ts";
-import { type Attestations, type AttestedCredential, type Binding, credentialIdOf } from "../../domain/attestation.ts";
+import {
+  ATTESTATION_KEY_PIN,
+  type Attestations,
+  type AttestedCredential,
+  type Binding,
+  credentialIdOf,
+  type RequestKeys,
+} from "../../domain/attestation.ts";
 import type { Verdict } from "../../domain/decision.ts";
 import { KUBELET_CLIENT_SIGNER, recogniseKubeletClient } from "../../domain/kubelet-client.ts";
 import type { ApprovalHook, ReviewInput } from "../../domain/ports.ts";
@@ -8,6 +15,7 @@ import { requestedNodeName } from "../../domain/requested-node.ts";
 export interface NodeAttestationSettings {
   readonly others: "deny" | "ignore";
   readonly maximumAgeSeconds?: number | undefined;
+  readonly attestedKeys: "ignore" | "accept" | "require";
 }
 
 /** What is on record about machines. */
@@ -15,6 +23,12 @@ export type AttestationRecords = Pick<
   Attestations,
   "useCredential" | "revokeCredential" | "credential" | "bindingOf" | "machine"
 >;
+
+/** What the hook stands on. */
+export interface NodeAttestationDependencies {
+  readonly attestations: AttestationRecords;
+  readonly requestKeys: RequestKeys;
+}
 
 /** For what runs beside no server: nobody attested. */
 export const NOBODY_ATTESTED: AttestationRecords = {
@@ -31,14 +45,20 @@ const HINT = "attest again: gatehouse join --attestor … on the machine";
  * Approves a kubelet's client certificate when the requester's credential was given to the machine that its name is bound
  * to, once; and a node's renewal while its binding is active. What asks with such a credential for anything else is
  * denied, and so is everybody else unless they are to be ignored. Other signers are none of its business.
+ *
+ * Where attested keys are accepted, whoever shows that the request's key lives in the TPM of the machine that the name is bound to
+ * gets the certificate: it is of use to that machine alone. Where they are required, all of the above need that as well.
  */
-export function nodeAttestationHook(settings: NodeAttestationSettings, records: AttestationRecords): ApprovalHook {
-  return { name: "node-attestation", review: (input) => review(settings, records, input) };
+export function nodeAttestationHook(
+  settings: NodeAttestationSettings,
+  dependencies: NodeAttestationDependencies,
+): ApprovalHook {
+  return { name: "node-attestation", review: (input) => review(settings, dependencies, input) };
 }
 
 function review(
   settings: NodeAttestationSettings,
-  records: AttestationRecords,
+  { attestations: records, requestKeys }: NodeAttestationDependencies,
   input: ReviewInput,
 ): Verdict | Promise<Verdict> {
   const { csr, facts } = input;
@@ -51,9 +71,12 @@ function review(
   const nodeName = requestedNodeName(facts);
   if (nodeName === undefined || recogniseKubeletClient(csr.spec, facts).length === 0)
     return denied("NotRecognised", "this is no request for a kubelet's client certificate", {});
+  const key = judgeKey(settings, { records, requestKeys }, input, nodeName);
+  if (typeof key === "object") return key;
   if (credential !== undefined) return judgeJoin(records, input, credential, nodeName);
   const isNode = username.startsWith(NODE_USER_PREFIX) && groups.includes(NODES_GROUP);
   if (isNode && username === facts.subject.commonName) return judgeRenewal(settings, records, input, nodeName);
+  if (key === "certified") return judgeRenewal(settings, records, input, nodeName);
   if (settings.others === "ignore")
     return { kind: "noOpinion", reason: "NotAttested", message: "the requester did not attest", evidence: {} };
   return denied("NotAttested", "the requester has no credential that attestation gave out", { hint: HINT });
@@ -65,6 +88,27 @@ const SKIPPED: Verdict = {
   message: "only kubelets' client certificates are attested",
   evidence: {},
 };
+
+/** Whether the request's key is known to live in its machine's TPM; a verdict where that has to be, and is not. */
+function judgeKey(
+  { attestedKeys }: NodeAttestationSettings,
+  { records, requestKeys }: { readonly records: AttestationRecords; readonly requestKeys: RequestKeys },
+  { csr, facts }: ReviewInput,
+  nodeName: string,
+): "certified" | "unknown" | Verdict {
+  if (attestedKeys === "ignore") return "unknown";
+  const evidence = requestKeys.evidenceOf(csr.spec.request, { nodeName, spkiDer: facts.spkiDer });
+  if (evidence.kind === "wrong") return denied("KeyNotAttested", evidence.message, {});
+  if (evidence.kind === "absent") {
+    if (attestedKeys === "accept") return "unknown";
+    return denied("KeyNotAttested", "the request does not show that its key lives in the machine's TPM", {});
+  }
+  const binding = records.bindingOf(nodeName);
+  const machine = binding && records.machine(binding.attestor, binding.machineId);
+  if (machine?.pins[ATTESTATION_KEY_PIN] === evidence.attestationKey) return "certified";
+  const message = `the request's key is certified by an attestation key that is not of the machine ${nodeName} is bound to`;
+  return denied("KeyNotAttested", message, { hint: HINT });
+}
 
 /** A bootstrap token that nobody got by attesting is somebody else's; an unknown `nodeattest:` user is ours, and over. */
 function credentialOf(records: AttestationRecords, username: string): AttestedCredential | "unknown" | undefined {

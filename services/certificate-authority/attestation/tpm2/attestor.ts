@@ -8,6 +8,7 @@ import { encodePcrSelection, PCR_BANKS, type PcrValues, pcrDigest } from "../../
 import { keyOf, machineIdOf, type PublicArea, parsePublic } from "../../../shared/tpm/public-area.ts";
 import { isSignedBy } from "../../../shared/tpm/signature.ts";
 import { templateOf } from "../../../shared/tpm/templates.ts";
+import { ATTESTATION_KEY_PIN } from "../../domain/attestation.ts";
 import { CertificateAnchors, ReloadedFile } from "../anchors.ts";
 import type { Attestor, AttestorTools, ChallengeAddition, ChallengeInput, Evidence, ProofInput } from "../attestor.ts";
 import { denied } from "../refusal.ts";
@@ -183,7 +184,7 @@ function evidenceOf(
   const machineId = machineIdOf(keyOf(area));
   return {
     machineId,
-    pins: { attestation_key: name.toString("hex") },
+    pins: { [ATTESTATION_KEY_PIN]: name.toString("hex") },
     fields: {
       ...description,
       // For names, whose labels end at 63 characters: the whole hash, in the machine's id, has 64.
