@@ -196,6 +196,7 @@ function requestListener(deps: FrontDoorDependencies, parts: ListenerParts) {
       ...{ merkle: ledger.merkle, checkpoints: deps.checkpoints },
       importing: createImporting({ ...ledger, reader: createImportReader(), clock, logger }),
       ...{ nodes: ledger.nodes, quarantine: ledger.revocations, readDetails: examineCertificate },
+      attestations: ledger.attestations,
       revocations: ledger.revocations,
       revocationWaiters,
       revocationLists: deps.revocation.revocationLists,

@@ -184,6 +184,31 @@ export interface ExplainRequest {
   readonly requester?: { readonly username: string; readonly groups?: readonly string[] };
 }
 
+export interface Machine {
+  readonly attestor: string;
+  readonly machineId: string;
+  readonly state: string;
+  readonly enrolled: boolean;
+  readonly nodeName?: string;
+  readonly boundTo?: string;
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+  readonly pins: Readonly<Record<string, string>>;
+  readonly attestedAt?: string;
+  readonly createdAt: string;
+  readonly bindings?: readonly {
+    readonly id: string;
+    readonly nodeName: string;
+    readonly state: string;
+    readonly profile: string;
+    readonly fields: Readonly<Record<string, string>>;
+    readonly dnsNames: readonly string[];
+    readonly ipAddresses: readonly string[];
+    readonly createdAt: string;
+    readonly attestedAt: string;
+  }[];
+}
+
 export interface BootstrapToken {
   readonly id: string;
   readonly description: string;

@@ -32,6 +32,9 @@ import { addJoin } from "./commands/join.ts";
 import { addLedgerBackup } from "./commands/ledger-backup.ts";
 import { addLedgerCheckpoint, addLedgerProve } from "./commands/ledger-prove.ts";
 import { addLedgerVerify } from "./commands/ledger-verify.ts";
+import { addMachineChange, BAN, RELEASE } from "./commands/machine-change.ts";
+import { addMachineEnroll, addMachineImport } from "./commands/machine-enroll.ts";
+import { addMachineList, addMachineShow } from "./commands/machine-list.ts";
 import { addNodeAuthorizer } from "./commands/node-authorizer.ts";
 import {
   addNodeAuthorizerChanges,
@@ -112,6 +115,13 @@ function createProgram(dependencies: ProgramDependencies): Command {
   addNodeShow(node, terminal);
   addNodeQuarantine(node, terminal);
   addNodeReadmit(node, terminal);
+  const machine = program.command("machine").description("machines that attest");
+  addMachineList(machine, terminal);
+  addMachineShow(machine, terminal);
+  addMachineEnroll(machine, terminal);
+  addMachineImport(machine, terminal);
+  addMachineChange(machine, terminal, RELEASE);
+  addMachineChange(machine, terminal, BAN);
   const token = program.command("token").description("bootstrap tokens, and lines for a token file");
   addTokenCreate(token, terminal);
   addTokenList(token, terminal);

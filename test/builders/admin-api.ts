@@ -25,6 +25,7 @@ import { FakeApprovalAdministration, FakeShadowDecisions } from "../fakes/approv
 import { FakeFleetExpiry } from "../fakes/fleet-expiry.ts";
 import { FakeIssuerRotation, FakeTrustObserver } from "../fakes/issuer-rotation.ts";
 import { FakeJobs } from "../fakes/jobs.ts";
+import { FakeMachines } from "../fakes/machines.ts";
 import { FakeRevocationFeed, FakeRevocationLists, FakeRevoking } from "../fakes/revocations.ts";
 import { appOf } from "./edge.ts";
 
@@ -34,6 +35,7 @@ export function adminApiOver(directory: string, now: Date) {
   const certificates = new FakeCertificates();
   const quarantined = new Set<string>();
   const fakes = {
+    attestations: new FakeMachines(),
     revocations,
     revocationWaiters: createRevocationWaiters(revocations),
     revoking: new FakeRevoking(),

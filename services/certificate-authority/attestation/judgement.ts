@@ -78,7 +78,7 @@ function templated(
   if (template === undefined) throw denied("the machine is not enrolled with a name, and the profile makes none");
   const name = nameOf(template, fields);
   const isReserved = controlPlaneNodes.some((pattern) => compileGlob(pattern)(name));
-  if (isReserved) throw denied(`${name} is a control-plane node's name: enrol the machine that is to have it`);
+  if (isReserved) throw denied(`${name} is a control-plane node's name: enroll the machine that is to have it`);
   return name;
 }
 

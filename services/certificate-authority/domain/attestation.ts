@@ -212,7 +212,7 @@ export interface RequestKeys {
 }
 
 /** A machine as an administrator writes it down. */
-export interface Enrolment {
+export interface Enrollment {
   readonly attestor: string;
   readonly machineId: string;
   readonly nodeName: string | undefined;
@@ -244,7 +244,7 @@ export interface Attestations {
   /** Every binding of a machine, the newest first. */
   bindingsOf(attestor: string, machineId: string): readonly Binding[];
   /** Puts machines down, or changes what was written down about them; all or none. */
-  enrol(machines: readonly Enrolment[], actor: string): Promise<void>;
+  enroll(machines: readonly Enrollment[], actor: string): Promise<void>;
   /**
    * `release` ends the machine's binding and ban and forgets its pins, so that it attests as for the first time; `ban` ends its
    * binding and refuses it from then on. Credentials that were not used are revoked.

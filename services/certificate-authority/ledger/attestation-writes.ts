@@ -2,7 +2,7 @@ import { type AttestationRecord, objectionTo, type VerifiedAttestation } from ".
 import { auditPayload } from "./audit-chain.ts";
 import { type AuditWrites, OURSELVES } from "./audited-writes.ts";
 import type { Connection } from "./connection.ts";
-import type { Answers, ChangeMachine, CompleteAttestation, EnrolMachines, UseCredential } from "./operations.ts";
+import type { Answers, ChangeMachine, CompleteAttestation, EnrollMachines, UseCredential } from "./operations.ts";
 import {
   attestationReader,
   attestationWriter,
@@ -157,7 +157,7 @@ export function attestationWrites(connection: Connection, audit: AuditWrites) {
       return true;
     },
 
-    enrol({ machines, actor, atMilliseconds }: EnrolMachines): undefined {
+    enroll({ machines, actor, atMilliseconds }: EnrollMachines): undefined {
       for (const { attestor, machineId, nodeName, names } of machines) {
         const known = stored.machine(attestor, machineId);
         const row: MachineRow = {

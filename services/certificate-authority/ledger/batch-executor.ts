@@ -190,8 +190,8 @@ function operationApplier(connection: Connection, maximumRequests: number) {
         return attestations.useCredential(operation);
       case "revokeCredential":
         return attestations.revokeCredential(operation.id, operation.message, operation.atMilliseconds);
-      case "enrolMachines":
-        return attestations.enrol(operation);
+      case "enrollMachines":
+        return attestations.enroll(operation);
       case "changeMachine":
         return attestations.change(operation);
       case "sweepAttestations":

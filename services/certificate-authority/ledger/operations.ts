@@ -4,7 +4,7 @@ import type {
   AttestationGrant,
   AttestationObjection,
   CredentialUse,
-  Enrolment,
+  Enrollment,
   VerifiedAttestation,
 } from "../domain/attestation.ts";
 import type { RecordedImport } from "../domain/certificate-import.ts";
@@ -305,9 +305,9 @@ export interface RevokeCredential {
   readonly atMilliseconds: number;
 }
 
-export interface EnrolMachines {
-  readonly kind: "enrolMachines";
-  readonly machines: readonly Enrolment[];
+export interface EnrollMachines {
+  readonly kind: "enrollMachines";
+  readonly machines: readonly Enrollment[];
   readonly actor: string;
   readonly atMilliseconds: number;
 }
@@ -369,7 +369,7 @@ export type Operation =
   | CompleteAttestation
   | UseCredential
   | RevokeCredential
-  | EnrolMachines
+  | EnrollMachines
   | ChangeMachine
   | SweepAttestations
   | CheckWrite;
@@ -417,7 +417,7 @@ export interface Answers {
   readonly completeAttestation: { readonly binding: BindingRow } | { readonly objection: AttestationObjection };
   readonly useCredential: CredentialUse;
   readonly revokeCredential: boolean;
-  readonly enrolMachines: undefined;
+  readonly enrollMachines: undefined;
   readonly changeMachine: MachineRow | undefined;
   readonly sweepAttestations: number;
   readonly checkWrite: undefined;

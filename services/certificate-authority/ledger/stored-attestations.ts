@@ -66,8 +66,8 @@ export function storedAttestations({
     machines: (after, limit) =>
       table.machinesAfter(after?.attestor ?? "", after?.machineId ?? "", limit).map(toMachine),
     bindingsOf: (attestor, machineId) => table.bindingsOf(attestor, machineId, MAXIMUM_BINDINGS).map(toBinding),
-    async enrol(machines, actor) {
-      const operation = { kind: "enrolMachines", machines, actor, atMilliseconds: now() } as const;
+    async enroll(machines, actor) {
+      const operation = { kind: "enrollMachines", machines, actor, atMilliseconds: now() } as const;
       await writer.submit(operation, machines.length * RECORD_BYTES, () => undefined);
     },
     async change({ attestor, machineId }, change, message, actor) {

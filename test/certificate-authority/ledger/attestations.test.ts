@@ -154,10 +154,10 @@ test("a join token is used up with the binding, by whoever comes first", async (
 });
 
 describe("an administrator", () => {
-  const enrolment = { ...M1, nodeName: "node-1", names: { dnsNames: [], ipAddresses: [] } };
+  const enrollment = { ...M1, nodeName: "node-1", names: { dnsNames: [], ipAddresses: [] } };
 
-  test("enrols a machine, which then gets its name and no other", async () => {
-    await attestations().enrol([enrolment], "alice");
+  test("enrolls a machine, which then gets its name and no other", async () => {
+    await attestations().enroll([enrollment], "alice");
     expect(await complete({ mustBeEnrolled: true, nodeName: "node-2" })).toMatchObject({
       objection: { message: "the machine is enrolled as node-1, not as node-2" },
     });

@@ -1,7 +1,7 @@
 import type { Attestations } from "../../domain/attestation.ts";
 import type { EvidenceSource } from "./source.ts";
 
-const CURE = "enrol the machine with that name, or attest with evidence that shows it";
+const CURE = "enroll the machine with that name, or attest with evidence that shows it";
 
 /** Names and addresses that a node's machine showed to be its own when it attested, or that it was enrolled with. */
 export function attestationSource(attestations: Pick<Attestations, "bindingOf">): EvidenceSource {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { PEM_TYPE } from "../negotiation.ts";
 import { personalVerdict } from "./approval.ts";
+import { ATTESTATION_SCHEMAS, attestationInputs, attestationPaths } from "./attestation-open-api.ts";
 import { auditListQuery } from "./audit.ts";
 import { bootstrapTokenRequest } from "./bootstrap-tokens.ts";
 import { certificateListQuery } from "./certificate-query.ts";
@@ -43,6 +44,7 @@ const SCHEMAS = {
   Certificate: resources.certificate,
   CertificateList: resources.certificateList,
   ...INVENTORY_SCHEMAS,
+  ...ATTESTATION_SCHEMAS,
   ...PROOF_SCHEMAS,
   ...EXPIRY_SCHEMAS,
   Decision: resources.decision,
@@ -88,6 +90,7 @@ export function adminOpenApiDocument(version: string): Json {
         ...rotationInputs(),
         JobRunRequest: toSchema(jobRunRequest, "input"),
         ...inventoryInputs(),
+        ...attestationInputs(),
         CertificateRevocation: toSchema(certificateRevocation, "input"),
         NodeQuarantine: toSchema(nodeQuarantine, "input"),
         NodeReadmission: toSchema(nodeReadmission, "input"),
@@ -204,6 +207,7 @@ function paths(): Json {
       },
     },
     ...inventoryPaths(),
+    ...attestationPaths(),
     ...expiryPaths(),
     "/v1/requests/{name}/decision": {
       parameters: [pathParameter("name", "Name of the CertificateSigningRequest.")],

@@ -33,6 +33,7 @@ import { issuerHandlers } from "./issuers.ts";
 import { jobHandlers } from "./jobs.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { type LedgerProofDependencies, ledgerProofHandlers } from "./ledger-proofs.ts";
+import { type MachineDependencies, machineHandlers } from "./machines.ts";
 import { type NodeDependencies, nodeHandlers } from "./nodes.ts";
 import { type OcspHandlerDependencies, ocspHandlers } from "./ocsp.ts";
 import { recordedRequestsHandler } from "./recorded-requests.ts";
@@ -48,6 +49,7 @@ export interface AdminApiDependencies
     ImportDependencies,
     LedgerProofDependencies,
     ExpiryHandlerDependencies,
+    MachineDependencies,
     NodeDependencies,
     OcspHandlerDependencies,
     RevocationDependencies,
@@ -89,6 +91,7 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
   const revocations = revocationHandlers(deps);
   const ocsp = ocspHandlers(deps);
   const nodes = nodeHandlers(deps);
+  const machines = machineHandlers(deps);
   const proofs = ledgerProofHandlers(deps);
   return [
     { method: "GET", path: "/v1/certificates", handler: certificates.list },
@@ -105,6 +108,11 @@ export function routes(deps: AdminApiDependencies): readonly Route[] {
     { method: "GET", path: "/v1/crls/:issuerId", handler: revocationListHandler(deps) },
     { method: "POST", path: "/v1/nodes/:name/quarantine", handler: revocations.quarantine },
     { method: "POST", path: "/v1/nodes/:name/readmit", handler: revocations.readmit },
+    { method: "GET", path: "/v1/machines", handler: machines.list },
+    { method: "POST", path: "/v1/machines", handler: machines.enroll },
+    { method: "GET", path: "/v1/machines/:attestor/:id", handler: machines.show },
+    { method: "POST", path: "/v1/machines/:attestor/:id/release", handler: machines.release },
+    { method: "POST", path: "/v1/machines/:attestor/:id/ban", handler: machines.ban },
     { method: "GET", path: "/v1/expiry", handler: expiry.report },
     { method: "GET", path: "/v1/expiry/forecast", handler: expiry.forecast },
     { method: "GET", path: "/v1/requests/:name/decision", handler: decisionHandler(deps) },

@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { routes as attestationRoutes } from "../../../../services/certificate-authority/http/attestation-api/routes.ts";
 import { adminOpenApiDocument } from "../../../../services/certificate-authority/http/admin-api/open-api.ts";
 import { routes } from "../../../../services/certificate-authority/http/admin-api/routes.ts";
 import { adminApi, NOW } from "./fixture.ts";
