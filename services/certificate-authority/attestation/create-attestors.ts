@@ -1,6 +1,9 @@
 import type { Attestor, AttestorTools } from "./attestor.ts";
+import { createAwsIidAttestor } from "./aws-iid/attestor.ts";
+import { createAwsStsAttestor } from "./aws-sts/attestor.ts";
 import { createJoinTokenAttestor, type FindJoinToken } from "./join-token/attestor.ts";
 import type { ProfileSettings } from "./settings.ts";
+import { createSshpopAttestor } from "./ssh-pop/attestor.ts";
 import { createTpm2Attestor } from "./tpm2/attestor.ts";
 import { createX509popAttestor } from "./x509-pop/attestor.ts";
 
@@ -16,6 +19,12 @@ export function createAttestor(profile: ProfileSettings, deps: AttestorDependenc
       return createJoinTokenAttestor(deps.findJoinToken);
     case "x509pop":
       return createX509popAttestor(profile);
+    case "sshpop":
+      return createSshpopAttestor(profile);
+    case "aws_iid":
+      return createAwsIidAttestor(profile, deps);
+    case "aws_sts":
+      return createAwsStsAttestor(profile, deps);
     case "tpm2":
       return createTpm2Attestor(profile, deps);
     default:

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { awsIidShape, resolveAwsIidPaths } from "./aws-iid/settings.ts";
+import { awsStsShape, resolveAwsStsPaths } from "./aws-sts/settings.ts";
 import { joinTokenShape } from "./join-token/settings.ts";
 import { templateProblem } from "./node-name.ts";
+import { resolveSshpopPaths, sshpopShape } from "./ssh-pop/settings.ts";
 import { resolveTpm2Paths, tpm2SettingsProblem, tpm2Shape } from "./tpm2/settings.ts";
 import { resolveX509popPaths, x509popShape } from "./x509-pop/settings.ts";
 
@@ -29,7 +32,10 @@ const profileSchema = z
   .discriminatedUnion("attestor", [
     z.strictObject({ ...commonShape, ...joinTokenShape }),
     z.strictObject({ ...commonShape, ...x509popShape }),
+    z.strictObject({ ...commonShape, ...sshpopShape }),
     z.strictObject({ ...commonShape, ...tpm2Shape }),
+    z.strictObject({ ...commonShape, ...awsIidShape }),
+    z.strictObject({ ...commonShape, ...awsStsShape }),
   ])
   .superRefine((profile, context) => {
     const { attestor, firstUse, nodeName } = profile;
@@ -115,9 +121,15 @@ function resolveProfilePaths(profile: ProfileSettings, resolve: (path: string) =
     case "join_token":
       return profile;
     case "x509pop":
-      return { ...profile, ...resolveX509popPaths(profile, resolve) };
+      return resolveX509popPaths(profile, resolve);
+    case "sshpop":
+      return resolveSshpopPaths(profile, resolve);
     case "tpm2":
       return { ...profile, ...resolveTpm2Paths(profile, resolve) };
+    case "aws_iid":
+      return resolveAwsIidPaths(profile, resolve);
+    case "aws_sts":
+      return resolveAwsStsPaths(profile, resolve);
     default:
       return profile satisfies never;
   }

@@ -87,7 +87,8 @@ test.each([
 test("an unknown field is refused with the known ones", async () => {
   const { app } = adminApi();
   const response = await request(app).post(PATH).send({ ttl: "24h" }).expect(422);
-  const message = "unknown field; known are apiVersion, kind, description, ttlSeconds, neverExpires, groups, nodeName, use";
+  const message =
+    "unknown field; known are apiVersion, kind, description, ttlSeconds, neverExpires, groups, nodeName, use";
   const causes = [{ reason: "FieldValueForbidden", field: "ttl", message }];
   const details = { kind: "BootstrapToken", causes };
   expect(response.body).toEqual(failure(422, "Invalid", `BootstrapToken is invalid: ttl: ${message}`, details));
