@@ -100,7 +100,8 @@ async function main(): Promise<void> {
     const targets = [{ name: "measured", states: ["due", "overdue", "lost"] as const }];
     const notifier = createNotifier({ records: ledger.expiry, targets, forgetAfterDays: 30 });
     const fleet = await ledger.expiry.scan(new Date(NOW.getTime() - 30 * DAY_MILLISECONDS));
-    const noted = await measured("note every node that is late", () => notifier.note(fleet, NOW));
+    const { states } = await measured("note every node that is late", () => notifier.note(fleet, NOW));
+    const noted = Object.values(states).reduce((sum, count) => sum + count, 0);
     await measured(`look for what is new, ${noted} having been told`, () => notifier.note(fleet, NOW));
     await expiry.close();
     await ledger.close();

@@ -1,4 +1,5 @@
 import type { FileOutcome } from "./control-plane/initialize.ts";
+import { PkiError } from "./control-plane/pki-error.ts";
 import type { ControlPlaneRenewalSettings } from "./control-plane-settings.ts";
 import { type ControlPlaneParts, makeControlPlane } from "./make-control-plane.ts";
 import { nodeNameOf } from "./node-name.ts";
@@ -34,7 +35,7 @@ export function controlPlaneRenewal(
         ...{ isExternal: true, isRenewing: true, isUnattended: true, isTrial: dryRun },
       },
       parts,
-    );
+    ).catch(inOneLine);
     for (const notice of notices) parts.logger.warn({ directory }, notice);
     const renewed = namesOf(files, "renewed");
     if (!dryRun && renewed.length > 0) parts.logger.info({ directory, renewed }, "renewed control plane certificates");
@@ -44,6 +45,12 @@ export function controlPlaneRenewal(
       summary: `${dryRun ? "would renew" : "renewed"} ${renewed.length} of ${files.length - namesOf(files, "absent").length} files`,
     };
   };
+}
+
+/** The outcome of a run is a sentence. */
+function inOneLine(error: unknown): never {
+  if (error instanceof PkiError) throw new Error(error.problems.join("; "), { cause: error });
+  throw error;
 }
 
 function namesOf(files: readonly FileOutcome[], action: FileOutcome["action"]): readonly string[] {

@@ -5,13 +5,6 @@ import type { Logger } from "../shared/logging.ts";
 
 const QUIET_MILLISECONDS = 500;
 
-/** What the files hold now, as one text; a file that cannot be read counts as what it fails with. */
-export function contentOfFiles(paths: readonly string[]): string {
-  const hash = createHash("sha256");
-  for (const path of paths) hash.update(`${contentHash(path)}\n`);
-  return hash.digest("hex");
-}
-
 function contentHash(path: string): string {
   try {
     return createHash("sha256").update(readFileSync(path)).digest("hex");
@@ -20,12 +13,12 @@ function contentHash(path: string): string {
   }
 }
 
-/** What files hold, by their paths. */
+/** What files hold, by their paths; one that cannot be read counts as what it fails with. */
 export type Contents = ReadonlyMap<string, string>;
 
 /** @param found - what is known already: a file that was written to since was perhaps read before, and is looked at again. */
 export function contentsOf(paths: readonly string[], found: Contents = new Map()): Contents {
-  return new Map(paths.map((path) => [path, found.get(path) ?? contentOfFiles([path])]));
+  return new Map(paths.map((path) => [path, found.get(path) ?? contentHash(path)]));
 }
 
 /** The files that hold something else than they did. */

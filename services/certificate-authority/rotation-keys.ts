@@ -157,6 +157,9 @@ export function rotationKeys(deps: RotationKeysDependencies): IssuerKeys {
       await issuerHome(settingsOf(record.name), deps).load(record, clock.now()).catch(rethrow);
       readAuthorities(record.ancestorsPem, `the recorded chain of issuer ${record.name}`);
     },
+    async forgetUnfinished() {
+      await custody.forgetUnfinished(new Set((await issuers.list()).map(({ id }) => id)));
+    },
     destroy: async (record) =>
       record.origin === "imported" ? true : issuerHome(settingsOf(record.name), deps).forget(record),
   };

@@ -120,6 +120,11 @@ export interface Custody {
   forgetRequest(name: string): Promise<void>;
   /** Destroys the key of an issuer that is trusted no more, and its certificate here. Idempotent. */
   forgetIssuer(id: string): Promise<void>;
+  /**
+   * Destroys keys without certificate, which a crash in the middle of making an issuer left. Nothing may be made meanwhile.
+   * @param known - ids of issuers on record: what of theirs is missing is to be restored.
+   */
+  forgetUnfinished(known: ReadonlySet<string>): Promise<void>;
   /** @param id - lower-case hex SHA-256 of the certificate's DER. */
   loadIssuer(id: string, now: Date): Promise<LoadedIssuer>;
 }
@@ -276,7 +281,13 @@ class EncryptedFileCustody implements Custody {
     await rm(this.#certificatePath(id), { force: true });
     await this.#files.remove(label);
     await syncDirectory(this.#directory);
-    this.#logger.info({ issuer: id }, "issuer key destroyed: the issuer is trusted no more");
+    this.#logger.info({ issuer: id }, "issuer key destroyed: the issuer is trusted no more, or never was");
+  }
+
+  async forgetUnfinished(known: ReadonlySet<string>): Promise<void> {
+    const whole = new Set(await this.issuerIds());
+    for (const { purpose, name } of await this.#files.labels())
+      if (purpose === "issuer" && !whole.has(name) && !known.has(name)) await this.forgetIssuer(name);
   }
 
   async loadIssuer(id: string, now: Date): Promise<LoadedIssuer> {

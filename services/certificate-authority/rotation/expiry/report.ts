@@ -14,7 +14,7 @@ import type { FleetWatch } from "./fleet-watch.ts";
 import { stretches } from "./turns.ts";
 
 /** Holders looked at in one turn of the event loop: about a millisecond. */
-const COUNTED_A_TURN = 10_000;
+const COUNTED_A_TURN = 2_500;
 const READ_A_TURN = 250;
 
 export type StateCounts = Readonly<Record<ExpiryState, number>>;

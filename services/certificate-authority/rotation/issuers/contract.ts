@@ -34,6 +34,8 @@ export interface IssuerKeys {
   requireUsable(record: IssuerRecord): Promise<void>;
   /** Destroys the key of an issuer that ended. Idempotent. @returns whether it could be; not in a token. */
   destroy(record: IssuerRecord): Promise<boolean>;
+  /** Destroys keys that a crash left before there was a certificate for them. Nothing may be made meanwhile. */
+  forgetUnfinished(): Promise<void>;
 }
 
 /** The issuers that are in use. */
@@ -127,6 +129,6 @@ export interface IssuerRotation {
   /** @param id - of one old issuer; all of them when undefined. */
   retire(name: string, id: string | undefined, force: readonly RotationForce[], by: string): Promise<void>;
   abandon(name: string, by: string): Promise<void>;
-  /** Finishes what a crash left half done: keys of issuers that ended are destroyed. */
+  /** Finishes what a crash left half done: keys of issuers that ended, or never came to be, are destroyed. */
   recover(): Promise<void>;
 }

@@ -176,6 +176,9 @@ export function createIssuerRotation(deps: RotationDependencies & { readonly tru
       await goOn("a prepared issuer is abandoned", name, by, ids);
       await destroyEnded();
     },
-    recover: destroyEnded,
+    async recover() {
+      await destroyEnded();
+      await inUse.exclusively(() => keys.forgetUnfinished());
+    },
   };
 }

@@ -9,7 +9,7 @@ export interface RunContext {
   /** Says that the run is to end: the server stops, it took too long, or another process has taken over. */
   readonly signal: AbortSignal;
   /** Adds a line to what is kept of the run. */
-  report(line: string): void;
+  readonly report: (line: string) => void;
 }
 
 export interface RunReport {

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { buildIssuer } from "../../../builders/issuer.ts";
@@ -212,6 +212,20 @@ describe("a crash", () => {
     await again.rotation.prepare("default", PLAIN, "alice");
     expect(keys()).toEqual(left);
     expect(await bench.slots()).toEqual(["active", "prepared"]);
+  });
+
+  test("between the key and its certificate: the key goes, unless the issuer is on record and is to be restored", async () => {
+    const opened = await bench.open();
+    await opened.rotation.prepare("default", PLAIN, "alice");
+    await opened.rotation.abandon("default", "alice");
+    const [unheard, active] = [
+      await bench.custody.createIssuer({ now: bench.clock.now() }),
+      await bench.idOf("active"),
+    ];
+    for (const id of [unheard.description.id, active]) rmSync(join(bench.directory, "keys", `issuer-${id}.crt`));
+    await opened.rotation.recover();
+    expect(keys().filter((name) => name.includes(unheard.description.id))).toEqual([]);
+    expect(keys().filter((name) => name.includes(active))).toHaveLength(1);
   });
 
   test("after the record and before anything else: the next start goes on from there, and the keys of ended issuers go", async () => {
