@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
-import type { ProofInput } from "../../services/certificate-authority/attestation/attestor.ts";
+import type { AttestorTools, ProofInput } from "../../services/certificate-authority/attestation/attestor.ts";
 import { AttestationRefusal } from "../../services/certificate-authority/attestation/refusal.ts";
+import { type Clock, systemClock } from "../../services/shared/clock.ts";
+import { recordingLogger } from "../fakes/recording-logger.ts";
 
 /** What an attestor is given to verify: nothing but a new bind, unless told otherwise. */
 export function proofInput(changes: Partial<ProofInput> = {}): ProofInput {
@@ -27,4 +29,11 @@ export async function refusalIn(verification: () => unknown): Promise<string> {
     throw error;
   }
   return "accepted";
+}
+
+export const ATTESTATION_AUDIENCE = "https://node-ca.example/v1/attest";
+
+/** What attestors stand on. */
+export function attestorTools(clock: Clock = systemClock): AttestorTools {
+  return { audience: ATTESTATION_AUDIENCE, clock, logger: recordingLogger().logger };
 }

@@ -74,7 +74,11 @@ export const tpm2KeyAttestation = z.strictObject({
   signature: octets(1024),
 });
 
-/** A JSON Web Token whose audience is `boundAudience`, or the plain audience where the profile takes tokens from files. */
+/**
+ * A JSON Web Token with one audience: `boundAudience`, or where the profile has `replayableAudience` that one. GCP: of the
+ * metadata server's `/computeMetadata/v1/instance/service-accounts/default/identity?audience=…&format=full`, since the standard
+ * format names no instance. PSAT: by TokenRequest with that audience, bound to the pod (`boundObjectRef`).
+ */
 export const tokenProof = z.strictObject({ token: z.string().max(16 * 1024) });
 
 /**

@@ -38,3 +38,27 @@ function* partsOf(compiled: RE2JS, text: string): Generator<string> {
   const matcher = compiled.matcher(text);
   while (matcher.find()) yield matcher.group() ?? "";
 }
+
+/** A pattern that has to match all of a text. */
+export interface WholePattern {
+  /** What its group matched, or the text where it has none; undefined for a text that does not match as a whole. */
+  capture(text: string): string | undefined;
+}
+
+/**
+ * Compiles a pattern with at most one group. As for `compilePattern`, matching takes time linear in the length of the text.
+ *
+ * @throws {Error} as `compilePattern`, and for more groups.
+ */
+export function compileWholePattern(pattern: string): WholePattern {
+  compilePattern(pattern);
+  const compiled = RE2JS.compile(pattern);
+  const groups = compiled.groupCount();
+  if (groups > 1) throw new Error(`a pattern has at most one group here, this one ${groups}; write (?:…)`);
+  return {
+    capture(text) {
+      const matcher = compiled.matcher(text);
+      return matcher.matches() ? (matcher.group(groups) ?? undefined) : undefined;
+    },
+  };
+}

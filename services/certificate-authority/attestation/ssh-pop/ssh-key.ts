@@ -15,7 +15,7 @@ const RSA_HASHES: Readonly<Record<string, string>> = { "rsa-sha2-256": "sha256",
 const UNCOMPRESSED_POINT = 0x04;
 
 /** Names of the key types below. */
-export const SSH_KEY_TYPES: readonly string[] = [ED25519, ...Object.keys(CURVES), RSA];
+const SSH_KEY_TYPES: readonly string[] = [ED25519, ...Object.keys(CURVES), RSA];
 
 export interface SshKey {
   readonly type: string;

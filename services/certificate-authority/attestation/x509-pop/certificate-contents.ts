@@ -98,7 +98,7 @@ function arcHex(arc: number): string {
 }
 
 /** The text of an element in visible ASCII without spaces; undefined for any other. */
-export function visibleText(element: DerElement): string | undefined {
+function visibleText(element: DerElement): string | undefined {
   const text = contentOf(element).toString("latin1");
   return VISIBLE.test(text) ? text : undefined;
 }

@@ -79,7 +79,7 @@ function isSignedBy({ signedDer, algorithm, signature }: RevocationList, { publi
  * @param bytes - PEM with any number of CRLs, or one in DER.
  * @throws {Error} when there is none, or one that cannot be read or heeded.
  */
-export function parseRevocationLists(bytes: Buffer): readonly RevocationList[] {
+function parseRevocationLists(bytes: Buffer): readonly RevocationList[] {
   if (bytes[0] === TAG.sequence) return [parseRevocationList(bytes)];
   const text = bytes.toString("latin1");
   const blocks = [...text.matchAll(BLOCK)];
