@@ -7,6 +7,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { openForWriting } from "../services/certificate-authority/ledger/connection.ts";
 import { openLedger } from "../services/certificate-authority/ledger/ledger.ts";
 import { MIGRATIONS } from "../services/certificate-authority/ledger/migrations/all.ts";
@@ -91,7 +92,9 @@ async function main(): Promise<void> {
     const expiry = createExpiry({ records: ledger.expiry, settings, clock, logger, observe: () => undefined });
     const page = { limit: 1000, continueToken: undefined };
     const all = { signerName: undefined, nodeName: undefined, ...page };
-    await measured("look at the fleet, in a thread", () => expiry.scan());
+    await measured("nothing, for a second: what the measuring shows", () => pause(1_000));
+    await measured("look at the fleet, in the first thread", () => expiry.scan());
+    await measured("look at the fleet again", () => expiry.scan());
     await measured("count states, for a scrape", () => expiry.counts());
     await measured("the first thousand that are late", () => expiry.report({ ...all, states: ["overdue", "lost"] }));
     await measured("one node by its name", () => expiry.report({ ...all, states: [], nodeName: `node-${nodes - 1}` }));

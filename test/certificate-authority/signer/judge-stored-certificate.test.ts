@@ -166,6 +166,24 @@ test("the thread that verifies a ledger looks into its certificates", async () =
   await opened.close();
 });
 
+test("what many certificates have against them is told once", async () => {
+  const opened = await openTestLedger({ certificateJudge: CERTIFICATE_JUDGE });
+  const { certificates, issuers, maintenance } = opened.ledger;
+  const { certificateDer, certificatePem } = ISSUER;
+  await issuers.record(issuerRecord({ id: issuerId, certificateDer, certificatePem }));
+  const extensions = [EXTENSIONS.keyUsage("0520"), ...SOUND_EXTENSIONS.slice(1)];
+  const records = [1, 2, 3].map((number) =>
+    realRecord({}, { extensions, serial: element(TAG.integer, Buffer.from([number])) }),
+  );
+  for (const record of records) await certificates.record(record);
+  const finding = "key usage does not suit the kind of key (RFC 5480 section 3)";
+  expect(await maintenance.verify()).toMatchObject({
+    problems: [],
+    warnings: [`certificate ${records[0]?.fingerprint} and 2 more: ${finding}`],
+  });
+  await opened.close();
+});
+
 test("it is compared with its request, while that is there and once it is in the archive", async () => {
   const opened = await openTestLedger({ certificateJudge: CERTIFICATE_JUDGE });
   const { certificates, issuers, maintenance, requests } = opened.ledger;

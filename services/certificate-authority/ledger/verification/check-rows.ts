@@ -65,6 +65,7 @@ export function checkCertificates(
   const byFingerprint = connection.prepare<[string]>(certificatesSql.byFingerprint);
   const issuer = connection.prepare<[string], StoredIssuerRow>(issuersSql.byId);
   const names = nameChecker(connection, problems);
+  const tally = createTally();
   const requestOf = keptRequests(connection);
   const total = connection.prepare<[], number>(rowsSql.countCertificates).pluck().get() ?? 0;
   let count = 0;
@@ -78,7 +79,7 @@ export function checkCertificates(
     const asked = row.requestUid === null ? undefined : requestOf(row.requestName ?? "", row.requestUid)?.spec;
     const found = judge({ record: toCertificateRecord(row), issuerDer: certificateDer, asked });
     for (const finding of found.problems) problems.add(`${name}: ${finding}`);
-    for (const finding of found.warnings) warnings.add(`${name}: ${finding}`);
+    for (const finding of found.warnings) tally.add(finding, name);
     if (certificateDer === undefined) problems.add(`${name}: its issuer ${row.issuerId} is not on record`);
     if (row.predecessor !== null && byFingerprint.get(row.predecessor) === undefined) {
       problems.add(`${name}: its predecessor ${row.predecessor} is not on record`);
@@ -88,9 +89,24 @@ export function checkCertificates(
     if (count % ROWS_A_REPORT === 0) onProgress({ done: count, total });
   }
   names.finish();
+  for (const { finding, first, times } of tally.list())
+    warnings.add(times === 1 ? `${first}: ${finding}` : `${first} and ${times - 1} more: ${finding}`);
   const repeated = connection.prepare<[], { serial: string; issuerId: string }>(rowsSql.repeatedSerials).all();
   for (const { serial, issuerId } of repeated) problems.add(`issuer ${issuerId} used serial ${serial} more than once`);
   return count;
+}
+
+/** What many certificates have in common is told once: kubelets that ask for odd usages all do. */
+function createTally() {
+  const found = new Map<string, { readonly finding: string; readonly first: string; times: number }>();
+  return {
+    add(finding: string, name: string): void {
+      const known = found.get(finding);
+      if (known === undefined) found.set(finding, { finding, first: name, times: 1 });
+      else known.times += 1;
+    },
+    list: () => [...found.values()],
+  };
 }
 
 /** The index of names, by which it is found who holds one, against the certificates. */
