@@ -2,78 +2,20 @@ import { CommandError, messageOf } from "./command-error.ts";
 import type { Doctor, DoctorReport } from "./doctor.ts";
 import { printable } from "./terminal.ts";
 
-/** What the commands use of the node agent's main module; what it rejects with is an AgentError. */
-export interface NodeAgent {
-  readonly renewCertificate: (options: RenewalOptions, run: RunOptions) => Promise<RenewalOutcome>;
-  readonly keepCertificateRenewed: (options: RenewalOptions, run: RunOptions) => Promise<void>;
-  readonly joinCluster: (options: JoinOptions, run: RunOptions) => Promise<JoinOutcome>;
-}
+export type {
+  Admission,
+  EvidenceSource,
+  JoinOptions,
+  JoinOutcome,
+  RenewalOptions,
+  RenewalOutcome,
+  RunOptions,
+} from "../node-agent/main.ts";
 
-export interface CredentialPaths {
-  readonly certificateFile: string;
-  readonly keyFile: string | undefined;
-}
-
-export interface RenewalOptions {
-  readonly paths: CredentialPaths;
-  readonly clientPaths: CredentialPaths | undefined;
-  readonly server: { readonly url: URL; readonly caPem: string | undefined; readonly serverName: string | undefined };
-  readonly issuersPem: string | undefined;
-  readonly signerName: string | undefined;
-  readonly usages: readonly string[] | undefined;
-  readonly expirationSeconds: number | undefined;
-  readonly lead: { readonly fraction: number } | { readonly seconds: number };
-  readonly isForced: boolean;
-  readonly keepsKey: boolean;
-  readonly waitSeconds: number;
-  readonly retrySeconds: number;
-  readonly reloadCommand: readonly string[];
-}
-
-export type BootstrapCredentials =
-  | { readonly certificatePem: string; readonly keyPem: string }
-  | { readonly token: string };
-
-export interface JoinOptions {
-  readonly nodeName: string;
-  readonly server: RenewalOptions["server"] & { readonly pins: readonly string[] };
-  readonly credentials: () => Promise<BootstrapCredentials>;
-  readonly paths: {
-    readonly bootstrapKubeconfig: string | undefined;
-    readonly kubeconfig: string;
-    readonly certificateDirectory: string;
-  };
-  readonly wantsCertificate: boolean;
-  readonly isDryRun: boolean;
-  readonly mayReplace: boolean;
-  readonly waitSeconds: number;
-  readonly retrySeconds: number;
-}
-
-export interface JoinOutcome {
-  readonly nodeName: string;
-  readonly server: string;
-  readonly isDryRun: boolean;
-  readonly files: readonly {
-    readonly what: "bootstrapKubeconfig" | "certificate" | "kubeconfig";
-    readonly path: string;
-    readonly state: "kept" | "written" | "wouldWrite";
-  }[];
-  readonly certificate?: { readonly notAfter: Date; readonly fingerprint: string };
-  readonly requestName?: string;
-}
+/** The node agent's main module; what it rejects with is an AgentError. */
+export type NodeAgent = typeof import("../node-agent/main.ts");
 
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
-
-export interface RunOptions {
-  readonly logLevel: (typeof LOG_LEVELS)[number];
-  readonly logFormat: "json" | "text";
-  readonly signal: AbortSignal;
-}
-
-export type RenewalOutcome =
-  | { readonly kind: "notDue"; readonly renewsAt: Date; readonly notAfter: Date }
-  | { readonly kind: "renewed"; readonly notAfter: Date; readonly requestName: string };
 
 export interface NodeDoctorSettings {
   readonly nodeName?: string;

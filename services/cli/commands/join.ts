@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { CommandError, usageError } from "../command-error.ts";
 import { namedServer, readOptionFile, type ServerOptions, trustedConnection } from "../named-server.ts";
 import {
-  type BootstrapCredentials,
+  type Admission,
   type JoinOptions,
   type JoinOutcome,
   LOG_LEVELS,
@@ -14,6 +14,7 @@ import {
 import { collect, type FormatOptions, parseSeconds, withExamples, withFormat } from "../options.ts";
 import { formatTable, writeObject } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
+import { type EvidenceOptions, evidenceSource, JOIN_TOKEN_VARIABLE, withEvidence } from "./join-evidence.ts";
 
 const TOKEN_VARIABLE = "GATEHOUSE_BOOTSTRAP_TOKEN";
 const BOOTSTRAP_KUBECONFIG = "/etc/kubernetes/bootstrap-kubelet.conf";
@@ -23,22 +24,25 @@ const DEFAULT_WAIT_SECONDS = 300;
 const DEFAULT_RETRY_SECONDS = 120;
 const PIN = /^sha256:[0-9a-f]{64}$/;
 
-const DESCRIPTION = `Prepare this host for its kubelet, from a bootstrap token: leave the kubeconfig that the kubelet bootstraps with, or, with
---certificate, ask for its client certificate here and now and leave it where the kubelet looks, so that it need not
-bootstrap. Works with Gatehouse and with any kube-apiserver.
+const DESCRIPTION = `Prepare this host for its kubelet: leave the kubeconfig that the kubelet bootstraps with, or, with --certificate, ask for
+its client certificate here and now and leave it where the kubelet looks, so that it need not bootstrap.
 
-Where the server is and who asks is said by a bootstrap kubeconfig (--kubeconfig), or by --server, its CA (--ca, or the
-hash of the CA's key, --ca-pin) and a token from a file or from $${TOKEN_VARIABLE}; tokens are no options, since
-everybody on a host sees those. What is there stays: run it again and it says so. A run that was killed, or gave up
-waiting, is gone on with by the next one.
+This host is let in by a bootstrap token, with Gatehouse or any kube-apiserver: --kubeconfig, or --server, its CA (--ca,
+or the hash of the CA's key, --ca-pin) and a token from a file or from $${TOKEN_VARIABLE}. Or it proves to Gatehouse
+what it is, with --attestor, and gets a credential of a few minutes for one node's name; --server is then Gatehouse. Secrets
+are no options, since everybody on a host sees those. What is there stays: run it again and it says so. A run that was
+killed, or gave up waiting, is gone on with by the next one.
 
-Exit codes: 0 done, or there already; 1 files, credential or answer cannot be used; 2 the command line was wrong;
-3 not approved in time; 4 denied, or failed; 5 the server could not be reached or trusted.`;
+With --attestor and --exec it is the program that a kubelet's bootstrap kubeconfig names under exec: it attests whenever
+the kubelet needs a credential, and writes nothing but that, to standard output.
 
-interface Options extends ServerOptions, FormatOptions {
+Exit codes: 0 done, or there already; 1 files, credential, evidence or answer cannot be used; 2 the command line was
+wrong; 3 not approved in time; 4 denied, or failed; 5 the server could not be reached or trusted.`;
+
+interface Options extends ServerOptions, FormatOptions, EvidenceOptions {
+  readonly exec: boolean;
   readonly nodeName?: string;
   readonly caPin?: readonly string[];
-  readonly tokenFile?: string;
   readonly certificate: boolean;
   readonly bootstrapKubeconfig?: string;
   readonly kubeletKubeconfig: string;
@@ -50,19 +54,27 @@ interface Options extends ServerOptions, FormatOptions {
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
+type TokenAdmission = Extract<Admission, { kind: "credentials" }>;
+
 export function addJoin(parent: Command, terminal: Terminal, load: LoadNodeAgent): void {
-  const command = parent
+  const join = parent
     .command("join")
     .summary("prepare this host for its kubelet: a kubeconfig, or the client certificate itself")
     .description(DESCRIPTION)
-    .option("--node-name <name>", "the node's name (default: this host's, in lower case, as kubelets have it)")
+    .option(
+      "--node-name <name>",
+      "the node's name (default: this host's, in lower case, as kubelets have it; with --attestor: what is proven)",
+    )
     .option("--kubeconfig <file>", "where the server is, which CA it has, and the token or certificate to ask with")
     .option("--context <name>", "context of the kubeconfig (default: its current-context)")
     .option("--server <url>", "where the server is, instead of --kubeconfig")
     .option("--ca <file>", "the CA of --server, PEM (default: what the system trusts)")
     .option("--ca-pin <hash>", "sha256:<hex> of the key of --server's CA, as kubeadm writes it; repeatable", collectPin)
     .option("--tls-server-name <name>", "the name in the server's certificate, when it is not the host of --server")
-    .option("--token-file <file>", `a file with the bootstrap token (default: $${TOKEN_VARIABLE}, with --server)`)
+    .option(
+      "--token-file <file>",
+      `a file with the bootstrap token, or the join token (default: $${TOKEN_VARIABLE}, $${JOIN_TOKEN_VARIABLE})`,
+    )
     .option("--certificate", "ask for the client certificate, and leave it with a kubeconfig for the kubelet", false)
     .option(
       "--bootstrap-kubeconfig <file>",
@@ -80,12 +92,16 @@ export function addJoin(parent: Command, terminal: Terminal, load: LoadNodeAgent
       DEFAULT_RETRY_SECONDS,
     )
     .addOption(new Option("--log-level <level>", "what to log").choices([...LOG_LEVELS]).default("info"))
+    .option("--exec", "be a kubelet's exec plugin: print a credential, write nothing", false)
     .action((options: Options) => act(options, terminal, load));
-  withExamples(withFormat(command), [
+  withExamples(withFormat(withEvidence(join)), [
     "gatehouse join --kubeconfig bootstrap.kubeconfig",
     "gatehouse join --kubeconfig bootstrap.kubeconfig --certificate --node-name worker-1",
     "gatehouse join --certificate --server https://10.0.0.1:6443 --ca-pin sha256:7c2e… --token-file /run/token",
     "gatehouse join --kubeconfig bootstrap.kubeconfig --certificate --dry-run -o json",
+    "gatehouse join --attestor tpm2 --server https://10.0.0.1:9443 --ca ca.crt --certificate",
+    "gatehouse join --attestor join_token --token-file /run/token --server https://10.0.0.1:9443 --ca ca.crt",
+    "gatehouse join --attestor tpm2 --server https://10.0.0.1:9443 --ca ca.crt --dry-run   # shows the TPM's id",
   ]);
 }
 
@@ -97,14 +113,18 @@ function collectPin(value: string, before: readonly string[] = []): readonly str
 
 async function act(options: Options, terminal: Terminal, load: LoadNodeAgent): Promise<void> {
   const join = joinOptions(options, terminal);
-  const outcome = await runAgent("stopped before this host has joined", async (signal) => {
-    const { joinCluster } = await load();
-    return joinCluster(join, {
-      ...{ logLevel: options.logLevel, signal },
-      logFormat: terminal.stderr.isTTY ? "text" : "json",
-    });
+  const { admission } = join;
+  const logFormat = terminal.stderr.isTTY ? "text" : "json";
+  await runAgent("stopped before this host has joined", async (signal) => {
+    const run = { logLevel: options.logLevel, logFormat, signal } as const;
+    const { joinCluster, attestForKubelet } = await load();
+    if (options.exec && admission.kind === "attestation") {
+      terminal.stdout.write(`${JSON.stringify(await attestForKubelet({ ...join, admission }, run))}\n`);
+      return;
+    }
+    const outcome = await joinCluster(join, run);
+    writeObject(terminal.stdout, options.format, outcome, () => describe(outcome));
   });
-  writeObject(terminal.stdout, options.format, outcome, () => describe(outcome));
 }
 
 function joinOptions(options: Options, terminal: Terminal): JoinOptions {
@@ -115,11 +135,13 @@ function joinOptions(options: Options, terminal: Terminal): JoinOptions {
   }
   if (pins.length > 0 && options.ca !== undefined)
     throw usageError("--ca-pin contradicts --ca", "Give one of the two.");
+  if (options.exec && (options.attestor === undefined || options.dryRun || wantsCertificate)) {
+    throw usageError("--exec is for --attestor, without --certificate and --dry-run", "It prints a credential.");
+  }
   const bootstrap = bootstrapKubeconfig ?? (wantsCertificate ? undefined : BOOTSTRAP_KUBECONFIG);
   return {
-    nodeName: options.nodeName ?? hostname().trim().toLowerCase(),
     server: { ...namedServer(options, terminal), pins },
-    credentials: async () => credentialsOf(options, terminal),
+    admission: admissionOf(options, terminal),
     paths: {
       bootstrapKubeconfig: bootstrap === undefined ? undefined : path(bootstrap),
       kubeconfig: path(options.kubeletKubeconfig),
@@ -130,8 +152,20 @@ function joinOptions(options: Options, terminal: Terminal): JoinOptions {
   };
 }
 
+/** Evidence may lead to a name by itself; a token never does. */
+function admissionOf(options: Options, terminal: Terminal): Admission {
+  const { nodeName, profile, audience } = options;
+  const source = evidenceSource(options, terminal);
+  if (source !== undefined) return { kind: "attestation", nodeName, source, profile, audience };
+  return {
+    kind: "credentials",
+    nodeName: nodeName ?? hostname().trim().toLowerCase(),
+    credentials: async () => credentialsOf(options, terminal),
+  };
+}
+
 /** The token of a file, or what the kubeconfig says, or the token of the environment. */
-function credentialsOf(options: Options, terminal: Terminal): BootstrapCredentials {
+function credentialsOf(options: Options, terminal: Terminal): Awaited<ReturnType<TokenAdmission["credentials"]>> {
   const { tokenFile, kubeconfig } = options;
   const { environment, workingDirectory } = terminal;
   if (tokenFile !== undefined) {
@@ -167,9 +201,26 @@ const WHAT = {
 } as const;
 const STATES = { kept: "was there", written: "written", wouldWrite: "would be written" } as const;
 
-function describe({ nodeName, server, isDryRun, files, certificate }: JoinOutcome): string {
+function describe(outcome: JoinOutcome): string {
+  const { files, evidence } = outcome;
   const rows = files.map(({ what, path, state }) => [WHAT[what], STATES[state], path]);
-  const end = certificate === undefined ? "" : `; its certificate is good until ${certificate.notAfter.toISOString()}`;
-  const title = isDryRun ? "nothing was changed" : `node ${nodeName} is prepared for ${server}${end}`;
-  return `${formatTable([["FILE", "STATE", "PATH"], ...rows])}\n${title}\n`;
+  const table = formatTable([["FILE", "STATE", "PATH"], ...rows]);
+  return `${evidence === undefined ? "" : `${describeEvidence(evidence)}\n`}${table}\n${titleOf(outcome)}\n`;
+}
+
+function titleOf({ nodeName, server, isDryRun, certificate, bootstrapBefore }: JoinOutcome): string {
+  if (isDryRun) return "nothing was changed";
+  const host = nodeName === undefined ? "this host" : `node ${nodeName}`;
+  const prepared = `${host} is prepared for ${server}`;
+  if (bootstrapBefore !== undefined) return `${prepared}; start its kubelet before ${bootstrapBefore.toISOString()}`;
+  return certificate === undefined
+    ? prepared
+    : `${prepared}; its certificate is good until ${certificate.notAfter.toISOString()}`;
+}
+
+function describeEvidence({ attestor, machineId, audience, values }: NonNullable<JoinOutcome["evidence"]>): string {
+  const machine = machineId === undefined ? "" : `\nthis machine is enrolled as ${machineId}`;
+  const rows = values.map(({ field, characters, sha256 }) => [field, `${characters}`, sha256]);
+  const table = formatTable([["WOULD BE SENT", "CHARACTERS", "SHA-256"], ...rows]);
+  return `evidence by ${attestor} for ${audience}${machine}\n\n${table}`;
 }

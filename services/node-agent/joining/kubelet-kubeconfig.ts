@@ -1,7 +1,13 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { stringify } from "yaml";
-import { KubeconfigError, readKubeconfig, serverOf } from "../../shared/kubernetes/kubeconfig.ts";
+import {
+  type Kubeconfig,
+  KubeconfigError,
+  parseKubeconfig,
+  readKubeconfig,
+  serverOf,
+} from "../../shared/kubernetes/kubeconfig.ts";
 import { AgentError } from "../agent-error.ts";
 import type { Credentials, ServerAddress } from "../api/asked-server.ts";
 
@@ -78,14 +84,7 @@ function base64(text: string): string {
 export function readKubeletKubeconfig(path: string): KubeletKubeconfig | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    const content = readKubeconfig(path);
-    const name = content["current-context"];
-    const context = content.contexts?.find((entry) => entry.name === name)?.context;
-    const cluster = content.clusters?.find((entry) => entry.name === context?.cluster)?.cluster;
-    if (cluster === undefined) throw new KubeconfigError(`${path} names no server in its current context`);
-    const { url, caPem, tlsServerName } = serverOf(cluster, { path, where: path });
-    const user = content.users?.find((entry) => entry.name === context?.user)?.user;
-    return { server: { url, caPem, serverName: tlsServerName }, user: readUser(user ?? {}, dirname(path)) };
+    return contentOf(readKubeconfig(path), path);
   } catch (cause) {
     if (!(cause instanceof KubeconfigError)) throw cause;
     const { message } = cause;
@@ -93,8 +92,23 @@ export function readKubeletKubeconfig(path: string): KubeletKubeconfig | undefin
   }
 }
 
+/** The same of a text that came from elsewhere. @param where - for messages. @throws {KubeconfigError} */
+export function parseKubeletKubeconfig(text: string, where: string): KubeletKubeconfig {
+  return contentOf(parseKubeconfig(text, where), where);
+}
+
+function contentOf(content: Kubeconfig, path: string): KubeletKubeconfig {
+  const name = content["current-context"];
+  const context = content.contexts?.find((entry) => entry.name === name)?.context;
+  const cluster = content.clusters?.find((entry) => entry.name === context?.cluster)?.cluster;
+  if (cluster === undefined) throw new KubeconfigError(`${path} names no server in its current context`);
+  const { url, caPem, tlsServerName } = serverOf(cluster, { path, where: path });
+  const user = content.users?.find((entry) => entry.name === context?.user)?.user;
+  return { server: { url, caPem, serverName: tlsServerName }, user: readUser(user ?? {}, dirname(path)) };
+}
+
 function readUser(
-  user: NonNullable<NonNullable<ReturnType<typeof readKubeconfig>["users"]>[number]["user"]>,
+  user: NonNullable<NonNullable<Kubeconfig["users"]>[number]["user"]>,
   directory: string,
 ): KubeconfigUser {
   const {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { type Credential, readCredential } from "../certificates/credential-files.ts";
 import { type KubeletKubeconfig, readKubeletKubeconfig } from "./kubelet-kubeconfig.ts";
-import { nodeSubject } from "./node-request.ts";
+import { nodeNameIn, nodeSubject } from "./node-request.ts";
 
 /** Where a kubelet looks for what it joins with; absolute. */
 export interface NodePaths {
@@ -27,8 +27,11 @@ export function currentFile(certificateDirectory: string): string {
   return join(certificateDirectory, "kubelet-client-current.pem");
 }
 
-/** @throws {AgentError} `unusable` when something is there that is not this node's, or cannot be read. */
-export async function readNodeFiles(paths: NodePaths, nodeName: string, now: Date): Promise<NodeFiles> {
+/**
+ * @param nodeName - undefined takes any node's.
+ * @throws {AgentError} `unusable` when something is there that is not this node's, or cannot be read.
+ */
+export async function readNodeFiles(paths: NodePaths, nodeName: string | undefined, now: Date): Promise<NodeFiles> {
   const { bootstrapKubeconfig: bootstrap } = paths;
   return {
     bootstrapKubeconfig: bootstrap === undefined ? undefined : readKubeletKubeconfig(bootstrap),
@@ -37,7 +40,12 @@ export async function readNodeFiles(paths: NodePaths, nodeName: string, now: Dat
   };
 }
 
-async function validCredential(path: string, nodeName: string, now: Date): Promise<Credential | undefined> {
+/** The certificate that the kubelet has now, whichever node's; undefined without one that serves. */
+export function presentCredential(certificateDirectory: string, now: Date): Promise<Credential | undefined> {
+  return validCredential(currentFile(certificateDirectory), undefined, now).catch(() => undefined);
+}
+
+async function validCredential(path: string, nodeName: string | undefined, now: Date): Promise<Credential | undefined> {
   // A link that points nowhere is as good as none.
   if (!existsSync(path)) return undefined;
   const credential = await readCredential({ certificateFile: path, keyFile: undefined }).catch((cause: unknown) => {
@@ -46,10 +54,11 @@ async function validCredential(path: string, nodeName: string, now: Date): Promi
     throw new AgentError("unusable", cause.message, { cause, hint });
   });
   const { subject, validToDate } = credential.parts.certificate;
-  if (subject !== nodeSubject(nodeName)) {
+  const isExpected = nodeName === undefined ? nodeNameIn(subject) !== undefined : subject === nodeSubject(nodeName);
+  if (!isExpected) {
     const whose = subject.replaceAll("\n", ", ");
     const hint = "Is --node-name right? To give this host another name, use --replace.";
-    throw new AgentError("unusable", `${path} is the certificate of ${whose}, not of node ${nodeName}`, { hint });
+    throw new AgentError("unusable", `${path} is the certificate of ${whose}, not of node ${nodeName ?? ""}`, { hint });
   }
   return validToDate > now ? credential : undefined;
 }

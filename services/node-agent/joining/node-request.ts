@@ -21,6 +21,12 @@ export function nodeSubject(nodeName: string): string {
   return `O=${NODES_GROUP}\nCN=${NODE_USER_PREFIX}${nodeName}`;
 }
 
+/** The node's name in such a subject; undefined in others. */
+export function nodeNameIn(subject: string): string | undefined {
+  const prefix = nodeSubject("");
+  return subject.startsWith(prefix) && subject.length > prefix.length ? subject.slice(prefix.length) : undefined;
+}
+
 /**
  * The request that a kubelet makes for a client certificate: the same subject, usages and name, which a key and a node
  * always lead to, so that whoever asks again finds what was asked before.

@@ -93,8 +93,12 @@ export interface Place {
 
 /** @throws {KubeconfigError} */
 export function readKubeconfig(path: string): Kubeconfig {
+  return parseKubeconfig(readText(path, `cannot read the kubeconfig ${path}`), path);
+}
+
+/** @param path - where it is from, for messages. @throws {KubeconfigError} */
+export function parseKubeconfig(content: string, path: string): Kubeconfig {
   const lineCounter = new LineCounter();
-  const content = readText(path, `cannot read the kubeconfig ${path}`);
   const document = parseDocument(content, { lineCounter, prettyErrors: false });
   const [problem] = document.errors;
   if (problem !== undefined) {

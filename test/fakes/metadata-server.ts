@@ -1,0 +1,48 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface MetadataAnswer {
+  readonly status?: number;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What answers a request; undefined for 404. */
+export type AnswerMetadata = (request: IncomingMessage, url: URL) => MetadataAnswer | undefined;
+
+/** A metadata service of a cloud on loopback, which remembers what it was asked. */
+export class MetadataServer {
+  readonly asked: string[] = [];
+  readonly #server: Server;
+  #answer: AnswerMetadata = () => undefined;
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      const url = new URL(request.url ?? "/", "http://metadata");
+      this.asked.push(`${request.method} ${url.pathname}`);
+      const { status = 200, body, headers = {} } = this.#answer(request, url) ?? { status: 404, body: "not here" };
+      response.writeHead(status, headers).end(body);
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
+  get url(): URL {
+    return new URL(`http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`);
+  }
+
+  /** From now on, with nothing asked before. */
+  answers(answer: AnswerMetadata): void {
+    this.asked.length = 0;
+    this.#answer = answer;
+  }
+
+  stop(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
