@@ -1,9 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { AwsCaller, FakeInstance } from "../fakes/aws-api.ts";
-import type { ChainCertificate } from "./certificate-chain.ts";
 import { CHAIN_NOW } from "./certificate-chain.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
 
 export const AWS_ACCOUNT = "111122223333";
 export const AWS_INSTANCE = "i-0123456789abcdef0";
@@ -29,13 +25,6 @@ export function identityDocument(changes: Readonly<Record<string, unknown>> = {}
   return Buffer.from(JSON.stringify(document, null, 2));
 }
 
-/** A directory of pinned certificates, `<region>.pem` each. */
-export function pinnedCertificates(regions: Readonly<Record<string, ChainCertificate>>): string {
-  const directory = temporaryDirectory();
-  for (const [region, { pem }] of Object.entries(regions)) writeFileSync(join(directory, `${region}.pem`), pem);
-  return directory;
-}
-
 /** What EC2 says of `AWS_INSTANCE` while it runs. */
 export function runningInstance(changes: Partial<FakeInstance> = {}): FakeInstance {
   return {
@@ -56,15 +45,3 @@ export const AUTHORITY_CALLER: AwsCaller = {
   account: AWS_ACCOUNT,
   arn: `arn:aws:iam::${AWS_ACCOUNT}:user/authority`,
 };
-
-/** Credentials of a caller in the file format of AWS. */
-export function credentialsFile({ credentials }: AwsCaller): string {
-  const path = join(temporaryDirectory(), "credentials");
-  const { accessKeyId, secretAccessKey } = credentials;
-  const lines = ["[other]", "aws_access_key_id = AKIAOTHER", "aws_secret_access_key = other", "", "[default]"];
-  writeFileSync(
-    path,
-    [...lines, `aws_access_key_id = ${accessKeyId}`, `aws_secret_access_key=${secretAccessKey}`, ""].join("\n"),
-  );
-  return path;
-}

@@ -1,10 +1,6 @@
 import { createHash, type KeyObject, sign } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { ChainCertificate } from "./certificate-chain.ts";
 import { element, oid, sequence, setOf, TAG } from "./der.ts";
-import { openssl } from "./openssl.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
 
 export const CMS = {
   data: "1.2.840.113549.1.7.1",
@@ -19,22 +15,6 @@ export const CMS = {
   sha256WithRsa: "1.2.840.113549.1.1.11",
   sha512WithRsa: "1.2.840.113549.1.1.13",
 } as const;
-
-/**
- * What openssl signs, in the way of AWS: `-stream` makes indefinite lengths and content in chunks.
- *
- * @param options - further ones of `openssl cms -sign`, e.g. `-nocerts`.
- */
-export function opensslCms(content: Uint8Array, signer: ChainCertificate, ...options: readonly string[]): Buffer {
-  const directory = temporaryDirectory();
-  const path = (name: string): string => join(directory, name);
-  writeFileSync(path("content"), content);
-  writeFileSync(path("signer.pem"), signer.pem);
-  writeFileSync(path("key.pem"), signer.privateKey.export({ type: "pkcs8", format: "pem" }));
-  const files = ["-in", path("content"), "-signer", path("signer.pem"), "-inkey", path("key.pem"), "-out", path("cms")];
-  openssl("cms", "-sign", "-binary", "-nodetach", "-md", "sha256", "-outform", "DER", ...files, ...options);
-  return readFileSync(path("cms"));
-}
 
 export interface CmsSigner {
   readonly certificate: ChainCertificate;

@@ -79,9 +79,13 @@ export class SignedData {
     }
   }
 
-  /** Whether the message says that the holder of this certificate has signed it. */
+  /**
+   * Whether the message says that the holder of this certificate has signed it.
+   *
+   * @throws {AttestationRefusal} when the certificate cannot be read.
+   */
   namesAsSigner(certificate: X509Certificate): boolean {
-    const { issuer, serial } = nameOf(certificate);
+    const { issuer, serial } = readable(() => nameOf(certificate));
     return issuer.equals(this.#signer.issuer) && serial.equals(this.#signer.serial);
   }
 
@@ -94,7 +98,7 @@ export class SignedData {
   contentSignedBy(certificate: X509Certificate): Buffer {
     if (!this.namesAsSigner(certificate)) throw denied("the document names another signer");
     const { digest, method, signature, signedAttributes, messageDigest } = this.#signer;
-    const key = certificate.publicKey;
+    const key = readable(() => certificate.publicKey);
     const problem = keyProblem(key);
     if (problem !== undefined) throw denied(`the signer's key is not taken: ${problem}`);
     if (messageDigest !== undefined && !isDigest(messageDigest, digest, this.#content))
@@ -102,6 +106,15 @@ export class SignedData {
     const isSigned = verify(method.hash, signedAttributes ?? this.#content, { key, ...method.options }, signature);
     if (!isSigned) throw denied("the signature is wrong");
     return this.#content;
+  }
+}
+
+/** A certificate may come from the message, and be one that `node:crypto` takes although not all of it can be read. */
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw denied("a certificate cannot be read", error);
   }
 }
 

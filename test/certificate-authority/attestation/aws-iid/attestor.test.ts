@@ -10,18 +10,18 @@ import {
   resolveAwsIidPaths,
 } from "../../../../services/certificate-authority/attestation/aws-iid/settings.ts";
 import { AttestationRefusal } from "../../../../services/certificate-authority/attestation/refusal.ts";
+import { credentialsFile, pinnedCertificates } from "../../../builders/attestor-files.ts";
 import {
   AUTHORITY_CALLER,
   AWS_ACCOUNT,
   AWS_INSTANCE,
   AWS_VPC,
-  credentialsFile,
   identityDocument,
-  pinnedCertificates,
   runningInstance,
 } from "../../../builders/aws.ts";
 import { buildChainCertificate, CHAIN_NOW } from "../../../builders/certificate-chain.ts";
-import { buildCms, opensslCms } from "../../../builders/cms.ts";
+import { buildCms } from "../../../builders/cms.ts";
+import { opensslCms } from "../../../builders/openssl-cms.ts";
 import { proofInput, refusalIn } from "../../../builders/proof-input.ts";
 import { AwsApi } from "../../../fakes/aws-api.ts";
 import { SettableClock } from "../../../fakes/settable-clock.ts";

@@ -12,14 +12,8 @@ import {
   type CallerIdentityOptions,
   signCallerIdentity,
 } from "../../../../services/shared/attestation/caller-identity.ts";
-import {
-  AUTHORITY_CALLER,
-  AWS_ACCOUNT,
-  AWS_INSTANCE,
-  AWS_VPC,
-  credentialsFile,
-  runningInstance,
-} from "../../../builders/aws.ts";
+import { credentialsFile } from "../../../builders/attestor-files.ts";
+import { AUTHORITY_CALLER, AWS_ACCOUNT, AWS_INSTANCE, AWS_VPC, runningInstance } from "../../../builders/aws.ts";
 import { proofInput, refusalIn } from "../../../builders/proof-input.ts";
 import { AwsApi, type AwsCaller, callerIdentityXml } from "../../../fakes/aws-api.ts";
 import { SettableClock } from "../../../fakes/settable-clock.ts";

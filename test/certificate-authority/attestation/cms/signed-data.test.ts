@@ -5,8 +5,9 @@ import { SignedData } from "../../../../services/certificate-authority/attestati
 import { readSignedJson } from "../../../../services/certificate-authority/attestation/cms/signed-json.ts";
 import { AttestationRefusal } from "../../../../services/certificate-authority/attestation/refusal.ts";
 import { buildChainCertificate } from "../../../builders/certificate-chain.ts";
-import { buildCms, CMS, type CmsArguments, type CmsSigner, cmsAttribute, opensslCms } from "../../../builders/cms.ts";
+import { buildCms, CMS, type CmsArguments, type CmsSigner, cmsAttribute } from "../../../builders/cms.ts";
 import { element, oid, sequence, setOf, TAG } from "../../../builders/der.ts";
+import { opensslCms } from "../../../builders/openssl-cms.ts";
 import { refusalIn } from "../../../builders/proof-input.ts";
 
 const CONTENT = Buffer.from('{"instanceId":"i-1"}');
