@@ -62,6 +62,6 @@ export function addMachineChange(parent: Command, terminal: Terminal, { verb, do
       });
     });
   withExamples(withConnection(withFormat(command)), [
-    `gatehouse machine ${verb} tpm2 3b1f…c7 --confirm 3b1f…c7 --message "board was replaced"`,
+    `gatehouse machine ${verb} tpm2 tpm2:3b1f…c7 --confirm tpm2:3b1f…c7 --message "board was replaced"`,
   ]);
 }

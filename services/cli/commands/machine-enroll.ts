@@ -31,7 +31,10 @@ export function addMachineEnroll(parent: Command, terminal: Terminal): void {
     .command("enroll")
     .description("write down a machine that may attest, and the name it gets")
     .argument("<attestor>", "the kind of attestor, for example tpm2")
-    .argument("<machine>", "what the attestor calls the machine: for tpm2 the SHA-256 of its endorsement key")
+    .argument(
+      "<machine>",
+      "what the attestor calls the machine: for tpm2 'tpm2:' and the SHA-256 of its endorsement key",
+    )
     .option("--node <name>", "the only name it gets (default: what its profile makes of its evidence)")
     .option("--dns <name>", "a DNS name of its, for serving certificates; repeatable", collect)
     .option("--ip <address>", "an address of its; repeatable", collect)
@@ -41,7 +44,7 @@ export function addMachineEnroll(parent: Command, terminal: Terminal): void {
       return carryOut([{ ...machine, dnsNames: dns, ipAddresses: ip }], options, terminal);
     });
   withExamples(withConnection(withFormat(command)), [
-    "gatehouse machine enroll tpm2 3b1f…c7 --node worker-1 --dns worker-1.example --ip 10.0.0.11",
+    "gatehouse machine enroll tpm2 tpm2:3b1f…c7 --node worker-1 --dns worker-1.example --ip 10.0.0.11",
   ]);
 }
 

@@ -50,6 +50,31 @@ async function signWith(tpm: Tpm, handle: number, digest: Buffer): Promise<Buffe
 
 const sha256Of = (message: Buffer): Buffer => createHash("sha256").update(message).digest();
 
+const OWNER = 0x40000001;
+
+/** Puts octets where a vendor would put certificates. */
+async function storeIn(tpm: Tpm, index: number, octets: Buffer): Promise<void> {
+  // May be written and read by the owner, and read by everybody; is not locked by wrong passwords.
+  const attributes = (1 << 1) | (1 << 17) | (1 << 18) | (1 << 25);
+  const nvPublic = [uint32(index), uint16(0x000b), uint32(attributes), sized(), uint16(octets.length)];
+  await tpm.run({
+    name: "TPM2_NV_DefineSpace",
+    code: 0x12a,
+    handles: [OWNER],
+    authorizations: [undefined],
+    parameters: [sized(), sized(...nvPublic)],
+  });
+  for (let offset = 0; offset < octets.length; offset += 512) {
+    await tpm.run({
+      name: "TPM2_NV_Write",
+      code: 0x137,
+      handles: [OWNER, index],
+      authorizations: [undefined],
+      parameters: [sized(octets.subarray(offset, offset + 512)), uint16(offset)],
+    });
+  }
+}
+
 /** Keys and sessions that are loaded. */
 async function loadedHandles(tpm: Tpm): Promise<number> {
   let loaded = 0;
@@ -121,6 +146,38 @@ describeWithTpm(`attestation by emulated TPMs (${NEEDS_SWTPM})`, () => {
       expect(evidence.fields["ek_template"]).toBe(endorsementKey);
     },
   );
+
+  test("certificates in the TPM are read without what pads them, and with the CAs that its vendor left there", async () => {
+    const own = await EmulatedTpm.start();
+    try {
+      const attestor = tpm2Attestor({ ekRoots: anchorsFile(VENDOR.pem) });
+      const before = await readTpmIdentity(await own.connect(), { endorsementKey: "p256", signal });
+      expect(before.hello.ekCerts).toEqual([]);
+      const { der } = buildChainCertificate({
+        issuer: VENDOR_ISSUER,
+        publicKey: keyOf(parsePublic(octetsOf(before.hello.ekPub))),
+        notBefore: new Date(0),
+        notAfter: new Date("9999-12-31T23:59:59Z"),
+        extensions: [extension.keyUsage("keyAgreement"), extension.extendedKeyUsage(EK_CERTIFICATE)],
+      });
+      const commands = await commandsTo(own);
+      await storeIn(commands, 0x01c0000a, Buffer.concat([der, Buffer.alloc(100, 0xff)]));
+      // Together one certificate, and padding.
+      await storeIn(commands, 0x01c00100, VENDOR_ISSUER.der.subarray(0, 100));
+      await storeIn(commands, 0x01c00101, Buffer.concat([VENDOR_ISSUER.der.subarray(100), Buffer.alloc(50)]));
+      const exchange = await exchangeWith(attestor, await own.connect());
+      expect(exchange.hello).toMatchObject({ ekCerts: [text(der), text(VENDOR_ISSUER.der)] });
+      await expect(verifyExchange(attestor, exchange)).resolves.toMatchObject({ fields: { ek_template: "p256" } });
+      const broken = await commandsTo(own);
+      await storeIn(broken, 0x01c00016, der.subarray(0, 200));
+      const unreadable = readTpmIdentity(await own.connect(), { endorsementKey: "p384", signal });
+      await expect(unreadable).rejects.toThrow(
+        "the TPM holds a certificate that cannot be read: certificate: truncated",
+      );
+    } finally {
+      await own.remove();
+    }
+  });
 
   test("without certificate the machine has to be enrolled, by the id it is told beforehand", async () => {
     const attestor = tpm2Attestor({ allowUncertifiedEk: true });
