@@ -6,6 +6,7 @@ import { clusterWarnings } from "./approval/approval-warnings.ts";
 import { type Configuration, ConfigurationError } from "./configuration.ts";
 import type { Authorizer } from "./domain/authorization.ts";
 import { isServedSigner } from "./domain/configured-signer.ts";
+import { isPodRecord } from "./domain/pod-certificate.ts";
 import type { CertificateRequests } from "./domain/ports.ts";
 import { OUR_SIGNERS } from "./domain/signer-profile.ts";
 import type { Issuance } from "./issuance/issuance.ts";
@@ -14,9 +15,10 @@ import { type ClusterConnection, connectCluster } from "./kubernetes/cluster-con
 import { createEvents } from "./kubernetes/events.ts";
 import { ALWAYS_LEADING, type Election, runElection } from "./kubernetes/leader-election.ts";
 import { createMirroredRequests, type MirroredRequests } from "./kubernetes/mirrored-requests.ts";
-import { type RemoteRequests, remoteRequests } from "./kubernetes/remote-requests.ts";
-import { createRequestCache } from "./kubernetes/request-cache.ts";
-import { followRequests, type Informer } from "./kubernetes/request-informer.ts";
+import { podRequests } from "./kubernetes/pod-requests.ts";
+import { eitherRequests, remoteRequests, type SigningRequests } from "./kubernetes/remote-requests.ts";
+import { createRequestCache, requestOf } from "./kubernetes/request-cache.ts";
+import { followRequests, type Informer, REQUESTS_PATH } from "./kubernetes/request-informer.ts";
 import { createSeenCertificates } from "./kubernetes/seen-certificate.ts";
 import { type ClusterPublisher, clusterPublishers } from "./kubernetes/trust-bundle.ts";
 import type { Ledger } from "./ledger/ledger.ts";
@@ -41,7 +43,7 @@ export interface ClusterMode {
   /** What the use cases work on. To be called once. */
   requestsOf(ledger: Ledger, readCertificate: Signer["readCertificate"]): CertificateRequests;
   /** What the cleaner works on; nothing while another replica leads. */
-  readonly cleanable: RemoteRequests["cleanable"];
+  readonly cleanable: SigningRequests["cleanable"];
   /** The objects that the trust bundle is kept in. */
   readonly publishers: readonly ClusterPublisher[];
   /**
@@ -74,11 +76,16 @@ export function openCluster(
       "cluster.leaderElection.enabled is false: two replicas would both sign what the cluster has asked for once",
     );
   }
-  const cache = createRequestCache();
+  const configured = configuredSigners(configuration);
+  const cache = createRequestCache(requestOf);
   const remote = remoteRequests(cluster, cache);
+  const servesPods = [...configured].some(([name, { pods }]) => pods !== undefined && signers.has(name));
+  const pods = servesPods ? podRequests(cluster, configured, clock) : undefined;
   let election: Election | undefined;
   let mirrored: MirroredRequests | undefined;
   let informer: Informer | undefined;
+  let podInformer: Informer | undefined;
+  let arePodsKnown = false;
   let resync: NodeJS.Timeout | undefined;
   const identity = `${hostname()}_${randomUUID()}`;
   const events = createEvents({ cluster, wanted: settings.events, instance: identity, clock, logger });
@@ -110,7 +117,9 @@ export function openCluster(
     requestsOf(ledger, readCertificate) {
       const { issuers, certificates } = ledger;
       mirrored = createMirroredRequests({
-        ...{ remote, record: ledger.requests, audit: ledger.audit, isLeading, clock, logger },
+        ...{ record: ledger.requests, audit: ledger.audit, isLeading, clock, logger },
+        remote: pods === undefined ? remote : eitherRequests(remote, pods.remote),
+        isKnown: (name) => arePodsKnown || !isPodRecord(name),
         tell: events.tell,
         seen: createSeenCertificates({ issuers, certificates, readCertificate }),
         isOurs: (signerName) => signers.has(signerName),
@@ -125,8 +134,16 @@ export function openCluster(
     start(issuance, publish) {
       const sync = (name: string): void => mirrored?.sync(name);
       mirrored?.listen(issuance);
-      const followed = followRequests({ cluster: steady, cache, onChange: sync, logger });
+      const common = { cluster: steady, onChange: sync, logger };
+      const followed = followRequests({ ...common, cache, what: "requests", path: async () => REQUESTS_PATH });
       informer = followed;
+      if (pods !== undefined) {
+        podInformer = followRequests({ ...common, cache: pods.cache, what: "pods' requests", path: () => pods.path() });
+        void podInformer.synced.then(() => {
+          arePodsKnown = true;
+          void mirrored?.syncAll();
+        });
+      }
       logger.info({ signers: [...signers] }, "working for a cluster");
       void followed.synced.then(() => {
         election ??= elect(issuance, publish);
@@ -135,7 +152,7 @@ export function openCluster(
     async stop() {
       clearInterval(resync);
       await mirrored?.drain();
-      await informer?.stop();
+      await Promise.all([informer?.stop(), podInformer?.stop()]);
       await election?.stop();
       cluster.close();
       steady.close();

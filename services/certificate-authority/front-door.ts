@@ -49,7 +49,7 @@ import { recordedReviews } from "./recorded-reviews.ts";
 import type { Expiry } from "./rotation/expiry/expiry.ts";
 import { examineCertificate } from "./signer/certificate-examiner.ts";
 import { createImportReader } from "./signer/imported-certificates.ts";
-import { trustDomainsOf } from "./signer-settings.ts";
+import { configuredSigners, trustDomainsOf } from "./signer-settings.ts";
 
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 const MAX_WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -204,7 +204,7 @@ function requestListener(deps: FrontDoorDependencies, parts: ListenerParts) {
       revoking: createRevoking({ ...ledger, clock, logger }),
       decisions: ledger.decisions,
       requests: ledger.requests,
-      recorded: recordedReviews(ledger.recorded),
+      recorded: recordedReviews(ledger.recorded, configuredSigners(configuration)),
       issuance,
       authorizer: access.authorizer,
       issuers: ledger.issuers,

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ConfiguredSigners } from "./domain/configured-signer.ts";
 import type { CsrFacts } from "./domain/csr-facts.ts";
 import type { DecisionRecord } from "./domain/decision.ts";
+import { recordedFacts } from "./domain/pod-certificate.ts";
 import type {
   RecordedRequest,
   RecordedRequests,
@@ -16,7 +18,7 @@ import { readFacts } from "./signer/stored-csr.ts";
 const DOCUMENTS_A_TURN = 8;
 
 /** Recorded requests with the documents that hooks saw of them, as far as the record still has them. */
-export function recordedReviews(recorded: RecordedRequests): RecordedReviews {
+export function recordedReviews(recorded: RecordedRequests, configured: ConfiguredSigners): RecordedReviews {
   function documentOf(request: RequestAsCreated, { decidedAt }: DecisionRecord, facts: CsrFacts): ReviewDocument {
     const { metadata, spec } = request;
     const nodeName = requestedNodeName(facts);
@@ -34,7 +36,8 @@ export function recordedReviews(recorded: RecordedRequests): RecordedReviews {
 
   function reviewOf({ request, newest, decision, settlement }: RecordedRequest): RecordedReview {
     const { requestName: name, requestUid: uid, signerName, requester } = newest;
-    const facts = request && readFacts(request.spec.request);
+    const read = request && readFacts(request.spec.request);
+    const facts = request && read && recordedFacts(name, request.spec, read, configured);
     const document = request && facts && documentOf(request, decision ?? newest, facts);
     return { request: { name, uid, signerName, requester }, document, decision, settlement };
   }

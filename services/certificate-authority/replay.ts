@@ -1,5 +1,6 @@
 import { createLogger } from "../shared/logging.ts";
 import { loadConfiguration } from "./configuration.ts";
+import type { ConfiguredSigners } from "./domain/configured-signer.ts";
 import { openRecordedRequests } from "./ledger/open-recorded.ts";
 import { type LocalChain, openLocalChain } from "./local-chain.ts";
 import { recordedReviews } from "./recorded-reviews.ts";
@@ -46,9 +47,10 @@ export async function replayPolicy(options: ReplayOptions): Promise<ReplayReport
   const logger = createLogger({ level: "warn", format: "text" });
   const chain = openLocalChain(configuration, { asksOutside, logger });
   const { guards } = configuration.approval;
-  const judges = { chain, signers: configuredSigners(configuration), guards };
+  const signers = configuredSigners(configuration);
+  const judges = { chain, signers, guards };
   const tally = new ReplayTally(maximumExamples);
-  const { fetchPage, close } = await openSource(source);
+  const { fetchPage, close } = await openSource(source, signers);
   try {
     for await (const { items } of pagesOf(fetchPage, since)) {
       for (let start = 0; start < items.length; start += TOGETHER) {
@@ -75,10 +77,10 @@ function statedHooks({ hooks }: LocalChain): readonly string[] {
   return hooks.filter(({ isStated }) => isStated).map(({ name }) => name);
 }
 
-async function openSource(source: ReplayOptions["source"]) {
+async function openSource(source: ReplayOptions["source"], signers: ConfiguredSigners) {
   if ("fetchPage" in source) return { fetchPage: source.fetchPage, close: async () => undefined };
   const file = await openRecordedRequests(source.database);
-  const reviews = recordedReviews(file);
+  const reviews = recordedReviews(file, signers);
   const fetchPage: FetchPage = (since, continueToken) => reviews.page({ since, limit: FILE_PAGE, continueToken });
   return { fetchPage, close: () => file.close() };
 }

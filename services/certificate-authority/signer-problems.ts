@@ -7,6 +7,8 @@ import type { ProfileSettings, SignerEntry } from "./signer-settings.ts";
 /** Domains of signer names whose meaning others have settled. */
 const RESERVED_DOMAINS = ["kubernetes.io", "k8s.io", "gatehouse.dev"];
 
+const POD_MINIMUM_SECONDS = 3600;
+
 /** What profiles are held against. */
 export interface ProfileContext {
   readonly signing: { readonly maxDurationSeconds: number };
@@ -45,6 +47,7 @@ export function profileProblems(
     ...spiffeProblems(profile),
     ...keyProblems(profile, context),
     ...lifetimeProblems(profile, context),
+    ...podProblems(profile, context),
   ].map(({ path, message }) => ({ path: ["profile", ...path], message }));
 }
 
@@ -68,6 +71,19 @@ function requiredProblems({ subject, subjectAltNames, usages, spiffe }: ProfileS
       subjectAltNames.required.filter((rule) => subjectAltNames[rule].length === 0),
     ),
     ...missing("usages", usages?.required.filter((name) => !usages.allowed.includes(name)) ?? []),
+  ];
+}
+
+/** Source: kubernetes pkg/apis/certificates/validation/validation.go (a pod's certificate lasts an hour at least). */
+function podProblems({ pods, usages, lifetime }: ProfileSettings, { signing }: ProfileContext): readonly Problem[] {
+  if (pods === undefined) return [];
+  const maximum = lifetime.maximumSeconds ?? signing.maxDurationSeconds;
+  const unusual = usages === undefined ? [] : pods.usages.filter((usage) => !usages.allowed.includes(usage));
+  return [
+    ...unusual.map((usage) => ({ path: ["pods", "usages"], message: `${usage} is not among usages.allowed` })),
+    ...(maximum < POD_MINIMUM_SECONDS
+      ? [{ path: ["pods"], message: `pods' certificates last an hour at least; the maximum is ${maximum} seconds` }]
+      : []),
   ];
 }
 

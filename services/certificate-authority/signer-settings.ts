@@ -4,6 +4,7 @@ import type { Subject } from "./domain/csr-facts.ts";
 import { KNOWN_CURVES } from "./domain/key-policy.ts";
 import { KNOWN_USAGES } from "./domain/key-usages.ts";
 import { ML_DSA_SETS } from "./domain/ml-dsa.ts";
+import { POD_PLACES } from "./domain/pod-certificate.ts";
 import { KEY_KINDS, NAME_RULES, SUBJECT_ATTRIBUTES } from "./domain/signer-rules.ts";
 import { isTrustDomain, SVID_USAGES } from "./domain/spiffe.ts";
 import type { TrustDomain, TrustDomains } from "./domain/spiffe-bundle.ts";
@@ -82,6 +83,30 @@ const spiffeSchema = z.strictObject({
   refreshHintSeconds: z.int().min(10).max(86_400).default(300),
 });
 
+const podText = z
+  .string()
+  .min(1)
+  .max(1024)
+  .refine(hasKnownPlaces, {
+    error: `has a place that is none; places are ${POD_PLACES.map((place) => `{${place}}`).join(", ")}`,
+  });
+
+const podsSchema = z
+  .strictObject({
+    commonName: podText.or(z.literal("")).default(""),
+    dnsNames: z.array(podText).max(16).default([]),
+    uris: z.array(podText).max(16).default([]),
+    usages: z.array(usage).min(1),
+  })
+  .refine(({ commonName, dnsNames, uris }) => commonName !== "" || dnsNames.length + uris.length > 0, {
+    error: "names nobody; give commonName, dnsNames or uris",
+  });
+
+function hasKnownPlaces(text: string): boolean {
+  const rest = POD_PLACES.reduce((sofar, place) => sofar.replaceAll(`{${place}}`, ""), text);
+  return !/[{}]/.test(rest);
+}
+
 const profileSchema = z.strictObject({
   /** Patterns by attribute; an attribute without one must be absent. `*` is any run of characters. */
   subject: z
@@ -105,6 +130,8 @@ const profileSchema = z.strictObject({
   usages: z.strictObject({ allowed: z.array(usage).min(1), required: z.array(usage).default([]) }).optional(),
   /** Makes the certificates X.509-SVIDs. */
   spiffe: spiffeSchema.optional(),
+  /** Signs PodCertificateRequests (Kubernetes 1.36 and later) too: what their certificates say of the pod, and are for. */
+  pods: podsSchema.optional(),
   /** Tighter than `keyPolicy`, which is asked first. */
   keys: z
     .strictObject({
@@ -180,6 +207,7 @@ function compile(signerName: string, profile: ProfileSettings, longestSeconds: n
     subjectTemplate: profile.subjectTemplate satisfies Subject | undefined,
     subjectAltNames: profile.subjectAltNames,
     spiffe: profile.spiffe,
+    pods: profile.pods,
     usages: usagesOf(profile),
     keys: profile.keys,
     lifetime: { maximumSeconds, defaultSeconds: profile.lifetime.defaultSeconds ?? maximumSeconds },

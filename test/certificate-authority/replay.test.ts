@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { loadConfiguration } from "../../services/certificate-authority/configuration.ts";
 import type { CertificateSigningRequest } from "../../services/certificate-authority/domain/certificate-signing-request.ts";
+import { NO_CONFIGURED_SIGNERS } from "../../services/certificate-authority/domain/configured-signer.ts";
 import type { Decision, TraceEntry } from "../../services/certificate-authority/domain/decision.ts";
 import { openLocalChain, type StatedVerdict } from "../../services/certificate-authority/local-chain.ts";
 import { recordedReviews } from "../../services/certificate-authority/recorded-reviews.ts";
@@ -77,7 +78,7 @@ async function record(csr: CertificateSigningRequest, decision: Partial<Decision
 }
 
 async function replay(hooks: readonly object[], more: object = {}): Promise<ReplayReport> {
-  const reviews = recordedReviews(opened.ledger.recorded);
+  const reviews = recordedReviews(opened.ledger.recorded, NO_CONFIGURED_SIGNERS);
   const fetchPage = (since: Date, continueToken: string | undefined) =>
     reviews.page({ since, limit: 3, continueToken });
   const options = { since: new Date(0), source: { fetchPage }, asksOutside: false, maximumExamples: 2 };
@@ -300,9 +301,9 @@ test("property: replaying through the same chain changes nothing, whatever the h
     });
     await opened.ledger.requests.create(csr);
     await record(csr, { outcome: "pending", hook: undefined, trace: [] });
-    const [item] = (await recordedReviews(opened.ledger.recorded).page({ since: new Date(0), limit: 500 })).items.slice(
-      -1,
-    );
+    const [item] = (
+      await recordedReviews(opened.ledger.recorded, NO_CONFIGURED_SIGNERS).page({ since: new Date(0), limit: 500 })
+    ).items.slice(-1);
     if (item?.document === undefined) throw new Error("no document");
     const verdicts = new Map<string, StatedVerdict>([
       ["first", { kind: first }],

@@ -8,6 +8,7 @@ import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 const directory = temporaryDirectory();
 const SPIFFE = { trustDomain: "example.org", paths: ["/*"] };
+const PODS = { spiffe: SPIFFE, pods: { uris: ["spiffe://example.org/{pod}"], usages: ["client auth"] } };
 const USAGES = { allowed: ["server auth"] };
 
 function load(settings: object) {
@@ -32,6 +33,11 @@ test("of a profile everything but the usages has a default", () => {
     keys: { algorithms: ["RSA", "ECDSA", "Ed25519", "ML-DSA"] },
     lifetime: { defaultSeconds: 31_536_000, maximumSeconds: 31_536_000 },
   });
+});
+
+test("pods' certificates may last an hour", () => {
+  const profiles = configuredSigners(load(withSigner({ ...PODS, lifetime: { maximumSeconds: 3600 } })));
+  expect(profiles.get("example.com/x")?.pods).toEqual({ commonName: "", dnsNames: [], ...PODS.pods });
 });
 
 const P = "signers[0].profile";
@@ -193,6 +199,33 @@ test.each([
     settings: withSigner({ spiffe: { ...SPIFFE, paths: ["/a/"] } }),
     at: `${P}.spiffe.paths[0]`,
     says: "no / at its end",
+  },
+  {
+    name: "pods' certificates that name nobody",
+    settings: withSigner({ spiffe: SPIFFE, pods: { usages: ["client auth"] } }),
+    at: `${P}.pods`,
+    says: "names nobody",
+  },
+  {
+    name: "a place that pods do not have",
+    settings: withSigner({
+      spiffe: SPIFFE,
+      pods: { uris: ["spiffe://example.org/{cluster}"], usages: ["client auth"] },
+    }),
+    at: `${P}.pods.uris[0]`,
+    says: "places are {namespace}, {pod}, {podUid}, {serviceAccount}, {node}",
+  },
+  {
+    name: "pods' certificates of less than an hour",
+    settings: withSigner({ ...PODS, lifetime: { maximumSeconds: 3599 } }),
+    at: `${P}.pods`,
+    says: "an hour at least",
+  },
+  {
+    name: "pods' certificates for what the profile does not allow",
+    settings: withSigner({ ...PODS, usages: { allowed: ["server auth"] } }),
+    at: `${P}.pods.usages`,
+    says: "client auth is not among usages.allowed",
   },
 ])("refused: $name", ({ settings, at, says }) => {
   expect(() => load(settings)).toThrow(`→ at ${at}`);

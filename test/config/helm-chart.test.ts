@@ -20,7 +20,11 @@ const kubectl = findKubernetesProgram("kubectl") ?? "";
 const describeIfFound = helm === "" || kubectl === "" ? describe.skip : describe;
 
 const BASE = join(CONFIG, "kubernetes");
-const COMPONENTS = ["kubelet-serving", "cluster-trust-bundle", "service-monitor"];
+const COMPONENTS = ["kubelet-serving", "cluster-trust-bundle", "pod-certificates", "service-monitor"];
+/** Whose rights the manifests grant; of a signer of one's own they are added where it is named. */
+const KUBERNETES_SIGNERS = ["kube-apiserver-client", "kube-apiserver-client-kubelet", "kubelet-serving"].map(
+  (name) => `kubernetes.io/${name}`,
+);
 const NODES = { nodeObject: { kubeconfigFile: "/etc/gatehouse/nodes/nodes.kubeconfig" } };
 
 /** By name, without what tells that a ConfigMap has changed: kustomize changes its name, the chart annotates pods. */
@@ -66,7 +70,8 @@ describeIfFound("the chart", () => {
   test("makes what kustomize makes with every component, when the configuration asks for it", () => {
     const configuration = {
       approval: { hooks: [{ manual: {} }, { "kubelet-client": {} }, { "kubelet-serving": { sources: [NODES] } }] },
-      cluster: { trustBundle: { configMap: {}, clusterTrustBundle: "gatehouse" } },
+      signers: [{ signerName: "example.com/pods", issuer: "default", profile: { pods: { usages: ["client auth"] } } }],
+      cluster: { signers: KUBERNETES_SIGNERS, trustBundle: { configMap: {}, clusterTrustBundle: "gatehouse" } },
     };
     const made = byName(parseManifests(helmRendered(helm, { configuration, serviceMonitor: { enabled: true } })));
     const expected = byName(parseManifests(kustomized(kubectl, everything())).filter(isNoNamespace));

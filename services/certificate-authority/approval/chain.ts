@@ -16,6 +16,7 @@ import { type ReviewDocument, reviewDocument } from "../domain/review-document.t
 import { arbitrate, isIncomplete } from "./arbitration.ts";
 import { bootstrapTokenHook } from "./hooks/bootstrap-token.ts";
 import { keyPolicyHook } from "./hooks/key-policy.ts";
+import { podRequestHook } from "./hooks/pod-request.ts";
 import { type HookSelector, selects } from "./selector.ts";
 
 export interface ChainLink {
@@ -59,8 +60,8 @@ export interface BuiltChain extends ApprovalChain {
 export type HookObserver = (hook: string, kind: TraceEntry["kind"], seconds: number) => void;
 
 /**
- * Makes the chain of hooks. Whatever is configured, guards come first: for bootstrap tokens that are bound to a node, and
- * for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it. A hook that
+ * Makes the chain of hooks. Whatever is configured, guards come first: for bootstrap tokens that are bound to a node, for
+ * pods' requests, and for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it. A hook that
  * throws leaves a `failed` entry, and the others are asked all the same: one of them may deny. Guards that skip a request,
  * which is nearly always, leave no entry.
  *
@@ -76,7 +77,7 @@ export function createChain({
   observe,
   monotonicNow = () => performance.now(),
 }: ChainOptions): BuiltChain {
-  const fixed = [bootstrapTokenHook(), keyPolicyHook(keyPolicy, configuredSigners)];
+  const fixed = [bootstrapTokenHook(), podRequestHook(configuredSigners), keyPolicyHook(keyPolicy, configuredSigners)];
   const links: readonly ChainLink[] = [...fixed.map((hook) => ({ hook, required: false })), ...guards, ...hooks];
   const firstHook = fixed.length + guards.length;
   const names = [...links.map(({ hook }) => hook.name), ...limits.map(({ name }) => name)];

@@ -38,6 +38,27 @@ export function planSync(object: CsrStatus, record: CsrStatus): SyncStep {
   return isSameStatus(object, merged) ? { kind: "agreed" } : { kind: "write", target: "status", status: merged };
 }
 
+/**
+ * The same for the request of a pod, which has no approval: its signer writes once what became of it. `object` is its
+ * status in the words of requests.
+ *
+ * Source: kubernetes pkg/apis/certificates/validation/validation.go (ValidatePodCertificateRequestStatusUpdate).
+ */
+export function planPodSync(object: CsrStatus, record: CsrStatus): SyncStep {
+  if (isSettled(object)) {
+    const isSame = endOf(object) === endOf(record) && (object.certificate ?? "") === (record.certificate ?? "");
+    return isSame ? { kind: "agreed" } : { kind: "take", status: object };
+  }
+  return isSettled(record) ? { kind: "write", target: "status", status: record } : { kind: "agreed" };
+}
+
+/** What became of a pod's request, as the type of its condition. */
+export function endOf(status: CsrStatus): "Issued" | "Denied" | "Failed" | undefined {
+  if (status.certificate) return "Issued";
+  if (has(status, "Denied")) return "Denied";
+  return has(status, "Failed") ? "Failed" : undefined;
+}
+
 /** The record of a request that was not seen before. Finalizers and owners are the API server's to mind. */
 export function recordOf({
   apiVersion,

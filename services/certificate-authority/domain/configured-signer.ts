@@ -3,7 +3,7 @@ import { alternativeNameViolations } from "./configured-names.ts";
 import { subjectViolations } from "./configured-subject.ts";
 import type { CsrFacts, PublicKeyKind, Subject } from "./csr-facts.ts";
 import { isOurSigner } from "./signer-profile.ts";
-import type { AlternativeNameRules, SignerKeyRules, SubjectRules } from "./signer-rules.ts";
+import type { AlternativeNameRules, PodNames, SignerKeyRules, SubjectRules } from "./signer-rules.ts";
 import { type Requester, type SpiffeRules, spiffeViolations } from "./spiffe.ts";
 
 /** The profile of a signer that is not Kubernetes'. */
@@ -15,6 +15,8 @@ export interface ConfiguredSigner {
   readonly subjectAltNames: AlternativeNameRules;
   /** Makes the certificates X.509-SVIDs: their one URI is a SPIFFE ID. */
   readonly spiffe: SpiffeRules | undefined;
+  /** Signs PodCertificateRequests as well, and says what their certificates say. */
+  readonly pods?: PodNames | undefined;
   readonly usages: { readonly allowed: readonly string[]; readonly required: readonly string[] };
   readonly keys: SignerKeyRules;
   /** In seconds; what is asked beyond the maximum is cut to it, as Kubernetes does. */
@@ -79,7 +81,8 @@ function usageViolations(rules: ConfiguredSigner["usages"], usages: readonly str
   ];
 }
 
-function keyViolations(
+/** What speaks against certifying a key of this kind, in words that say what is allowed. */
+export function keyViolations(
   { algorithms, minimumRsaBits, curves, mlDsa }: SignerKeyRules,
   key: PublicKeyKind,
 ): readonly string[] {

@@ -38,3 +38,12 @@ export interface SignerKeyRules {
   readonly curves?: readonly Curve[] | undefined;
   readonly mlDsa?: readonly MlDsaSet[] | undefined;
 }
+
+/** What certificates say of a pod: texts with places such as `{namespace}`, for signers of PodCertificateRequests. */
+export interface PodNames {
+  readonly commonName: string;
+  readonly dnsNames: readonly string[];
+  readonly uris: readonly string[];
+  /** What the certificates are for: such a request names no usages. */
+  readonly usages: readonly string[];
+}

@@ -3,6 +3,7 @@ import type { CsrDecoding } from "./csr-facts.ts";
 import type { CsrDraft } from "./draft.ts";
 import { type FieldError, invalidField } from "./field-error.ts";
 import { validateMeta, validateNoNewFinalizers } from "./object-meta-rules.ts";
+import { isPodRecord, placeOf } from "./pod-certificate.ts";
 import type { CertificateInspector } from "./ports.ts";
 import { NO_SPEC_TOLERANCE, specTolerance, validateSpec } from "./request-rules.ts";
 import { validateStatus } from "./status-rules.ts";
@@ -41,7 +42,14 @@ export function validateUpdate(
     finalizers = [],
   } = next.metadata;
   return [
-    ...validateMeta({ name, generateName, labels, annotations, ownerReferences, finalizers }),
+    // The record of a pod's request has a name that we gave it.
+    ...validateMeta({
+      ...{ name: isPodRecord(name) ? placeOf(name).name : name, generateName },
+      labels,
+      annotations,
+      ownerReferences,
+      finalizers,
+    }),
     ...validateSpec(next.spec, specTolerance(stored.spec)),
     ...validateStatus(target, stored.status, next.status, inspector),
     ...(stored.metadata.deletionTimestamp === undefined

@@ -4,6 +4,7 @@ import type { CsrFacts } from "../domain/csr-facts.ts";
 import { buildIntent } from "../domain/intent.ts";
 import type { ActiveIssuer } from "../domain/issuer.ts";
 import { isRenewedByKubelets } from "../domain/kubelet-renewal.ts";
+import { isPodRecord } from "../domain/pod-certificate.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
 import type { IssuanceSettings, WorkDependencies } from "./contract.ts";
 import { observed } from "./phases.ts";
@@ -30,7 +31,7 @@ export async function certify(
   const lifetime = deps.configuredSigners.get(csr.spec.signerName)?.lifetime;
   const limits = {
     ...{ maximumSeconds: settings.maximumLifetimeSeconds, ...lifetime, issuerNotAfter: issuer.notAfter },
-    spread: spreadFor(csr, settings),
+    ...{ spread: spreadFor(csr, settings), isForPod: isPodRecord(csr.metadata.name) },
   };
   const intent = buildIntent(csr.spec, facts, limits, now);
   const signed = await observed(observe, "sign", () => signer.sign(intent, issuer.description.id));

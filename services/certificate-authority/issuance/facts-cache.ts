@@ -1,6 +1,8 @@
 import { LRUCache } from "lru-cache";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
+import type { ConfiguredSigners } from "../domain/configured-signer.ts";
 import type { CsrDecoding, CsrFacts } from "../domain/csr-facts.ts";
+import { recordedFacts } from "../domain/pod-certificate.ts";
 import type { CsrDecoder } from "../domain/ports.ts";
 import type { IssuanceObserver } from "./contract.ts";
 import { observed } from "./phases.ts";
@@ -18,7 +20,11 @@ export interface FactsCache {
   forget(uid: string): void;
 }
 
-export function createFactsCache(decoder: CsrDecoder, observe: IssuanceObserver): FactsCache {
+export function createFactsCache(
+  decoder: CsrDecoder,
+  configured: ConfiguredSigners,
+  observe: IssuanceObserver,
+): FactsCache {
   const kept = new LRUCache<string, CsrFacts>({ max: MAX_KEPT });
   const decode = (requestBase64: string) => observed(observe, "decode", () => decoder.decode(requestBase64));
 
@@ -27,8 +33,9 @@ export function createFactsCache(decoder: CsrDecoder, observe: IssuanceObserver)
     if (decoding.kind === "invalid") {
       throw new Error(`the stored request ${JSON.stringify(metadata.name)} does not decode: ${decoding.message}`);
     }
-    kept.set(metadata.uid, decoding.facts);
-    return decoding.facts;
+    const facts = recordedFacts(metadata.name, spec, decoding.facts, configured);
+    kept.set(metadata.uid, facts);
+    return facts;
   }
 
   return {

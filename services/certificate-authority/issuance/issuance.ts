@@ -24,7 +24,7 @@ const MAXIMUM_QUESTIONS = 20_000;
 /** Puts the use cases and the work queue behind them together. Nothing is worked on before `start`. */
 export function createIssuance(deps: IssuanceDependencies): Issuance {
   const { requests, observe, logger, settings } = deps;
-  const cache = createFactsCache(deps.decoder, observe);
+  const cache = createFactsCache(deps.decoder, deps.configuredSigners, observe);
   const reviewer = createReviewer(deps, cache);
   const queue = createWorkQueue<FreshRequest>({
     concurrency: settings.concurrency,

@@ -106,6 +106,8 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
   ): Promise<WorkResult> {
     const record = recordOf(decision, csr, OURSELVES, deps.clock.now());
     if (decision.outcome === "pending") {
+      // Somebody was faster, and the record is not to end with "it waits".
+      if (store === deps.requests && !(await isStillUndecided(csr))) return "done";
       await keepPending(store, csr, record);
       if (isIncomplete(decision)) throw couldNotAsk(decision);
       return "waiting";
@@ -113,6 +115,11 @@ export function createReviewer(deps: IssuanceDependencies, cache: FactsCache): R
     const result = await decide(store, csr, facts, record);
     settle(csr);
     return result;
+  }
+
+  async function isStillUndecided({ metadata }: CertificateSigningRequest): Promise<boolean> {
+    const stored = await deps.requests.get(metadata.name);
+    return stored === undefined || isUndecided(stored);
   }
 
   function couldNotAsk({ message }: Decision): Error {

@@ -2,8 +2,9 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { isStatusError, StatusError } from "../../shared/status-error.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
-import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
-import { isUndeliverable, planSync, recordOf, type SyncStep } from "../domain/cluster-sync.ts";
+import type { CertificateSigningRequest, CsrStatus } from "../domain/certificate-signing-request.ts";
+import { isUndeliverable, planPodSync, planSync, recordOf, type SyncStep } from "../domain/cluster-sync.ts";
+import { isPodRecord } from "../domain/pod-certificate.ts";
 import type { AuditTrail, CertificateRequests, OutcomeRecords } from "../domain/ports.ts";
 import { decisionOfOthers } from "../issuance/people.ts";
 import { createWorkQueue, type WorkResult } from "../issuance/work-queue.ts";
@@ -29,6 +30,8 @@ export interface MirroredRequestsDependencies {
   readonly tell: (csr: CertificateSigningRequest, records: OutcomeRecords) => void;
   /** Whether a request of this signer is ours to decide and to sign. */
   readonly isOurs: (signerName: string) => boolean;
+  /** Whether the cluster's requests of its kind were read. */
+  readonly isKnown: (name: string) => boolean;
   /** Whether anything may be written to the cluster now. */
   readonly isLeading: () => boolean;
   readonly concurrency: number;
@@ -70,7 +73,12 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
     },
   });
 
+  const plan = (name: string, ...both: [CsrStatus, CsrStatus]): SyncStep =>
+    isPodRecord(name) ? planPodSync(...both) : planSync(...both);
+
   async function syncOne(name: string): Promise<WorkResult> {
+    // What was not read yet is not gone.
+    if (!deps.isKnown(name)) return "done";
     for (let steps = 0; steps < MAXIMUM_STEPS; steps += 1) {
       const object = remote.get(name);
       const recorded = await record.get(name);
@@ -80,7 +88,7 @@ export function createMirroredRequests(deps: MirroredRequestsDependencies): Mirr
       }
       if (recorded === undefined) await begin(recordOf(object), object.metadata.resourceVersion);
       else if (recorded.metadata.uid !== object.metadata.uid) await close(recorded);
-      else if ((await follow(planSync(object.status, recorded.status), object, recorded)) === "done") return "done";
+      else if ((await follow(plan(name, object.status, recorded.status), object, recorded)) === "done") return "done";
     }
     throw new Error("the API server does not keep what is written to it");
   }

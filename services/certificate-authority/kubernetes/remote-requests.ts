@@ -1,5 +1,6 @@
 import { StatusError } from "../../shared/status-error.ts";
 import type { CertificateSigningRequest } from "../domain/certificate-signing-request.ts";
+import { isPodRecord } from "../domain/pod-certificate.ts";
 import type { CertificateRequests, RemovalPreconditions } from "../domain/ports.ts";
 import { type ClusterConnection, ClusterError } from "./cluster-connection.ts";
 import type { RequestCache, SentRequest } from "./request-cache.ts";
@@ -14,13 +15,28 @@ export interface RemoteRequests {
    * @throws {StatusError} Conflict when somebody did: it was read anew. NotFound is no error: then it is gone.
    */
   write(object: CertificateSigningRequest, target: "approval" | "status"): Promise<void>;
-  /** @throws {StatusError} NotFound, Conflict. */
+  /** @throws {StatusError} NotFound, Conflict; MethodNotAllowed where it is not ours to do. */
   remove(name: string, preconditions: RemovalPreconditions): Promise<void>;
+}
+
+/** CertificateSigningRequests, which are ours to clean up as well. */
+export interface SigningRequests extends RemoteRequests {
   /** What the cleaner works on. Finalizers are the API server's to mind. */
   readonly cleanable: Pick<CertificateRequests, "list" | "get" | "update" | "remove">;
 }
 
-export function remoteRequests(cluster: ClusterConnection, cache: RequestCache): RemoteRequests {
+/** Requests of both kinds, each where it lives. */
+export function eitherRequests(requests: RemoteRequests, pods: RemoteRequests): RemoteRequests {
+  const of = (name: string): RemoteRequests => (isPodRecord(name) ? pods : requests);
+  return {
+    get: (name) => of(name).get(name),
+    names: () => [...requests.names(), ...pods.names()],
+    write: (object, target) => of(object.metadata.name).write(object, target),
+    remove: (name, preconditions) => of(name).remove(name, preconditions),
+  };
+}
+
+export function remoteRequests(cluster: Pick<ClusterConnection, "send">, cache: RequestCache): SigningRequests {
   const pathOf = (name: string): string => `${REQUESTS_PATH}/${encodeURIComponent(name)}`;
 
   async function readAgain(object: CertificateSigningRequest): Promise<void> {
@@ -28,7 +44,7 @@ export function remoteRequests(cluster: ClusterConnection, cache: RequestCache):
       cache.put((await cluster.send("GET", pathOf(object.metadata.name))) as SentRequest);
     } catch (error) {
       if (!(error instanceof ClusterError && error.code === 404)) throw error;
-      cache.drop(object);
+      cache.forget(object.metadata.name);
     }
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "../../shared/logging.ts";
 import { type ClusterConnection, ClusterError } from "./cluster-connection.ts";
-import type { RequestCache, SentRequest } from "./request-cache.ts";
+import type { RequestCache, SentObject } from "./request-cache.ts";
 
 export const REQUESTS_PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 
@@ -13,9 +13,13 @@ const LONGEST_PAUSE_MILLISECONDS = 30_000;
 /** After so many failures in a row the list is read again. */
 const FAILURES_UNTIL_LIST = 5;
 
-export interface InformerDependencies {
-  readonly cluster: ClusterConnection;
-  readonly cache: RequestCache;
+export interface InformerDependencies<Sent extends SentObject> {
+  readonly cluster: Pick<ClusterConnection, "send" | "watch">;
+  /** Finds out where the objects are; asked before each list. */
+  readonly path: () => Promise<string>;
+  /** What the objects are called in the log. */
+  readonly what: string;
+  readonly cache: RequestCache<Sent>;
   /** Told the name of each request of which there is news. */
   readonly onChange: (name: string) => void;
   readonly logger: Pick<Logger, "info" | "warn">;
@@ -35,9 +39,11 @@ class GapError extends Error {
 }
 
 /** Keeps the cache current: a list, then a watch from there; a new list after a gap. */
-export function followRequests({ cluster, cache, onChange, logger }: InformerDependencies): Informer {
+export function followRequests<Sent extends SentObject>(deps: InformerDependencies<Sent>): Informer {
+  const { cluster, what, cache, onChange, logger } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
+  let path = "";
   let revision: string | undefined;
   let failures = 0;
   let problem: string | undefined;
@@ -47,16 +53,17 @@ export function followRequests({ cluster, cache, onChange, logger }: InformerDep
   });
 
   async function list(): Promise<string> {
-    const items: SentRequest[] = [];
+    const items: Sent[] = [];
+    path = await deps.path();
     for (let next = ""; ; ) {
       const query = new URLSearchParams({ limit: `${PAGE_SIZE}`, ...(next && { continue: next }) });
-      const page = (await cluster.send("GET", `${REQUESTS_PATH}?${query}`)) as RequestList;
+      const page = (await cluster.send("GET", `${path}?${query}`)) as ObjectList<Sent>;
       items.push(...(page.items ?? []));
       next = page.metadata?.continue ?? "";
       if (next !== "") continue;
       const read = page.metadata?.resourceVersion ?? "";
       for (const name of cache.replace(items, Number(read))) onChange(name);
-      logger.info({ requests: items.length, resourceVersion: read }, "read the cluster's requests");
+      logger.info({ requests: items.length, resourceVersion: read }, `read the cluster's ${what}`);
       recovered();
       onSynced();
       return read;
@@ -71,8 +78,8 @@ export function followRequests({ cluster, cache, onChange, logger }: InformerDep
       timeoutSeconds,
       resourceVersion: from,
     });
-    for await (const event of cluster.watch(`${REQUESTS_PATH}?${query}`, signal)) {
-      const { type, object = {} } = event as WatchEvent;
+    for await (const event of cluster.watch(`${path}?${query}`, signal)) {
+      const { type, object } = event as WatchEvent<Sent>;
       if (type === "ERROR")
         throw object.code === 410 ? new GapError() : new Error(`the watch ended: ${object.message}`);
       const name = type === "DELETED" ? cache.drop(object) : type === "BOOKMARK" ? undefined : cache.put(object);
@@ -83,7 +90,7 @@ export function followRequests({ cluster, cache, onChange, logger }: InformerDep
   }
 
   function recovered(): void {
-    if (problem !== undefined) logger.info("the cluster's requests are followed again");
+    if (problem !== undefined) logger.info(`the cluster's ${what} are followed again`);
     problem = undefined;
     failures = 0;
   }
@@ -93,7 +100,7 @@ export function followRequests({ cluster, cache, onChange, logger }: InformerDep
     failures += 1;
     const isGap = error instanceof GapError || (error instanceof ClusterError && error.code === 410);
     if (isGap || failures % FAILURES_UNTIL_LIST === 0) revision = undefined;
-    if (message !== problem && !isGap) logger.warn({ problem: message }, "cannot follow the cluster's requests");
+    if (message !== problem && !isGap) logger.warn({ problem: message }, `cannot follow the cluster's ${what}`);
     if (!isGap) problem = message;
   }
 
@@ -125,13 +132,13 @@ export function followRequests({ cluster, cache, onChange, logger }: InformerDep
   };
 }
 
-interface RequestList {
-  readonly items?: readonly SentRequest[];
+interface ObjectList<Sent> {
+  readonly items?: readonly Sent[];
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
 }
 
 /** Source: kubernetes staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/watch.go (WatchEvent, with a Status in ERROR). */
-interface WatchEvent {
+interface WatchEvent<Sent> {
   readonly type?: string;
-  readonly object?: SentRequest & { readonly code?: number; readonly message?: string };
+  readonly object: Sent & { readonly code?: number; readonly message?: string };
 }

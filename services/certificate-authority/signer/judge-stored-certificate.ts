@@ -6,6 +6,7 @@ import type { CertificateFacts } from "../domain/certificate-facts.ts";
 import type { AskedCertificate, CertificateFindings, CertificateJudge } from "../domain/certificate-judge.ts";
 import type { SubjectAltNames } from "../domain/csr-facts.ts";
 import { keyUsagesOf } from "../domain/key-usages.ts";
+import { isPodRecord } from "../domain/pod-certificate.ts";
 import type { RevocationPointers } from "../domain/revocation-list.ts";
 import { isOurSigner } from "../domain/signer-profile.ts";
 import { adviseOn } from "./certificate-advice.ts";
@@ -61,7 +62,7 @@ export function createCertificateJudge(): CertificateJudge {
     const faults = differencesFromRecord(record, read.facts);
     if (issuerDer === undefined) return { problems: faults, warnings: [] };
     const issuer = issuerOf(issuerDer);
-    const { broken, advice } = lint(read, issuer, asked);
+    const { broken, advice } = lint(read, issuer, asked, isPodRecord(record.requestName ?? ""));
     const wrong = isSignedBy(read.found, issuer) ? faults : [...faults, "its issuer has not signed it"];
     return record.importedAt === undefined
       ? { problems: [...wrong, ...broken], warnings: advice }
@@ -94,10 +95,11 @@ function lint(
   { der, fields, facts, found }: Read,
   { signing }: StoredIssuer,
   asked: AskedCertificate | undefined,
+  isForPod: boolean,
 ): { readonly broken: readonly string[]; readonly advice: readonly string[] } {
   if ("unusable" in signing) return { broken: [`it cannot be linted: ${signing.unusable}`], advice: [] };
   try {
-    const intent = intentOf(fields, facts, asked);
+    const intent = intentOf(fields, facts, asked, isForPod);
     const issuer = { ...signing, pointers: pointersIn(fields) };
     const { publicKey } = found;
     const differing = findDifferences(found, intent, publicKey, issuer);
@@ -139,13 +141,14 @@ function differencesFromRecord(record: CertificateRecord, facts: CertificateFact
 
 /**
  * What was approved, as far as it is still on record. A request says names, key and usages; the subject only of
- * Kubernetes' signers, since others may have one of their own. Whatever nobody recorded is what the certificate says,
+ * Kubernetes' signers, since others may have one of their own; of a pod's request key and usages alone. Whatever nobody recorded is what the certificate says,
  * so that the rules about its form are what is left of those about it.
  */
 function intentOf(
   fields: CertificateFields,
   facts: CertificateFacts,
   asked: AskedCertificate | undefined,
+  isForPod: boolean,
 ): CertificateIntent {
   const { subject, sans, keyUsage, extendedKeyUsages, notBefore, notAfter } = facts;
   const isUnchecked = extensionIn(fields, OID.ocspNoCheck) !== undefined && extendedKeyUsages.join() === "ocspSigning";
@@ -155,7 +158,8 @@ function intentOf(
   return {
     ...own,
     ...keyUsagesOf(asked.usages),
-    ...{ sans: csr.sans, spkiDer: csr.spkiDer, isUnchecked },
+    ...{ spkiDer: csr.spkiDer, isUnchecked },
+    ...(!isForPod && { sans: csr.sans }),
     ...(isOurSigner(asked.signerName) && { subject: csr.subject }),
   };
 }

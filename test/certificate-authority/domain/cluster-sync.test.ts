@@ -4,7 +4,7 @@ import type {
   CsrCondition,
   CsrStatus,
 } from "../../../services/certificate-authority/domain/certificate-signing-request.ts";
-import { isUndeliverable, planSync } from "../../../services/certificate-authority/domain/cluster-sync.ts";
+import { isUndeliverable, planPodSync, planSync } from "../../../services/certificate-authority/domain/cluster-sync.ts";
 
 const condition = (type: string, reason = type, status: CsrCondition["status"] = "True"): CsrCondition => ({
   ...{ type, status, reason, message: "" },
@@ -107,5 +107,27 @@ describe("step by step", () => {
         if (first.certificate) expect(object.certificate).toBe(first.certificate);
       }),
     );
+  });
+});
+
+describe("one step between a pod's request and its record", () => {
+  test.each([
+    { name: "nothing is known of either", object: status([]), record: status([]), step: "agreed" },
+    { name: "we have approved, and not signed yet", object: status([]), record: status(["Approved"]), step: "agreed" },
+    { name: "we have signed", object: status([]), record: status(["Approved"], "ours"), step: "status" },
+    { name: "we have denied", object: status([]), record: status(["Denied"]), step: "status" },
+    { name: "we have failed", object: status([]), record: status(["Approved", "Failed"]), step: "status" },
+    { name: "ours is there", object: status(["Approved"], "a"), record: status(["Approved"], "a"), step: "agreed" },
+    {
+      name: "our failure is there",
+      object: status(["Failed"]),
+      record: status(["Approved", "Failed"]),
+      step: "agreed",
+    },
+    { name: "others were first", object: status(["Approved"], "a"), record: status(["Approved"], "b"), step: "take" },
+    { name: "others have denied", object: status(["Denied"]), record: status(["Approved"], "ours"), step: "take" },
+  ])("$name: $step", ({ object, record, step }) => {
+    const planned = planPodSync(object, record);
+    expect(planned.kind === "write" ? planned.target : planned.kind).toBe(step);
   });
 });

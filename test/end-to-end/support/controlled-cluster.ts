@@ -16,9 +16,7 @@ import { type KubernetesPrograms, type RealApiserver, startRealApiserver } from 
 
 const RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1";
 /** Everything the controller may be granted: with the configuration of the manifests, and with what settings add. */
-const RBAC_FILES = ["rbac", "components/kubelet-serving", "components/cluster-trust-bundle"].map((directory) =>
-  join(import.meta.dirname, "../../../config/kubernetes", directory, "rbac.yaml"),
-);
+const RBAC_DIRECTORIES = ["rbac", "components/kubelet-serving", "components/cluster-trust-bundle"];
 /** The user of the manifests. */
 export const CONTROLLER = "system:serviceaccount:gatehouse-system:gatehouse-controller";
 const BOOTSTRAP_TOKEN = { id: "abcdef", secret: "0123456789abcdef" };
@@ -27,22 +25,23 @@ const GUARDS = ["--authorization-mode=Node,RBAC", "--enable-admission-plugins=No
 const START_LIMIT_MILLISECONDS = 120_000;
 const WAIT_LIMIT_MILLISECONDS = 60_000;
 
-function rbacObjects<T>(): readonly T[] {
-  return RBAC_FILES.flatMap((file) =>
-    parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as T),
-  );
+function rbacObjects<T>(directory: string): readonly T[] {
+  const file = join(import.meta.dirname, "../../../config/kubernetes", directory, "rbac.yaml");
+  return parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as T);
 }
 
-/** Every call that the manifests grant, as `verb resource`; what only admission asks about is left out. */
-export function grantedCalls(): readonly string[] {
+/** Every call that manifests grant, as `verb resource`; what only admission asks about is left out. */
+export function grantedCalls(directories: readonly string[] = RBAC_DIRECTORIES): readonly string[] {
   interface Rules {
     readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
   }
-  const calls = rbacObjects<Rules>().flatMap(({ rules = [] }) =>
-    rules.flatMap(({ resources, verbs }) =>
-      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
-    ),
-  );
+  const calls = directories
+    .flatMap(rbacObjects<Rules>)
+    .flatMap(({ rules = [] }) =>
+      rules.flatMap(({ resources, verbs }) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+      ),
+    );
   return [...new Set(calls)].filter((call) => !call.endsWith(" signers"));
 }
 
@@ -75,7 +74,7 @@ export class ControlledCluster {
     const authority = makeAuthority(directory, { commonName: "cluster-ca", kind });
     const apiserver = await startRealApiserver({ programs, directory, authority, guards: GUARDS, arguments: more });
     const cluster = new ControlledCluster(directory, authority, apiserver);
-    await cluster.#grant();
+    for (const directory of RBAC_DIRECTORIES) await cluster.grant(directory);
     await cluster.#admitBootstrappers();
     return cluster;
   }
@@ -115,6 +114,29 @@ export class ControlledCluster {
     });
     this.#controllers.push(controller);
     return controller;
+  }
+
+  /** Everything the controller may do is in manifests. @param directory - of `config/kubernetes`, with its rights. */
+  async grant(directory: string): Promise<void> {
+    for (const object of rbacObjects<{ kind: string; metadata: { namespace?: string } }>(directory)) {
+      const { namespace } = object.metadata;
+      const where = namespace === undefined ? "" : `/namespaces/${namespace}`;
+      await this.send("POST", `${RBAC_PATH}${where}/${object.kind.toLowerCase()}s`, object);
+    }
+  }
+
+  /** Lets the controller sign for a signer that the manifests do not name. */
+  async grantSigner(signerName: string): Promise<void> {
+    const rule = { apiGroups: ["certificates.k8s.io"], resources: ["signers"], resourceNames: [signerName] };
+    const metadata = { name: "test:signs-for-more" };
+    const apiGroup = "rbac.authorization.k8s.io";
+    const kinds = { apiVersion: `${apiGroup}/v1`, metadata };
+    const role = { ...kinds, kind: "ClusterRole", rules: [{ ...rule, verbs: ["approve", "sign"] }] };
+    await this.send("POST", `${RBAC_PATH}/clusterroles`, role);
+    await this.send("POST", `${RBAC_PATH}/clusterrolebindings`, {
+      ...{ ...kinds, kind: "ClusterRoleBinding", roleRef: { apiGroup, kind: "ClusterRole", name: metadata.name } },
+      subjects: [{ apiGroup, kind: "User", name: CONTROLLER }],
+    });
   }
 
   /** Sends something as `system:masters`. @throws unless it succeeds. */
@@ -177,15 +199,6 @@ export class ControlledCluster {
     const path = join(this.directory, name);
     writeFileSync(path, kubeconfigText(this.apiserver.url, this.caPem, user));
     return path;
-  }
-
-  /** Everything the controller may do is in the manifests. */
-  async #grant(): Promise<void> {
-    for (const object of rbacObjects<{ kind: string; metadata: { namespace?: string } }>()) {
-      const { namespace } = object.metadata;
-      const where = namespace === undefined ? "" : `/namespaces/${namespace}`;
-      await this.send("POST", `${RBAC_PATH}${where}/${object.kind.toLowerCase()}s`, object);
-    }
   }
 
   /** As kubeadm does it. */

@@ -32,6 +32,13 @@ app.kubernetes.io/name: {{ include "gatehouse.name" . }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether a signer has a profile for pods; "" when none has. */}}
+{{- define "gatehouse.servesPods" -}}
+{{- range dig "signers" list .Values.configuration -}}
+{{- if hasKey (dig "profile" dict .) "pods" -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Whose requests are approved and signed, as a list in JSON. */}}
 {{- define "gatehouse.signers" -}}
 {{- $ours := list "kubernetes.io/kube-apiserver-client" "kubernetes.io/kube-apiserver-client-kubelet" "kubernetes.io/kubelet-serving" -}}

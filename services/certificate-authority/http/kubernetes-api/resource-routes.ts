@@ -1,6 +1,7 @@
 import { StatusError } from "../../../shared/status-error.ts";
 import type { ApiObject } from "../../domain/api-object.ts";
 import { pathSegmentProblem } from "../../domain/name-rules.ts";
+import { isPodRecord } from "../../domain/pod-certificate.ts";
 import { resourceErrors } from "../../domain/resource-errors.ts";
 import type { Call, Handler, Route } from "../call.ts";
 import { deleteObject, deleteObjects } from "./delete.ts";
@@ -52,20 +53,31 @@ export function resourceHandler<T extends ApiObject, Draft extends MetaDraft, Ta
         return isCollection(call) ? createObject(call, api) : refuseMethod(call, api.verbs);
     }
     if (isCollection(call)) return refuseMethod(call, api.verbs);
-    requireName(call.info.name);
-    switch (verb) {
-      case "get":
-        return getObject(call, api);
-      case "update":
-        return replaceObject(call, api, target);
-      case "patch":
-        return patchObject(call, api, target);
-      case "delete":
-        return subresource === "" ? deleteObject(call, api) : refuseMethod(call, api.verbs);
-      default:
-        return refuseMethod(call, api.verbs);
-    }
+    const problem = problemOfName(call.info.name);
+    return problem === undefined
+      ? onObject(call, api, target)
+      : whereThere(call, api, problem, () => onObject(call, api, target));
   };
+}
+
+function onObject<T extends ApiObject, Draft extends MetaDraft, Target extends string>(
+  call: Call,
+  api: ResourceApi<T, Draft, Target>,
+  target: Target,
+) {
+  const { verb, subresource } = call.info;
+  switch (verb) {
+    case "get":
+      return getObject(call, api);
+    case "update":
+      return replaceObject(call, api, target);
+    case "patch":
+      return patchObject(call, api, target);
+    case "delete":
+      return subresource === "" ? deleteObject(call, api) : refuseMethod(call, api.verbs);
+    default:
+      return refuseMethod(call, api.verbs);
+  }
 }
 
 /** A name in `call.info` may also come from a field selector, so the path is asked. */
@@ -75,11 +87,22 @@ function isCollection(call: Call): boolean {
   return call.path.split("/").filter((segment) => segment !== "").length === expected;
 }
 
-/** No object can have such a name, so nothing is looked up. @throws {StatusError} NotFound or BadRequest. */
-function requireName(name: string): void {
+/** @throws {StatusError} NotFound for what no object can ever be called. @returns why clients cannot name one so. */
+function problemOfName(name: string): string | undefined {
   if (name.includes("/")) throw notThere();
-  const problem = pathSegmentProblem(name, false);
-  if (problem !== undefined) throw new StatusError("BadRequest", `the name ${JSON.stringify(name)} ${problem}`);
+  return pathSegmentProblem(name, false);
+}
+
+/** Records of pods' requests have names that clients cannot give. @throws {StatusError} BadRequest for all others. */
+async function whereThere<T extends ApiObject, Draft extends MetaDraft, Target extends string>(
+  { info: { name } }: Call,
+  { reader }: ResourceApi<T, Draft, Target>,
+  problem: string,
+  goOn: () => unknown,
+): Promise<void> {
+  if (!isPodRecord(name) || (await reader.get(name)) === undefined)
+    throw new StatusError("BadRequest", `the name ${JSON.stringify(name)} ${problem}`);
+  await goOn();
 }
 
 function notThere(): StatusError {

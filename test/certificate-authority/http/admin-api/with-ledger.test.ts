@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import request from "supertest";
 import { createCheckpointSigner } from "../../../../services/certificate-authority/custody/checkpoint-key.ts";
+import { NO_CONFIGURED_SIGNERS } from "../../../../services/certificate-authority/domain/configured-signer.ts";
 import { createRevocationWaiters } from "../../../../services/certificate-authority/http/admin-api/revocation-waiters.ts";
 import { routes } from "../../../../services/certificate-authority/http/admin-api/routes.ts";
 import { recordedReviews } from "../../../../services/certificate-authority/recorded-reviews.ts";
@@ -42,7 +43,7 @@ beforeAll(async () => {
   const fakes = {
     tokens: new FakeTokenAdministration(NOW),
     issuance: new FakeIssuance(),
-    recorded: recordedReviews(ledger.recorded),
+    recorded: recordedReviews(ledger.recorded, NO_CONFIGURED_SIGNERS),
     approval: new FakeApprovalAdministration(),
     authorizer: new SettableAuthorizer(),
     encryption: new FakeEncryption(),
