@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { Access } from "./access/access.ts";
+import { autoApprovedGroups } from "./attestation/auto-approval.ts";
 import { createAttestor } from "./attestation/create-attestors.ts";
 import type { FindJoinToken } from "./attestation/join-token/attestor.ts";
 import type { IsKubeletCertificate } from "./attestation/judgement.ts";
@@ -17,10 +18,48 @@ import {
 import type { AttestationSettings } from "./attestation/settings.ts";
 import { type Configuration, ConfigurationError } from "./configuration.ts";
 import { ATTESTED_GROUP, userOfCredential } from "./domain/attestation.ts";
+import type { Authorizer } from "./domain/authorization.ts";
 import { KUBELET_CLIENT_SIGNER } from "./domain/kubelet-client.ts";
 import { openNodeStates } from "./kubernetes/node-states.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import type { ownIdentity } from "./own-identity.ts";
+
+/** Looks whether anybody is approved past attestation. */
+export interface AttestationWatch {
+  /** The groups whose members are approved for any node's name; none where nobody attests. Each is logged. */
+  check(): Promise<readonly string[]>;
+  /** @throws {Error} when the last look found some. */
+  requireNone(): void;
+}
+
+/**
+ * In a cluster Kubernetes' own approver may approve what we would deny. Standalone nobody but our chain approves, and its
+ * hook denies who did not attest.
+ */
+export function createAttestationWatch(
+  { attestation, approval }: Pick<Configuration, "attestation" | "approval">,
+  { authorizer, isInCluster, logger }: { authorizer: Authorizer; isInCluster: boolean; logger: Logger },
+): AttestationWatch {
+  const denies = approval.hooks.some(
+    (hook) => "node-attestation" in hook && hook["node-attestation"].others === "deny",
+  );
+  let found: readonly string[] = [];
+  return {
+    async check() {
+      if (attestation === undefined || (denies && !isInCluster)) return [];
+      found = await autoApprovedGroups(authorizer);
+      for (const group of found)
+        logger.error(
+          { group },
+          "members of this group may create certificatesigningrequests/nodeclient: they are approved for any node's name, past attestation; take that right away",
+        );
+      return found;
+    },
+    requireNone() {
+      if (found.length > 0) throw new Error(`${found.join(", ")} may be approved past attestation`);
+    },
+  };
+}
 
 const CREDENTIAL_ID_BYTES = 16;
 const USER = "kubelet-bootstrap";

@@ -12,6 +12,7 @@ import type { RbacRegistries } from "./access/rbac/registries.ts";
 import type { AttestationService } from "./attestation/service.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ConfiguredApproval } from "./configured-approval.ts";
+import type { AttestationWatch } from "./configured-attestation.ts";
 import type { ConfiguredRevocation } from "./configured-revocation.ts";
 import type { ConfiguredRotation } from "./configured-rotation.ts";
 import type { Tokens } from "./custody/pkcs11/tokens.ts";
@@ -83,6 +84,7 @@ export interface FrontDoorDependencies {
   readonly keyServices: () => Promise<void>;
   /** The tokens that issuers have their keys in. */
   readonly tokens: Pick<Tokens, "all">;
+  readonly attestationWatch: AttestationWatch;
   /** Opens the attestation protocol; undefined when it is not configured. */
   readonly openAttestation: (serverUrl: () => string) => AttestationService | undefined;
   readonly clock: Clock;
@@ -244,7 +246,8 @@ function clusterInfo({ access, configuration, clock, trustedCaPem }: FrontDoorDe
  * Key services are checked by the name kube-apiserver gives that check, where a configuration may name some. A server
  * that may not change anything for want of an audit record is not ready.
  */
-function readinessChecks({ ledger, configuration, keyServices, tokens, audit }: FrontDoorDependencies) {
+function readinessChecks(deps: FrontDoorDependencies) {
+  const { ledger, configuration, keyServices, tokens, audit, attestationWatch } = deps;
   const guard = audit?.guard;
   const { encryption } = configuration;
   const mayUseKeyServices = encryption !== undefined && "configurationFile" in encryption;
@@ -252,6 +255,7 @@ function readinessChecks({ ledger, configuration, keyServices, tokens, audit }: 
     ledger: () => ledger.maintenance.check(),
     ...(mayUseKeyServices && { "kms-providers": keyServices }),
     ...Object.fromEntries(tokens.all.map((token) => [`token-${token.name}`, async () => token.requireWell()])),
+    ...(configuration.attestation && { attestation: async () => attestationWatch.requireNone() }),
     ...(guard && { audit: () => guard.check() }),
   };
 }

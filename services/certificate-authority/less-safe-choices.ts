@@ -1,5 +1,6 @@
 import type { Logger } from "../shared/logging.ts";
 import { approvalWarnings } from "./approval/approval-warnings.ts";
+import { attestationWarnings } from "./attestation/attestation-warnings.ts";
 import type { Configuration } from "./configuration.ts";
 import { keyPolicyRelaxations } from "./domain/key-policy.ts";
 import { issuerWarnings } from "./issuer-warnings.ts";
@@ -17,6 +18,8 @@ export function nameLessSafeChoices(configuration: Configuration, logger: Logger
   for (const relaxation of keyPolicyRelaxations(keyPolicy)) logger.warn(relaxation);
   for (const warning of issuerWarnings(configuration)) logger.warn(warning);
   for (const warning of approvalWarnings(approval)) logger.warn(warning);
+  const isAsked = approval.hooks.some((hook) => "node-attestation" in hook);
+  for (const warning of attestationWarnings(configuration.attestation, { isAsked })) logger.warn(warning);
   if (bootstrapTokens.keepSigningSecrets)
     logger.warn("bootstrapTokens.keepSigningSecrets is set: administrators can read the secrets of tokens that sign");
   if (bootstrapTokens.publishClusterInfo)

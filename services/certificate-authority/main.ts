@@ -17,7 +17,7 @@ import { type KeyLists, openKeyLists } from "./approval/key-lists.ts";
 import { createKeyPolicy } from "./approval/key-policy.ts";
 import { type Configuration, type ConfigurationOverrides, loadConfiguration } from "./configuration.ts";
 import { type ConfiguredApproval, configuredApproval } from "./configured-approval.ts";
-import { configuredAttestation } from "./configured-attestation.ts";
+import { type AttestationWatch, configuredAttestation, createAttestationWatch } from "./configured-attestation.ts";
 import { openConfiguredCustody } from "./configured-custody.ts";
 import { configuredIssuance, newNameSuffix } from "./configured-issuance.ts";
 import { configuredRevocation } from "./configured-revocation.ts";
@@ -100,6 +100,9 @@ async function run(overrides: ConfigurationOverrides, controlled: ControllerOpti
   const door = await openFrontDoor({ ...authority, jobs: jobs.administration, configuration, clock, logger });
   await leaveFiles(configuration, authority, door.url, logger);
   await jobs.start();
+  authority.attestationWatch
+    .check()
+    .catch((err: unknown) => logger.warn({ err }, "could not ask who is approved past attestation"));
   const issuerFiles = followIssuers(configuration, authority, door, logger);
   const configurationFile = followApproval(authority, logger);
   if (cluster === undefined) authority.issuance.start();
@@ -139,6 +142,7 @@ interface Authority extends Omit<FrontDoorDependencies, "jobs" | "configuration"
   readonly rotation: ConfiguredRotation;
   readonly renewControlPlane: JobWork["run"];
   readonly tokens: Tokens;
+  readonly attestationWatch: AttestationWatch;
   readonly cleanable: ClusterMode["cleanable"];
   close(): Promise<void>;
 }
@@ -262,6 +266,10 @@ async function openAuthority(
     expiry,
     keyServices: () => custody.checkKeyServices(),
     tokens,
+    attestationWatch: createAttestationWatch(configuration, {
+      authorizer: cluster?.authorizer ?? access.authorizer,
+      ...{ isInCluster: cluster !== undefined, logger },
+    }),
     openAttestation: (serverUrl) =>
       configuredAttestation(configuration, {
         ...{ ledger, identity, serverUrl, clock, logger },

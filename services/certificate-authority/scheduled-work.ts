@@ -4,6 +4,7 @@ import type { Access } from "./access/access.ts";
 import type { KeyLists } from "./approval/key-lists.ts";
 import type { Configuration } from "./configuration.ts";
 import type { ConfiguredApproval } from "./configured-approval.ts";
+import type { AttestationWatch } from "./configured-attestation.ts";
 import type { ConfiguredRevocation } from "./configured-revocation.ts";
 import type { ConfiguredRotation } from "./configured-rotation.ts";
 import { type CleanerDependencies, createCleaner } from "./issuance/cleaner.ts";
@@ -19,7 +20,8 @@ const IDS_TOLD = 30;
 
 export interface ScheduledWorkParts {
   readonly configuration: Configuration;
-  readonly ledger: Pick<Ledger, "tokens" | "maintenance">;
+  readonly ledger: Pick<Ledger, "tokens" | "maintenance" | "attestations">;
+  readonly attestationWatch: AttestationWatch;
   /** The requests that the cleaner looks at. */
   readonly cleanable: CleanerDependencies["requests"];
   readonly access: Pick<Access, "tokenAdministration" | "maintain" | "dueUpkeep">;
@@ -46,6 +48,7 @@ export function scheduledWork(parts: ScheduledWorkParts): readonly JobWork[] {
     cleanRequests(parts),
     pruneArchive(parts),
     expireTokens(parts),
+    watchAttestation(parts),
     rotateIssuers(parts),
     watchExpiry(parts),
     { name: "renew-own-certificates", run: parts.renewOwnCertificates },
@@ -155,6 +158,21 @@ function expireTokens({ ledger, access, clock }: ScheduledWorkParts): JobWork {
     const tokens = await ledger.tokens.list();
     return tokens.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt < clock.now()).map(({ id }) => id);
   }
+}
+
+function watchAttestation({ ledger, attestationWatch, clock }: ScheduledWorkParts): JobWork {
+  return {
+    name: "watch-attestation",
+    async run({ dryRun, report }) {
+      const groups = await attestationWatch.check();
+      for (const group of groups) report(`group ${group} is approved past attestation`);
+      const before = new Date(clock.now().getTime() - DAY_MILLISECONDS);
+      const count = dryRun ? ledger.attestations.countOver(before) : await ledger.attestations.sweep(before);
+      const bypassed = groups.length === 0 ? "nobody is approved past attestation" : `${groups.length} groups are`;
+      const forgot = `${dryRun ? "would forget" : "forgot"} ${count} challenges and credentials`;
+      return { summary: `${bypassed}; ${forgot}` };
+    },
+  };
 }
 
 function writeRevocationLists({ revocation }: ScheduledWorkParts): JobWork {

@@ -46,6 +46,7 @@ test("each job can be tried: it says what it would do, and does nothing", async 
     "clean-requests": "succeeded; would delete 0 of 0 requests",
     "prune-archive": expect.stringMatching(/^succeeded; would drop 0 requests; kept are at most 250000 /),
     "expire-tokens": "succeeded; would remove 0 tokens",
+    "watch-attestation": "succeeded; nobody is approved past attestation; would forget 0 challenges and credentials",
     "rotate-issuers": "succeeded; would take 0 steps",
     "watch-expiry": "succeeded; nothing new to tell",
     "renew-own-certificates": "succeeded; would renew 0 of 2 certificates",

@@ -28,6 +28,11 @@ function hookWarnings(hook: HookSettings, index: number): readonly string[] {
     const setting = `approval.hooks[${index}] (${name})`;
     return [`${setting}: a stolen certificate of ${signers.join(", ")} renews itself until it is revoked`];
   }
+  if ("node-attestation" in hook) {
+    const { name = "node-attestation", others } = hook["node-attestation"];
+    if (others === "deny") return [];
+    return [`approval.hooks[${index}] (${name}): others is ignore: who did not attest may be approved by other hooks`];
+  }
   if (!("kubelet-serving" in hook)) return [];
   const { name = "kubelet-serving", unique, sources } = hook["kubelet-serving"];
   const setting = `approval.hooks[${index}] (${name})`;

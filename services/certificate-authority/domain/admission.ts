@@ -1,19 +1,20 @@
 import { NODE_USER_PREFIX, nodeNameOf } from "../../shared/node-identity.ts";
 import { BOUND_NODE_EXTRA, type UserInfo } from "../../shared/user-info.ts";
+import { ATTESTED_USER_PREFIX } from "./attestation.ts";
 import { type AccessAttributes, ADMINISTRATORS_GROUP } from "./authorization.ts";
 import { CSR_GROUP, type CsrSpec } from "./certificate-signing-request.ts";
 import type { CsrFacts } from "./csr-facts.ts";
+import { KUBELET_CLIENT_SIGNER } from "./kubelet-client.ts";
 import { permissionNamesOf } from "./signer-name.ts";
 
 const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
-const KUBELET_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
 const KUBELET_SIGNERS = [KUBELET_CLIENT_SIGNER, "kubernetes.io/kubelet-serving"];
 /** Groups with every right, in a cluster and here: nobody gets a certificate for one by asking. */
 const ALL_POWERFUL_GROUPS = ["system:masters", ADMINISTRATORS_GROUP];
 
 /**
  * Why this requester may not create this request, or undefined when nothing speaks against it. Kubernetes refuses
- * `system:masters` alone; our own administrators are refused for the same reason.
+ * `system:masters` alone; our own administrators, and the users that attestation makes, are refused for the same reason.
  *
  * Source: kubernetes plugin/pkg/admission/certificates/subjectrestriction/admission.go and
  * plugin/pkg/admission/noderestriction/admission.go.
@@ -22,6 +23,9 @@ export function creationRefusal(requester: UserInfo, signerName: string, facts: 
   const powerful = ALL_POWERFUL_GROUPS.find((group) => facts.subject.organization.includes(group));
   if (signerName === CLIENT_SIGNER && powerful !== undefined) {
     return `signer ${CLIENT_SIGNER} issues no certificate for group ${powerful}`;
+  }
+  if (signerName === CLIENT_SIGNER && facts.subject.commonName.startsWith(ATTESTED_USER_PREFIX)) {
+    return `signer ${CLIENT_SIGNER} issues no certificate for users that only attestation makes, ${ATTESTED_USER_PREFIX}…`;
   }
   const node = nodeNameOf(requester);
   if (node === undefined || !KUBELET_SIGNERS.includes(signerName)) return undefined;

@@ -7,17 +7,18 @@ export const ATTESTED_GROUP = "system:bootstrappers:node-attest";
 /** Signer name under which these certificates are on record. */
 export const ATTESTATION_SIGNER = "gatehouse.dev/node-attestation";
 
-const USER_PREFIX = "nodeattest:";
+/** What the user names of these certificates begin with; nobody else gets such a name. */
+export const ATTESTED_USER_PREFIX = "nodeattest:";
 const TOKEN_USER_PREFIX = "system:bootstrap:";
 
 /** How a credential is known to the API server: as a certificate's common name, or as a bootstrap token's user. */
 export function userOfCredential({ id, kind }: Pick<AttestedCredential, "id" | "kind">): string {
-  return `${kind === "token" ? TOKEN_USER_PREFIX : USER_PREFIX}${id}`;
+  return `${kind === "token" ? TOKEN_USER_PREFIX : ATTESTED_USER_PREFIX}${id}`;
 }
 
 /** The id of the credential that a user name may stand for; undefined for everybody else. */
 export function credentialIdOf(username: string): string | undefined {
-  for (const prefix of [USER_PREFIX, TOKEN_USER_PREFIX])
+  for (const prefix of [ATTESTED_USER_PREFIX, TOKEN_USER_PREFIX])
     if (username.startsWith(prefix)) return username.slice(prefix.length);
   return undefined;
 }
@@ -260,6 +261,8 @@ export interface Attestations {
   recordRefusal(refusal: AttestationRefusalRecord): Promise<void>;
   /** Drops challenges and credentials that ended before the instant; returns how many. */
   sweep(before: Date): Promise<number>;
+  /** How many `sweep` would drop. */
+  countOver(before: Date): number;
 }
 
 /** An attempt that got nothing, for the audit trail. */

@@ -1,3 +1,4 @@
+import { ATTESTED_USER_PREFIX } from "./attestation.ts";
 import { ADMINISTRATORS_GROUP } from "./authorization.ts";
 import type { Subject } from "./csr-facts.ts";
 import { compileGlob } from "./glob.ts";
@@ -5,7 +6,7 @@ import { showName, showPatterns } from "./shown-name.ts";
 import { SUBJECT_ATTRIBUTES, type SubjectRules } from "./signer-rules.ts";
 
 /** Users and groups with a meaning of their own: they must be meant, a `*` does not reach them. */
-const RESERVED_PREFIXES = ["system:", "gatehouse:"];
+const RESERVED_PREFIXES = ["system:", "gatehouse:", ATTESTED_USER_PREFIX];
 
 /** Groups with every right, in a cluster and here: no configuration gives them away. */
 const ALL_POWERFUL_GROUPS = ["system:masters", ADMINISTRATORS_GROUP];

@@ -82,6 +82,7 @@ export function storedAttestations({
       const entry = { at: clock.now(), actor: OURSELVES, kind: "attestation.refused", subject: nodeName, details };
       await writer.submit({ kind: "appendAudit", payload: auditPayload(entry) }, RECORD_BYTES, () => undefined);
     },
+    countOver: (before) => table.countOver(before.getTime()),
     async sweep(before) {
       const operation = { kind: "sweepAttestations", beforeMilliseconds: before.getTime() } as const;
       return writer.submit(operation, RECORD_BYTES, (count) => count);

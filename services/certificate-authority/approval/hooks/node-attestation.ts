@@ -1,6 +1,7 @@
 import { NODE_USER_PREFIX, NODES_GROUP } from "../../../shared/node-identity.ts";
 import {
   ATTESTATION_KEY_PIN,
+  ATTESTED_USER_PREFIX,
   type Attestations,
   type AttestedCredential,
   type Binding,
@@ -114,7 +115,7 @@ function judgeKey(
 function credentialOf(records: AttestationRecords, username: string): AttestedCredential | "unknown" | undefined {
   const id = credentialIdOf(username);
   if (id === undefined) return undefined;
-  return records.credential(id) ?? (username.startsWith("nodeattest:") ? "unknown" : undefined);
+  return records.credential(id) ?? (username.startsWith(ATTESTED_USER_PREFIX) ? "unknown" : undefined);
 }
 
 async function judgeJoin(

@@ -26,6 +26,11 @@ export const KNOWN_JOBS = {
     description: "removes bootstrap tokens that have expired",
     ...{ scope: "authority", schedule: "* * * * *", jitterSeconds: 5 },
   },
+  "watch-attestation": {
+    description:
+      "looks whether anybody is approved past attestation, and forgets challenges and credentials that are over",
+    ...{ scope: "process", schedule: "@every 10m", jitterSeconds: 30 },
+  },
   "rotate-issuers": {
     description: "takes the steps of issuer rotation that are due, and publishes whom to trust",
     ...{ scope: "authority", schedule: "* * * * *", jitterSeconds: 0 },
