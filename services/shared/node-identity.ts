@@ -16,3 +16,9 @@ export function isNode(user: Pick<UserInfo, "username" | "groups">): boolean {
 export function nodeNameOf(user: Pick<UserInfo, "username" | "groups">): string | undefined {
   return isNode(user) ? user.username.slice(NODE_USER_PREFIX.length) : undefined;
 }
+
+/** Whether `username` is the one of the node of that name. Compares without cutting the name out of it. */
+export function isUserOfNode(username: string, nodeName: string): boolean {
+  const hasLength = username.length === NODE_USER_PREFIX.length + nodeName.length;
+  return hasLength && username.startsWith(NODE_USER_PREFIX) && username.endsWith(nodeName);
+}

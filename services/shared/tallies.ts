@@ -16,13 +16,52 @@ export interface TallyOptions {
   readonly labelNames: readonly string[];
 }
 
-/** What a cell is found by; no label value has a line break. */
-const SEPARATOR = "\n";
+/** What is counted for each combination of label values, by one map a label: to join them would make a text of each observation. */
+class Cells<Cell> {
+  readonly #make: () => Cell;
+  readonly #root: Branch<Cell> = { cell: undefined, branches: new Map() };
+
+  constructor(make: () => Cell) {
+    this.#make = make;
+  }
+
+  of(values: readonly string[]): Cell {
+    let branch = this.#root;
+    for (const value of values) {
+      let next = branch.branches.get(value);
+      if (next === undefined) {
+        next = { cell: undefined, branches: new Map() };
+        branch.branches.set(value, next);
+      }
+      branch = next;
+    }
+    branch.cell ??= this.#make();
+    return branch.cell;
+  }
+
+  /** Each with its label values, in the order of their first mention. */
+  entries(): Iterable<readonly [values: readonly string[], cell: Cell]> {
+    return entriesOf(this.#root, []);
+  }
+}
+
+interface Branch<Cell> {
+  cell: Cell | undefined;
+  readonly branches: Map<string, Branch<Cell>>;
+}
+
+function* entriesOf<Cell>(
+  { cell, branches }: Branch<Cell>,
+  values: readonly string[],
+): Generator<readonly [readonly string[], Cell]> {
+  if (cell !== undefined) yield [values, cell];
+  for (const [value, branch] of branches) yield* entriesOf(branch, [...values, value]);
+}
 
 /** How often each combination of label values occurred. */
 export class Counts implements Tally {
   readonly #options: TallyOptions;
-  readonly #cells = new Map<string, { value: number }>();
+  readonly #cells = new Cells(() => ({ value: 0 }));
 
   constructor(options: TallyOptions) {
     this.#options = options;
@@ -30,15 +69,15 @@ export class Counts implements Tally {
 
   /** @param values - in the order of `labelNames`. */
   add(...values: readonly string[]): void {
-    const key = keyOf(values);
-    const cell = this.#cells.get(key);
-    if (cell === undefined) this.#cells.set(key, { value: 1 });
-    else cell.value += 1;
+    this.#cells.of(values).value += 1;
   }
 
   text(): string {
     const { name, labelNames } = this.#options;
-    const lines = [...this.#cells].map(([key, { value }]) => `${name}{${labelsOf(labelNames, key)}} ${value}\n`);
+    const lines = Array.from(
+      this.#cells.entries(),
+      ([values, { value }]) => `${name}{${labelsOf(labelNames, values)}} ${value}\n`,
+    );
     return headOf(this.#options, "counter") + lines.join("");
   }
 }
@@ -53,17 +92,18 @@ interface Distribution {
 export class Distributions implements Tally {
   readonly #options: TallyOptions;
   readonly #upperBounds: readonly number[];
-  readonly #cells = new Map<string, Distribution>();
+  readonly #cells: Cells<Distribution>;
 
   /** @param upperBounds - inclusive, ascending. */
   constructor(options: TallyOptions, upperBounds: readonly number[]) {
     this.#options = options;
     this.#upperBounds = upperBounds;
+    this.#cells = new Cells(() => ({ counts: new Array<number>(upperBounds.length + 1).fill(0), sum: 0 }));
   }
 
   /** @param values - in the order of `labelNames`. */
   observe(value: number, ...values: readonly string[]): void {
-    const cell = this.#cellOf(keyOf(values));
+    const cell = this.#cells.of(values);
     const bounds = this.#upperBounds;
     let at = 0;
     while (at < bounds.length && value > (bounds[at] ?? 0)) at += 1;
@@ -71,22 +111,16 @@ export class Distributions implements Tally {
     cell.sum += value;
   }
 
-  #cellOf(key: string): Distribution {
-    const known = this.#cells.get(key);
-    if (known !== undefined) return known;
-    const made = { counts: new Array<number>(this.#upperBounds.length + 1).fill(0), sum: 0 };
-    this.#cells.set(key, made);
-    return made;
-  }
-
   text(): string {
-    const lines = [...this.#cells].flatMap(([key, distribution]) => this.#linesOf(key, distribution));
+    const lines = Array.from(this.#cells.entries(), ([values, distribution]) =>
+      this.#linesOf(values, distribution),
+    ).flat();
     return headOf(this.#options, "histogram") + lines.join("");
   }
 
-  #linesOf(key: string, { counts, sum }: Distribution): readonly string[] {
+  #linesOf(values: readonly string[], { counts, sum }: Distribution): readonly string[] {
     const { name, labelNames } = this.#options;
-    const labels = labelsOf(labelNames, key);
+    const labels = labelsOf(labelNames, values);
     let count = 0;
     const buckets = [...this.#upperBounds, "+Inf"].map((bound, index) => {
       count += counts[index] ?? 0;
@@ -96,12 +130,7 @@ export class Distributions implements Tally {
   }
 }
 
-function keyOf(values: readonly string[]): string {
-  return values.length === 1 ? (values[0] ?? "") : values.join(SEPARATOR);
-}
-
-function labelsOf(names: readonly string[], key: string): string {
-  const values = key.split(SEPARATOR);
+function labelsOf(names: readonly string[], values: readonly string[]): string {
   return names.map((name, index) => `${name}="${escaped(values[index] ?? "")}"`).join(",");
 }
 

@@ -23,7 +23,9 @@ const REVOKED = deny("the credential of this node has been revoked");
 const QUARANTINED = deny("this node is quarantined");
 const UNKNOWN = deny("the request does not show which credential of the node it was made with");
 
-const CREDENTIAL_ID = /^X509SHA256=([0-9a-f]{64})$/i;
+const CREDENTIAL_ID_PREFIX = "X509SHA256=";
+const CREDENTIAL_ID = new RegExp(`^${CREDENTIAL_ID_PREFIX}[0-9a-f]{64}$`, "i");
+const NOTHING_SHOWN: readonly string[] = [];
 
 /**
  * Makes the check that comes before all others, for authorization and for admission: `deny` ends kube-apiserver's chain,
@@ -33,18 +35,18 @@ const CREDENTIAL_ID = /^X509SHA256=([0-9a-f]{64})$/i;
  */
 export function createVeto(rules: VetoRules): (user: VetoedRequester) => AccessVerdict {
   return (user) => {
-    const shown = user.extra[CREDENTIAL_ID_EXTRA] ?? [];
-    // Several values are no proof of any, but one that is revoked is reason enough to refuse.
-    const fingerprints = shown.map(fingerprintOf);
-    if (fingerprints.some((fingerprint) => fingerprint !== undefined && rules.isRevoked(fingerprint))) return REVOKED;
+    const shown = user.extra[CREDENTIAL_ID_EXTRA] ?? NOTHING_SHOWN;
+    let known = 0;
+    for (const credentialId of shown) {
+      if (!CREDENTIAL_ID.test(credentialId)) continue;
+      // Several values are no proof of any, but one that is revoked is reason enough to refuse.
+      if (rules.isRevoked(credentialId.slice(CREDENTIAL_ID_PREFIX.length).toLowerCase())) return REVOKED;
+      known += 1;
+    }
     const nodeName = nodeNameOf(user);
     if (nodeName === undefined) return NO_OPINION;
     if (rules.isQuarantined(nodeName)) return QUARANTINED;
-    const isKnown = fingerprints.length === 1 && fingerprints[0] !== undefined;
+    const isKnown = known === 1 && shown.length === 1;
     return rules.requireCredentialId && !isKnown ? UNKNOWN : NO_OPINION;
   };
-}
-
-function fingerprintOf(credentialId: string): string | undefined {
-  return CREDENTIAL_ID.exec(credentialId)?.[1]?.toLowerCase();
 }

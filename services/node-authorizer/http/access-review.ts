@@ -39,17 +39,16 @@ function questionOf(spec: JsonObject, user: VetoedRequester): AccessQuestion {
     throw wrong("spec", "about exactly one of resourceAttributes and nonResourceAttributes");
   }
   if (resource === undefined) return pathQuestion(path ?? {}, user);
-  const field = (name: string) => text(resource[name], `spec.resourceAttributes.${name}`);
-  field("version");
+  text(resource["version"], "spec.resourceAttributes.version");
   return {
     user,
     isResourceRequest: true,
-    verb: field("verb"),
-    group: field("group"),
-    resource: field("resource"),
-    subresource: field("subresource"),
-    namespace: field("namespace"),
-    name: field("name"),
+    verb: text(resource["verb"], "spec.resourceAttributes.verb"),
+    group: text(resource["group"], "spec.resourceAttributes.group"),
+    resource: text(resource["resource"], "spec.resourceAttributes.resource"),
+    subresource: text(resource["subresource"], "spec.resourceAttributes.subresource"),
+    namespace: text(resource["namespace"], "spec.resourceAttributes.namespace"),
+    name: text(resource["name"], "spec.resourceAttributes.name"),
     fieldSelector: requirementsOf(resource["fieldSelector"], "spec.resourceAttributes.fieldSelector"),
   };
 }

@@ -32,12 +32,12 @@ export function readJsonBody(
     if (length > limit) fail(tooLarge(limit));
     else chunks.push(chunk);
   });
-  request.once("end", () => {
+  request.on("end", () => {
     if (isSettled) return;
     isSettled = true;
     onBody(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
   });
-  request.once("error", (cause) => fail(cutShort(cause)));
+  request.on("error", (cause) => fail(cutShort(cause)));
 }
 
 function refusalByHead(headers: IncomingHttpHeaders, limit: number): StatusError | undefined {

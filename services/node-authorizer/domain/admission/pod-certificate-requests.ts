@@ -1,4 +1,4 @@
-import { NONE } from "../graph/name-table.ts";
+import { NONE } from "../graph/int-table.ts";
 import { SERVICE_ACCOUNT } from "../graph/object-kind.ts";
 import type { ReferenceGraph } from "../graph/reference-graph.ts";
 import type { AdmissionVerdict } from "../questions.ts";

@@ -1,5 +1,5 @@
 import type { Pod } from "../cluster-objects.ts";
-import { NONE } from "../graph/name-table.ts";
+import { NONE } from "../graph/int-table.ts";
 import type { AdmissionVerdict } from "../questions.ts";
 import { isMirrorPod } from "../references/pod-references.ts";
 import { at, fieldsOf, isAbsent, listAt, textAt } from "../references/reading.ts";

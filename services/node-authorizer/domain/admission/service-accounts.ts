@@ -1,4 +1,4 @@
-import { NONE } from "../graph/name-table.ts";
+import { NONE } from "../graph/int-table.ts";
 import { CLAIM } from "../graph/object-kind.ts";
 import type { AdmissionVerdict, AudienceQuestion } from "../questions.ts";
 import { at, fieldsOf, listAt, textAt } from "../references/reading.ts";

@@ -1,4 +1,4 @@
-import { NODE_USER_PREFIX } from "../../../shared/node-identity.ts";
+import { isUserOfNode } from "../../../shared/node-identity.ts";
 import type { FeatureGates } from "../feature-gates.ts";
 import {
   ATTACHMENT,
@@ -100,13 +100,13 @@ function serviceAccounts(related: Related, gates: FeatureGates): Decide {
 function decideLease({ verb, namespace, name }: AccessQuestion, username: string): AccessVerdict {
   if (!isOwnerVerb(verb)) return why.LEASE_VERBS;
   if (namespace !== NODE_LEASES) return why.LEASE_NAMESPACE;
-  return verb === "create" || isNameOf(name, username) ? ALLOW : why.LEASE_NAME;
+  return verb === "create" || isUserOfNode(username, name) ? ALLOW : why.LEASE_NAME;
 }
 
 function decideCsiNode({ verb, subresource, name }: AccessQuestion, username: string): AccessVerdict {
   if (!isOwnerVerb(verb)) return why.CSI_NODE_VERBS;
   if (subresource !== "") return why.NO_SUBRESOURCE;
-  return verb === "create" || isNameOf(name, username) ? ALLOW : why.CSI_NODE_NAME;
+  return verb === "create" || isUserOfNode(username, name) ? ALLOW : why.CSI_NODE_NAME;
 }
 
 function resourceSlices(related: Related, gates: FeatureGates): Decide {
@@ -135,7 +135,7 @@ function decideNode({ verb, subresource, name }: AccessQuestion, username: strin
   if (subresource === "status") return isUpdate(verb) ? ALLOW : NO_OPINION;
   if (subresource !== "") return NO_OPINION;
   // Without the graph, so that a kubelet can look for its Node before there is one.
-  if (isRead(verb)) return isNameOf(name, username) ? ALLOW : why.OWN_NODE_ONLY;
+  if (isRead(verb)) return isUserOfNode(username, name) ? ALLOW : why.OWN_NODE_ONLY;
   return verb === "create" || isUpdate(verb) ? ALLOW : NO_OPINION;
 }
 
@@ -192,11 +192,6 @@ function isOwnerVerb(verb: string): boolean {
   return verb === "get" || verb === "create" || isUpdate(verb) || verb === "delete";
 }
 
-/** Compares without cutting the name out of the user name. */
-function isNameOf(name: string, username: string): boolean {
-  return username.length === NODE_USER_PREFIX.length + name.length && username.endsWith(name);
-}
-
 /**
  * Whether the request is narrowed to what is on the node: a requirement of equality with one value. Requirements are
  * ANDed, so others beside it do no harm.
@@ -205,7 +200,7 @@ function selectsOwnNode({ fieldSelector }: AccessQuestion, username: string): bo
   for (const { key, operator, values } of fieldSelector) {
     const isEquality = operator === "In" || operator === "=" || operator === "==";
     if (key !== "spec.nodeName" || !isEquality || values.length !== 1) continue;
-    if (isNameOf(values[0] ?? "", username)) return true;
+    if (isUserOfNode(username, values[0] ?? "")) return true;
   }
   return false;
 }

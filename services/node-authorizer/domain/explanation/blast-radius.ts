@@ -1,4 +1,4 @@
-import { NONE } from "../graph/name-table.ts";
+import { NONE } from "../graph/int-table.ts";
 import {
   ATTACHMENT,
   CERTIFICATE_REQUEST,

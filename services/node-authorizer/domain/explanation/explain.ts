@@ -1,5 +1,5 @@
-import { NODE_USER_PREFIX } from "../../../shared/node-identity.ts";
-import { NONE } from "../graph/name-table.ts";
+import { isNode, NODE_USER_PREFIX } from "../../../shared/node-identity.ts";
+import { NONE } from "../graph/int-table.ts";
 import { CLAIM, kindNumber, type ObjectRef, objectRefOf, POD, SECRET, VOLUME } from "../graph/object-kind.ts";
 import type { ReferenceGraph } from "../graph/reference-graph.ts";
 import type { AccessQuestion, AccessVerdict } from "../questions.ts";
@@ -24,7 +24,7 @@ export function createExplain(
     const verdict = authorize(question);
     const { user, group, resource, namespace, name, isResourceRequest } = question;
     const object = isResourceRequest && name !== "" ? objectRefOf(group, resource, namespace, name) : undefined;
-    if (user === undefined || object === undefined || object.kind === "node") {
+    if (user === undefined || !isNode(user) || object === undefined || object.kind === "node") {
       return { ...verdict, path: [], missing: undefined };
     }
     const node = graph.nodes.findByUser(user.username);

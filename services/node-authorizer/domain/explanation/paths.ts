@@ -1,4 +1,4 @@
-import { NONE } from "../graph/name-table.ts";
+import { NONE } from "../graph/int-table.ts";
 import { CLAIM, kindName, kindNumber, type ObjectRef, POD, SECRET, VOLUME } from "../graph/object-kind.ts";
 import type { ReferenceGraph } from "../graph/reference-graph.ts";
 

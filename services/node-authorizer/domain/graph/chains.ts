@@ -1,5 +1,5 @@
 import { cell, grown } from "./columns.ts";
-import { NONE } from "./name-table.ts";
+import { NONE } from "./int-table.ts";
 
 /** Doubly linked chains of integers, each in at most one chain; the owner remembers where a chain begins. */
 export class Chains {

@@ -1,4 +1,4 @@
-import { NONE } from "./name-table.ts";
+import { NONE } from "./int-table.ts";
 import { kindName, type ObjectKind, POD } from "./object-kind.ts";
 import type { ReferenceGraph } from "./reference-graph.ts";
 

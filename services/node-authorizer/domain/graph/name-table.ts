@@ -1,41 +1,31 @@
 import { cell, grown } from "./columns.ts";
-
-/** No such entry. */
-export const NONE = -1;
-
-type Names = Map<string, number>;
-
-const FREE = 0;
-const ALIVE = 1;
-const REMOVED = 2;
-
-/** How many removed names are kept for when they come back. */
-const REMEMBERED = 1_024;
+import { CountedNames } from "./counted-names.ts";
+import { IntTable, NONE } from "./int-table.ts";
+import { nameHash } from "./name-hash.ts";
 
 /**
  * Gives (kind, namespace, name) a small integer, and takes it back: integers are used again, so that columns of typed
  * arrays can be kept beside the table.
- *
- * A removed name is taken out of its map only some time later: a map of V8 passes over all that it has lost of a name,
- * so that one that goes and comes back all the time would become slower and slower.
  */
 export class NameTable {
-  readonly #byKind: readonly Map<string, Names>[];
+  readonly #byHash = new IntTable();
+  readonly #kindCount: number;
   readonly #sizes: number[];
-  readonly #namespaces: string[] = [];
+  readonly #namespaces = new CountedNames();
   readonly #names: string[] = [];
   readonly #free: number[] = [];
-  /** Integers of removed names, each once, in a ring; some may have come back since. */
-  readonly #removed = new Int32Array(REMEMBERED).fill(NONE);
-  #removals = 0;
-  #kinds = new Uint8Array(64);
-  #states = new Uint8Array(64);
-  #isInRing = new Uint8Array(64);
+  /** Namespace and kind in one integer, so that comparing takes one look; NONE for an integer that no name has. */
+  #groups = new Int32Array(64);
+  #hashes = new Int32Array(64);
 
   /** @param kinds - how many kinds there are; they are numbered from 0. */
   constructor(kinds = 1) {
-    this.#byKind = Array.from({ length: kinds }, () => new Map<string, Names>());
+    this.#kindCount = kinds;
     this.#sizes = new Array<number>(kinds).fill(0);
+  }
+
+  get bytes(): number {
+    return this.#byHash.bytes + this.#namespaces.bytes + this.#groups.byteLength + this.#hashes.byteLength;
   }
 
   /** How many names of a kind there are. */
@@ -49,42 +39,36 @@ export class NameTable {
   }
 
   find(kind: number, namespace: string, name: string): number {
-    const id = this.findEvenRemoved(kind, namespace, name);
-    return id !== NONE && cell(this.#states, id) === ALIVE ? id : NONE;
+    const known = this.#namespaces.find(namespace);
+    if (known === NONE) return NONE;
+    const group = this.#groupOf(known, kind);
+    return this.#findIn(group, name, nameHash(name, 0, group));
   }
 
-  /** As `find`, one look-up less: the name may have been removed a moment ago. */
-  findEvenRemoved(kind: number, namespace: string, name: string): number {
-    const names = this.#namespacesOf(kind).get(namespace);
-    return names === undefined ? NONE : (names.get(name) ?? NONE);
-  }
-
-  /** The integer of a name that is not there yet. */
-  add(kind: number, namespace: string, name: string): number {
-    const removed = this.findEvenRemoved(kind, namespace, name);
-    const id = removed === NONE ? this.#addNew(kind, namespace, name) : removed;
-    this.#states[id] = ALIVE;
-    this.#sizes[kind] = this.sizeOf(kind) + 1;
-    return id;
+  /** The integer of a name, which is there from now on. */
+  findOrAdd(kind: number, namespace: string, name: string): number {
+    const known = this.#namespaces.find(namespace);
+    if (known === NONE) return this.#add(kind, this.#groupOf(this.#namespaces.acquire(namespace), kind), name);
+    const group = this.#groupOf(known, kind);
+    const hash = nameHash(name, 0, group);
+    const id = this.#findIn(group, name, hash);
+    if (id !== NONE) return id;
+    this.#namespaces.acquireAgain(known);
+    return this.#add(kind, group, name, hash);
   }
 
   remove(id: number): void {
     const kind = this.kindOf(id);
+    this.#byHash.remove(cell(this.#hashes, id), id);
+    this.#namespaces.release(this.#namespaceNumberOf(id));
     this.#sizes[kind] = this.sizeOf(kind) - 1;
-    this.#states[id] = REMOVED;
-    if (cell(this.#isInRing, id) === 1) return;
-    const place = this.#removals % REMEMBERED;
-    this.#removals += 1;
-    const oldest = cell(this.#removed, place);
-    this.#removed[place] = id;
-    this.#isInRing[id] = 1;
-    if (oldest === NONE) return;
-    this.#isInRing[oldest] = 0;
-    if (cell(this.#states, oldest) === REMOVED) this.#forget(oldest);
+    this.#names[id] = "";
+    this.#groups[id] = NONE;
+    this.#free.push(id);
   }
 
   kindOf(id: number): number {
-    return cell(this.#kinds, id);
+    return cell(this.#groups, id) % this.#kindCount;
   }
 
   nameOf(id: number): string {
@@ -92,51 +76,40 @@ export class NameTable {
   }
 
   namespaceOf(id: number): string {
-    return this.#namespaces[id] ?? "";
+    return this.#namespaces.nameOf(this.#namespaceNumberOf(id));
   }
 
   /** Every integer of a kind, in no particular order. The one just shown may be removed meanwhile. */
   *ids(kind = 0): Generator<number> {
-    for (const names of this.#namespacesOf(kind).values()) {
-      for (const id of names.values()) if (cell(this.#states, id) === ALIVE) yield id;
-    }
+    for (let id = 0; id < this.end; id += 1) if (cell(this.#groups, id) !== NONE && this.kindOf(id) === kind) yield id;
   }
 
-  #addNew(kind: number, namespace: string, name: string): number {
+  #add(kind: number, group: number, name: string, hash = nameHash(name, 0, group)): number {
     const id = this.#free.pop() ?? this.#names.length;
-    this.#kinds = grown(this.#kinds, id + 1);
-    this.#states = grown(this.#states, id + 1);
-    this.#isInRing = grown(this.#isInRing, id + 1);
-    this.#kinds[id] = kind;
+    this.#groups = grown(this.#groups, id + 1);
+    this.#hashes = grown(this.#hashes, id + 1);
+    this.#groups[id] = group;
+    this.#hashes[id] = hash;
     this.#names[id] = name;
-    this.#namespaces[id] = namespace;
-    this.#namesOf(kind, namespace).set(name, id);
+    this.#byHash.insert(hash, id);
+    this.#sizes[kind] = this.sizeOf(kind) + 1;
     return id;
   }
 
-  #forget(id: number): void {
-    const kind = this.kindOf(id);
-    const namespace = this.namespaceOf(id);
-    const names = this.#namesOf(kind, namespace);
-    names.delete(this.nameOf(id));
-    if (names.size === 0) this.#namespacesOf(kind).delete(namespace);
-    this.#names[id] = "";
-    this.#namespaces[id] = "";
-    this.#states[id] = FREE;
-    this.#free.push(id);
+  #groupOf(namespace: number, kind: number): number {
+    return namespace * this.#kindCount + kind;
   }
 
-  #namespacesOf(kind: number): Map<string, Names> {
-    return this.#byKind[kind] as Map<string, Names>;
+  #namespaceNumberOf(id: number): number {
+    return Math.floor(cell(this.#groups, id) / this.#kindCount);
   }
 
-  #namesOf(kind: number, namespace: string): Names {
-    const namespaces = this.#namespacesOf(kind);
-    let names = namespaces.get(namespace);
-    if (names === undefined) {
-      names = new Map();
-      namespaces.set(namespace, names);
+  #findIn(group: number, name: string, hash: number): number {
+    const table = this.#byHash;
+    for (let place = table.first(hash); place !== NONE; place = table.next(hash, place)) {
+      const id = table.valueAt(place);
+      if (cell(this.#groups, id) === group && this.nameOf(id) === name) return id;
     }
-    return names;
+    return NONE;
   }
 }

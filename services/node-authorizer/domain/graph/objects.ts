@@ -1,5 +1,6 @@
 import { cell, grown } from "./columns.ts";
-import { NameTable, NONE } from "./name-table.ts";
+import { NONE } from "./int-table.ts";
+import { NameTable } from "./name-table.ts";
 import { NodeCounts } from "./node-counts.ts";
 import { POD } from "./object-kind.ts";
 
@@ -19,7 +20,7 @@ export class Objects {
   #firstVolume = new Int32Array(256);
 
   get bytes(): number {
-    let bytes = 0;
+    let bytes = this.#names.bytes;
     for (const column of [this.#edges, this.#node, this.#count, this.#firstVolume]) bytes += column.byteLength;
     for (const counts of this.#several.values()) bytes += counts.bytes;
     return bytes;
@@ -40,18 +41,16 @@ export class Objects {
 
   /** Whether there is a way from the object of that name to the node. */
   hasWay(kind: number, namespace: string, name: string, node: number): boolean {
-    const id = this.#names.findEvenRemoved(kind, namespace, name);
-    // What has been removed is reached from nowhere.
+    const id = this.find(kind, namespace, name);
     return id !== NONE && this.isReachedFrom(id, node);
   }
 
   /** The object of that name; made, without edges, when there is none. */
   intern(kind: number, namespace: string, name: string): number {
-    const known = this.#names.find(kind, namespace, name);
-    if (known !== NONE) return known;
-    const id = this.#names.add(kind, namespace, name);
+    const id = this.#names.findOrAdd(kind, namespace, name);
     if (id >= this.#edges.length) this.#grow(id + 1);
-    this.#edges[id] = 0;
+    if (cell(this.#edges, id) > 0) return id;
+    // Its integer may have been another's.
     this.#node[id] = NONE;
     this.#firstVolume[id] = NONE;
     return id;

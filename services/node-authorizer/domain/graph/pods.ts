@@ -1,7 +1,8 @@
 import { Chains } from "./chains.ts";
 import { cell, grown } from "./columns.ts";
 import { IntLists } from "./int-lists.ts";
-import { NameTable, NONE } from "./name-table.ts";
+import { NONE } from "./int-table.ts";
+import { NameTable } from "./name-table.ts";
 import { Uids } from "./uids.ts";
 
 /** What is kept of a pod besides what it refers to. */
@@ -42,7 +43,7 @@ export class Pods {
   get bytes(): number {
     const columns = [this.#node, this.#start, this.#length, this.#ephemeral, this.#audiences];
     const bytes = columns.reduce((sum, column) => sum + column.byteLength, this.#flags.byteLength);
-    return bytes + this.#lists.bytes + this.#uids.bytes + this.chains.bytes;
+    return bytes + this.#names.bytes + this.#lists.bytes + this.#uids.bytes + this.chains.bytes;
   }
 
   find(namespace: string, name: string): number {
@@ -55,7 +56,7 @@ export class Pods {
 
   /** A pod that is not there yet, without node and references. */
   add(namespace: string, name: string): number {
-    const pod = this.#names.add(0, namespace, name);
+    const pod = this.#names.findOrAdd(0, namespace, name);
     if (pod >= this.#node.length) this.#grow(pod + 1);
     this.#node[pod] = NONE;
     this.#length[pod] = 0;

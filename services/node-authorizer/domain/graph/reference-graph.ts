@@ -1,5 +1,5 @@
 import { ChangeLog } from "./change-log.ts";
-import { NONE } from "./name-table.ts";
+import { NONE } from "./int-table.ts";
 import { Nodes } from "./nodes.ts";
 import { type BoundKind, CLAIM, POD, VOLUME } from "./object-kind.ts";
 import { Objects } from "./objects.ts";

@@ -1,7 +1,8 @@
 import { Chains } from "./chains.ts";
 import { cell, grown } from "./columns.ts";
 import { IntLists } from "./int-lists.ts";
-import { NameTable, NONE } from "./name-table.ts";
+import { NONE } from "./int-table.ts";
+import { NameTable } from "./name-table.ts";
 
 /** A driver here and there, in clusters as they are; beyond that, strings are no longer shared. */
 const SHARED_DRIVERS = 1_000;
@@ -25,7 +26,8 @@ export class Volumes {
 
   get bytes(): number {
     const columns = [this.#claim, this.#start, this.#length];
-    return columns.reduce((sum, column) => sum + column.byteLength, this.#lists.bytes + this.chains.bytes);
+    const bytes = this.#names.bytes + this.#lists.bytes + this.chains.bytes;
+    return columns.reduce((sum, column) => sum + column.byteLength, bytes);
   }
 
   find(name: string): number {
@@ -38,7 +40,7 @@ export class Volumes {
 
   /** A volume that is not there yet, without claim and secrets. */
   add(name: string): number {
-    const volume = this.#names.add(0, "", name);
+    const volume = this.#names.findOrAdd(0, "", name);
     if (volume >= this.#claim.length) this.#grow(volume + 1);
     this.#claim[volume] = NONE;
     this.#length[volume] = 0;

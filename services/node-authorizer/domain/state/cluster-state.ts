@@ -7,7 +7,7 @@ import type {
   WatchedObjects,
 } from "../cluster-objects.ts";
 import type { FeatureGates } from "../feature-gates.ts";
-import { NONE } from "../graph/name-table.ts";
+import { NONE } from "../graph/int-table.ts";
 import { ATTACHMENT, type BoundKind, CERTIFICATE_REQUEST, CLAIM, SECRET, SLICE } from "../graph/object-kind.ts";
 import { ReferenceGraph } from "../graph/reference-graph.ts";
 import { csiDriverOf } from "../references/csi-drivers.ts";

@@ -1,12 +1,14 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { IntLists } from "../../../../services/node-authorizer/domain/graph/int-lists.ts";
-import { NameTable, NONE } from "../../../../services/node-authorizer/domain/graph/name-table.ts";
+import { IntTable, NONE } from "../../../../services/node-authorizer/domain/graph/int-table.ts";
+import { nameHash } from "../../../../services/node-authorizer/domain/graph/name-hash.ts";
+import { NameTable } from "../../../../services/node-authorizer/domain/graph/name-table.ts";
 import { NodeCounts } from "../../../../services/node-authorizer/domain/graph/node-counts.ts";
+import { Nodes } from "../../../../services/node-authorizer/domain/graph/nodes.ts";
 import { ReferenceSet } from "../../../../services/node-authorizer/domain/graph/reference-set.ts";
 import { Uids } from "../../../../services/node-authorizer/domain/graph/uids.ts";
 
-/** More names than a table remembers after their removal, so that they are forgotten and their integers used again. */
 const NAMES = 3_000;
 
 test("names keep their integers while they are there, and share none", () => {
@@ -20,8 +22,9 @@ test("names keep their integers while they are there, and share none", () => {
         const [kind, namespace, text] = [name % 2, `ns${name % 7}`, `name${name}`];
         expect(table.find(kind, namespace, text)).toBe(known.get(name) ?? NONE);
         const id = known.get(name);
-        if (id === undefined) known.set(name, table.add(kind, namespace, text));
+        if (id === undefined) known.set(name, table.findOrAdd(kind, namespace, text));
         else {
+          expect(table.findOrAdd(kind, namespace, text)).toBe(id);
           expect([table.kindOf(id), table.namespaceOf(id), table.nameOf(id)]).toEqual([kind, namespace, text]);
           table.remove(id);
           known.delete(name);
@@ -36,6 +39,73 @@ test("names keep their integers while they are there, and share none", () => {
     { numRuns: 3 },
   );
 });
+
+test("a table of integers keeps all values of a key, beside others that would have its place", () => {
+  // Few keys, and neighbours: long runs, of which something goes in the middle.
+  const step = fc.record({ key: fc.integer({ min: -4, max: 4 }), value: fc.nat(9), isAddition: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 500, size: "max" }), (steps) => {
+      const table = new IntTable();
+      const expected = new Map<number, number[]>();
+      for (const { key, value, isAddition } of steps) {
+        const values = expected.get(key) ?? [];
+        expected.set(key, isAddition ? [...values, value] : without(values, value));
+        const place = placesOf(table, key).find((each) => table.valueAt(each) === value);
+        if (isAddition) table.insert(key, value);
+        else if (place !== undefined) table.removeAt(place);
+        else expect(values).not.toContain(value);
+      }
+      for (const [key, values] of expected) {
+        const found = placesOf(table, key).map((place) => table.valueAt(place));
+        expect(found.toSorted(byValue)).toEqual(values.toSorted(byValue));
+      }
+      const all = [...expected].flatMap(([key, values]) => values.map(() => key));
+      expect([...table.keys()].toSorted(byValue)).toEqual(all.toSorted(byValue));
+      expect(table.size).toBe(all.length);
+    }),
+  );
+});
+
+function placesOf(table: IntTable, key: number): readonly number[] {
+  const places: number[] = [];
+  for (let place = table.first(key); place !== NONE; place = table.next(key, place)) places.push(place);
+  return places;
+}
+
+function without(values: readonly number[], value: number): number[] {
+  const at = values.indexOf(value);
+  return at === -1 ? [...values] : values.toSpliced(at, 1);
+}
+
+function byValue(left: number, right: number): number {
+  return left - right;
+}
+
+test("names of one hash are told apart", () => {
+  const [first, second] = ofOneHash();
+  const table = new NameTable();
+  const nodes = new Nodes();
+  const [id, other] = [table.findOrAdd(0, "", first), table.findOrAdd(0, "", second)];
+  const [node, otherNode] = [nodes.acquire(first), nodes.acquire(second)];
+  expect([table.find(0, "", first), table.find(0, "", second)]).toEqual([id, other]);
+  expect([nodes.find(first), nodes.findByUser(`system:node:${second}`)]).toEqual([node, otherNode]);
+  table.remove(id);
+  nodes.release(node);
+  expect([table.find(0, "", first), table.find(0, "", second)]).toEqual([NONE, other]);
+  expect([nodes.find(first), nodes.findByUser(`system:node:${second}`)]).toEqual([NONE, otherNode]);
+});
+
+/** By the birthday paradox, some 80,000 names will do. Without a namespace and of kind 0, a name hashes as it does alone. */
+function ofOneHash(): readonly [string, string] {
+  const known = new Map<number, string>();
+  for (let number = 0; ; number += 1) {
+    const name = `name${number}`;
+    const hash = nameHash(name);
+    const other = known.get(hash);
+    if (other !== undefined) return [other, name];
+    known.set(hash, name);
+  }
+}
 
 test("counts of nodes are those of a map, while they grow and shrink", () => {
   const change = fc.record({ node: fc.nat(200), isAddition: fc.boolean() });
