@@ -7,8 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@
 import { EmulatedTpm, EmulatedVendor, HAS_SWTPM, NEEDS_SWTPM } from "../builders/swtpm.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { anchorsFile } from "../builders/tpm-attestation.ts";
+import { AttestingHost, AUDIENCE, startAuthority } from "./support/attesting-host.ts";
 import { makeLeaf } from "./support/client-certificates.ts";
-import { configurationWith } from "./support/configuration.ts";
 import { COMMAND_ENTRY, type CommandOutcome, runCommand } from "./support/gatehouse-command.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
 import { readKubeconfig } from "./support/https-client.ts";
@@ -17,14 +17,13 @@ import { makeAuthority } from "./support/openssl-authority.ts";
 
 jest.setTimeout(240_000);
 
-const AUDIENCE = "https://node-ca.example/v1/attest";
 const DEVICE = "1.3.6.1.5.5.7.3.2";
 
 const home = temporaryDirectory();
 const datacentre = makeAuthority(home, { commonName: "datacentre", kind: "ecdsa-p384" });
 const stranger = makeAuthority(home, { commonName: "stranger", kind: "ecdsa-p384" });
 
-let directory: string;
+let host: AttestingHost;
 let gatehouse: GatehouseProcess;
 let vendor: EmulatedVendor | undefined;
 let tpm: EmulatedTpm | undefined;
@@ -36,13 +35,7 @@ beforeAll(async () => {
     tpm = await EmulatedTpm.start(vendor);
     otherTpm = await EmulatedTpm.start();
   }
-  gatehouse = await startGatehouse({
-    configuration: configurationWith({
-      // A machine that is installed anew is let in by what it proves, not by a person.
-      approval: { guards: { firstJoin: "allow" }, hooks: [{ manual: {} }, { "node-attestation": {} }] },
-      attestation: { audience: AUDIENCE, profiles: profiles() },
-    }),
-  });
+  gatehouse = await startAuthority(profiles());
 });
 afterAll(async () => {
   await gatehouse.remove();
@@ -51,7 +44,7 @@ afterAll(async () => {
   vendor?.remove();
 });
 beforeEach(() => {
-  directory = temporaryDirectory();
+  host = new AttestingHost(gatehouse);
 });
 
 function profiles(): readonly object[] {
@@ -69,27 +62,8 @@ function profiles(): readonly object[] {
   ];
 }
 
-const at = (...names: readonly string[]): string => [directory, ...names].join("/");
-const current = (): string => at("pki", "kubelet-client-current.pem");
-
-function command(...args: readonly string[]): readonly string[] {
-  const server = ["--server", gatehouse.url, "--ca", gatehouse.caFile, "--audience", AUDIENCE];
-  const places = [
-    "--kubelet-kubeconfig",
-    at("kubelet.conf"),
-    "--cert-dir",
-    at("pki"),
-    "--log-level",
-    "warn",
-    "--wait",
-    "20s",
-  ];
-  return ["join", ...server, ...places, ...args];
-}
-
-function joining(...args: readonly string[]): Promise<CommandOutcome> {
-  return runCommand("/nowhere", command(...args));
-}
+const at = (...names: readonly string[]): string => host.at(...names);
+const joining = (...args: readonly string[]): Promise<CommandOutcome> => host.join(...args);
 
 /** A join token for one node, in a file. */
 async function tokenFor(nodeName: string): Promise<string> {
@@ -113,14 +87,12 @@ function machine(name: string, authority = datacentre, fileName = name): readonl
   return ["--attestor", "x509pop", "--evidence-certificate", certificateFile, "--evidence-key", keyFile];
 }
 
-const subjectIn = (file: string): string => new X509Certificate(readFileSync(file)).subject;
-
 describe("from evidence to the certificate in one go", () => {
   test("a join token", async () => {
     const args = ["--attestor", "join_token", "--token-file", await tokenFor("token-1"), "--certificate"];
     const outcome = await joining(...args);
     expect([outcome.code, outcome.stderr]).toEqual([0, ""]);
-    expect(subjectIn(current())).toBe("O=system:nodes\nCN=system:node:token-1");
+    expect(host.subject).toBe("O=system:nodes\nCN=system:node:token-1");
     // Once more: it is there, and the token, which is used up, is not needed.
     const again = await joining(...args);
     expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/client certificate and key\s+was there/)]);
@@ -129,14 +101,14 @@ describe("from evidence to the certificate in one go", () => {
   test("a certificate of the datacentre, which says the name", async () => {
     const outcome = await joining(...machine("rack-1"), "--certificate");
     expect([outcome.code, outcome.stderr]).toEqual([0, ""]);
-    expect(subjectIn(current())).toBe("O=system:nodes\nCN=system:node:rack-1");
+    expect(host.subject).toBe("O=system:nodes\nCN=system:node:rack-1");
   });
 
   const testWithTpm = HAS_SWTPM ? test : test.skip;
   testWithTpm(`a TPM (${NEEDS_SWTPM})`, async () => {
     const outcome = await joining("--attestor", "tpm2", "--tpm", tpm?.location ?? "", "--certificate");
     expect([outcome.code, outcome.stderr]).toEqual([0, ""]);
-    expect(subjectIn(current())).toBe("O=system:nodes\nCN=system:node:metal-rsa2048");
+    expect(host.subject).toBe("O=system:nodes\nCN=system:node:metal-rsa2048");
   });
 
   testWithTpm(`a TPM of no vendor that is trusted (${NEEDS_SWTPM})`, async () => {
@@ -186,7 +158,7 @@ describe("a kubelet", () => {
     const { certificatePem } = await kubelet.bootstrap();
     kubelet.close();
     expect(new X509Certificate(certificatePem).subject).toContain("CN=system:node:rack-3");
-    expect(readdirSync(directory)).toEqual([]);
+    expect(readdirSync(host.directory)).toEqual([]);
   });
 });
 
@@ -300,7 +272,7 @@ test("of two machines that join as one node at the same time, one does", async (
   const machines = ["twin-a", "twin-b"].map((file) => ({ file, evidence: machine("twin", datacentre, file) }));
   const children = machines.map(({ file, evidence }) => {
     const places = ["--cert-dir", at(file), "--kubelet-kubeconfig", at(`${file}.conf`)];
-    const child = spawn(process.execPath, [COMMAND_ENTRY, ...command(...evidence, "--certificate", ...places)], {
+    const child = spawn(process.execPath, [COMMAND_ENTRY, ...host.command(...evidence, "--certificate", ...places)], {
       env: { ...process.env, NODE_OPTIONS: "" },
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -315,10 +287,10 @@ test("of two machines that join as one node at the same time, one does", async (
 test("a machine that is installed anew attests again, and has its name again", async () => {
   const args = [...machine("phoenix"), "--certificate"];
   expect((await joining(...args)).code).toBe(0);
-  const before = subjectIn(current());
+  const before = host.subject;
   rmSync(at("pki"), { recursive: true });
   rmSync(at("kubelet.conf"));
   const again = await joining(...args);
   expect([again.code, again.stderr]).toEqual([0, ""]);
-  expect(subjectIn(current())).toBe(before);
+  expect(host.subject).toBe(before);
 });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface MetadataAnswer {
@@ -9,7 +9,10 @@ export interface MetadataAnswer {
 }
 
 /** What answers a request; undefined for 404. */
-export type AnswerMetadata = (request: IncomingMessage, url: URL) => MetadataAnswer | undefined;
+export type AnswerMetadata = (
+  request: IncomingMessage,
+  url: URL,
+) => MetadataAnswer | undefined | Promise<MetadataAnswer | undefined>;
 
 /** A metadata service of a cloud on loopback, which remembers what it was asked. */
 export class MetadataServer {
@@ -18,12 +21,7 @@ export class MetadataServer {
   #answer: AnswerMetadata = () => undefined;
 
   constructor() {
-    this.#server = createServer((request, response) => {
-      const url = new URL(request.url ?? "/", "http://metadata");
-      this.asked.push(`${request.method} ${url.pathname}`);
-      const { status = 200, body, headers = {} } = this.#answer(request, url) ?? { status: 404, body: "not here" };
-      response.writeHead(status, headers).end(body);
-    });
+    this.#server = createServer((request, response) => void this.#reply(request, response));
   }
 
   async start(): Promise<void> {
@@ -39,6 +37,14 @@ export class MetadataServer {
   answers(answer: AnswerMetadata): void {
     this.asked.length = 0;
     this.#answer = answer;
+  }
+
+  async #reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://metadata");
+    this.asked.push(`${request.method} ${url.pathname}`);
+    const answer = await this.#answer(request, url);
+    const { status = 200, body, headers = {} } = answer ?? { status: 404, body: "not here" };
+    response.writeHead(status, headers).end(body);
   }
 
   stop(): void {

@@ -39,8 +39,11 @@ const challenge: AnsweredChallenge = { bind, audience: AUDIENCE, params: {}, sig
 async function collect(source: EvidenceSource) {
   const deps = { clock: { now: () => NOW }, signal: new AbortController().signal };
   const collector = await openEvidence(source, deps);
-  const proof = await collector.prove(challenge).finally(() => collector.close?.());
-  return { ...collector, proof };
+  try {
+    return { ...collector, proof: await collector.prove(challenge) };
+  } finally {
+    await collector.close?.();
+  }
 }
 
 const directory = temporaryDirectory();
@@ -241,6 +244,19 @@ describe("tokens", () => {
   test("a token of a file, read when it is needed", async () => {
     writeFileSync(at("token"), `${JWT}\n`);
     expect((await collect({ kind: "oidc", tokenFile: at("token") })).proof).toEqual({ token: JWT });
+  });
+
+  test("a program is given the audience of this bind, and prints the token", async () => {
+    writeFileSync(at("get-token"), `#!/bin/sh\nprintf %s "$1" > ${at("audience")}\necho ${JWT}\n`, { mode: 0o755 });
+    expect((await collect({ kind: "oidc", program: at("get-token") })).proof).toEqual({ token: JWT });
+    expect(readFileSync(at("audience"), "utf8")).toBe(boundAudience(AUDIENCE, bind));
+  });
+
+  test("a program that fails is told, without what it says", async () => {
+    writeFileSync(at("fail"), "#!/bin/sh\necho s3cret >&2\nexit 7\n", { mode: 0o755 });
+    const outcome = collect({ kind: "oidc", program: at("fail") });
+    await expect(outcome).rejects.toThrow("which is to print a token, ended with 7");
+    await expect(outcome).rejects.not.toThrow("s3cret");
   });
 
   test("what is no token is refused, and not repeated", async () => {

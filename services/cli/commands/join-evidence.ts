@@ -22,6 +22,7 @@ export interface EvidenceOptions {
   readonly evidenceCertificate?: string;
   readonly evidenceKey?: string;
   readonly evidenceToken?: string;
+  readonly evidenceCommand?: string;
   readonly evidenceKubeconfig?: string;
   readonly serviceAccount?: string;
   readonly pod?: string;
@@ -42,7 +43,7 @@ const TAKEN: Readonly<Record<AttestorKind, readonly EvidenceOption[]>> = {
   x509pop: ["evidenceCertificate", "evidenceKey"],
   sshpop: ["evidenceCertificate", "evidenceKey"],
   tpm2: ["tpm", "ekTemplate", "ekCertificate", "eventLog"],
-  oidc: ["evidenceToken"],
+  oidc: ["evidenceToken", "evidenceCommand"],
   gcp_iit: ["metadataUrl"],
   psat: ["evidenceToken", "evidenceKubeconfig", "serviceAccount", "pod"],
   aws_iid: ["metadataUrl"],
@@ -58,6 +59,7 @@ export function withEvidence(command: Command): Command {
     .option("--evidence-certificate <file>", `x509pop: PEM, leaf first; sshpop: host certificate (${SSH_KEY}-cert.pub)`)
     .option("--evidence-key <file>", `x509pop: its key, when in a file of its own; sshpop: the host key (${SSH_KEY})`)
     .option("--evidence-token <file>", "oidc, psat: a file with the token, read when it is needed")
+    .option("--evidence-command <program>", "oidc: prints a token for the audience that is its argument; no shell")
     .option("--evidence-kubeconfig <file>", "psat: the cluster to ask for a token, instead of --evidence-token")
     .option("--service-account <namespace/name>", "psat: whose token to ask for")
     .option("--pod <name>", "psat: the pod that the token is bound to")
@@ -106,8 +108,9 @@ export function evidenceSource(options: EvidenceOptions, terminal: Terminal): Ev
         eventLogFile: path(options.eventLog ?? EVENT_LOG),
       };
     case "oidc":
-      if (evidenceToken === undefined) throw missing("oidc", "--evidence-token");
-      return { kind: attestor, tokenFile: path(evidenceToken) };
+      if (evidenceToken !== undefined) return { kind: attestor, tokenFile: path(evidenceToken) };
+      if (options.evidenceCommand === undefined) throw missing("oidc", "--evidence-command or --evidence-token");
+      return { kind: attestor, program: path(options.evidenceCommand) };
     case "psat":
       return evidenceToken === undefined
         ? tokenRequest(options, terminal)

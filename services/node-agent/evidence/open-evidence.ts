@@ -7,8 +7,10 @@ import { type SshpopSource, sshpopEvidence } from "./ssh-pop.ts";
 import {
   type GoogleSource,
   googleEvidence,
+  type TokenCommandSource,
   type TokenFileSource,
   type TokenRequestSource,
+  tokenCommandEvidence,
   tokenFileEvidence,
   tokenRequestEvidence,
 } from "./tokens.ts";
@@ -26,6 +28,7 @@ export type EvidenceSource =
   | AzureSource
   | GoogleSource
   | TokenFileSource
+  | TokenCommandSource
   | TokenRequestSource;
 
 /** Looks at what is there of the evidence. @throws {AgentError} */
@@ -51,7 +54,7 @@ export async function openEvidence(
     case "gcp_iit":
       return googleEvidence(source);
     case "oidc":
-      return tokenFileEvidence(source);
+      return "tokenFile" in source ? tokenFileEvidence(source) : tokenCommandEvidence(source);
     case "psat":
       return "tokenFile" in source ? tokenFileEvidence(source) : tokenRequestEvidence(source);
     default:

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { z } from "zod";
 import { boundAudience } from "../../shared/attestation/bind.ts";
 import { AgentError } from "../agent-error.ts";
@@ -11,6 +13,8 @@ const GOOGLE_METADATA = "http://metadata.google.internal";
 const GOOGLE_IDENTITY_PATH = "/computeMetadata/v1/instance/service-accounts/default/identity";
 /** The shortest that Kubernetes gives. */
 const TOKEN_SECONDS = 600;
+const COMMAND_MILLISECONDS = 30_000;
+const LARGEST_OUTPUT_BYTES = 64 * 1024;
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Source: kubernetes staging/src/k8s.io/api/authentication/v1/types.go (TokenRequest). */
@@ -20,6 +24,13 @@ const tokenRequestSchema = z.object({ status: z.object({ token: z.string() }) })
 export interface TokenFileSource {
   readonly kind: "oidc" | "psat";
   readonly tokenFile: string;
+}
+
+/** A program of this host that gets a token for the audience it is given. */
+export interface TokenCommandSource {
+  readonly kind: "oidc";
+  /** Run without a shell; its only argument is the audience, its output the token. */
+  readonly program: string;
 }
 
 /** The identity token of a Google Compute Engine machine. */
@@ -44,6 +55,28 @@ export interface TokenRequestSource {
 export function tokenFileEvidence({ kind, tokenFile }: TokenFileSource): EvidenceCollector {
   const read = async (): Promise<string> => (await readEvidenceFile(tokenFile)).toString("utf8");
   return { kind, hello: {}, prove: async () => proofOf(await read(), tokenFile) };
+}
+
+export function tokenCommandEvidence({ kind, program }: TokenCommandSource): EvidenceCollector {
+  return {
+    kind,
+    hello: {},
+    prove: async ({ bind, audience, signal }) =>
+      proofOf(await outputOf(program, boundAudience(audience, bind), signal), program),
+  };
+}
+
+/** What it says on its other output is not repeated: it may hold what it logs in with. */
+async function outputOf(program: string, audience: string, signal: AbortSignal): Promise<string> {
+  const limits = { timeout: COMMAND_MILLISECONDS, maxBuffer: LARGEST_OUTPUT_BYTES, signal };
+  try {
+    return (await promisify(execFile)(program, [audience], limits)).stdout;
+  } catch (cause) {
+    signal.throwIfAborted();
+    const { code, killed } = cause as { readonly code?: unknown; readonly killed?: boolean };
+    const how = killed ? `took longer than ${COMMAND_MILLISECONDS / 1000} s` : `ended with ${String(code)}`;
+    throw new AgentError("unusable", `${program}, which is to print a token, ${how}`, { cause });
+  }
 }
 
 export function googleEvidence({ metadataUrl }: GoogleSource): EvidenceCollector {
