@@ -1,7 +1,11 @@
 import type { Attestor, AttestorTools } from "./attestor.ts";
 import { createAwsIidAttestor } from "./aws-iid/attestor.ts";
 import { createAwsStsAttestor } from "./aws-sts/attestor.ts";
+import { createAzureImdsAttestor } from "./azure-imds/attestor.ts";
+import { createGcpIitAttestor } from "./gcp-iit/attestor.ts";
 import { createJoinTokenAttestor, type FindJoinToken } from "./join-token/attestor.ts";
+import { createOidcAttestor } from "./oidc/attestor.ts";
+import { createPsatAttestor } from "./psat/attestor.ts";
 import type { ProfileSettings } from "./settings.ts";
 import { createSshpopAttestor } from "./ssh-pop/attestor.ts";
 import { createTpm2Attestor } from "./tpm2/attestor.ts";
@@ -25,6 +29,14 @@ export function createAttestor(profile: ProfileSettings, deps: AttestorDependenc
       return createAwsIidAttestor(profile, deps);
     case "aws_sts":
       return createAwsStsAttestor(profile, deps);
+    case "azure_imds":
+      return createAzureImdsAttestor(profile, deps);
+    case "oidc":
+      return createOidcAttestor(profile, deps);
+    case "gcp_iit":
+      return createGcpIitAttestor(profile, deps);
+    case "psat":
+      return createPsatAttestor(profile, deps);
     case "tpm2":
       return createTpm2Attestor(profile, deps);
     default:

@@ -1,8 +1,12 @@
 import { z } from "zod";
 import { awsIidShape, resolveAwsIidPaths } from "./aws-iid/settings.ts";
 import { awsStsShape, resolveAwsStsPaths } from "./aws-sts/settings.ts";
+import { azureImdsShape, resolveAzureImdsPaths } from "./azure-imds/settings.ts";
+import { gcpIitShape, resolveGcpIitPaths } from "./gcp-iit/settings.ts";
 import { joinTokenShape } from "./join-token/settings.ts";
 import { templateProblem } from "./node-name.ts";
+import { oidcShape, resolveOidcPaths } from "./oidc/settings.ts";
+import { psatShape, resolvePsatPaths } from "./psat/settings.ts";
 import { resolveSshpopPaths, sshpopShape } from "./ssh-pop/settings.ts";
 import { resolveTpm2Paths, tpm2SettingsProblem, tpm2Shape } from "./tpm2/settings.ts";
 import { resolveX509popPaths, x509popShape } from "./x509-pop/settings.ts";
@@ -34,8 +38,12 @@ const profileSchema = z
     z.strictObject({ ...commonShape, ...x509popShape }),
     z.strictObject({ ...commonShape, ...sshpopShape }),
     z.strictObject({ ...commonShape, ...tpm2Shape }),
+    z.strictObject({ ...commonShape, ...oidcShape }),
+    z.strictObject({ ...commonShape, ...gcpIitShape }),
+    z.strictObject({ ...commonShape, ...psatShape }),
     z.strictObject({ ...commonShape, ...awsIidShape }),
     z.strictObject({ ...commonShape, ...awsStsShape }),
+    z.strictObject({ ...commonShape, ...azureImdsShape }),
   ])
   .superRefine((profile, context) => {
     const { attestor, firstUse, nodeName } = profile;
@@ -126,6 +134,14 @@ function resolveProfilePaths(profile: ProfileSettings, resolve: (path: string) =
       return resolveSshpopPaths(profile, resolve);
     case "tpm2":
       return { ...profile, ...resolveTpm2Paths(profile, resolve) };
+    case "oidc":
+      return resolveOidcPaths(profile, resolve);
+    case "gcp_iit":
+      return resolveGcpIitPaths(profile, resolve);
+    case "psat":
+      return resolvePsatPaths(profile, resolve);
+    case "azure_imds":
+      return resolveAzureImdsPaths(profile, resolve);
     case "aws_iid":
       return resolveAwsIidPaths(profile, resolve);
     case "aws_sts":
