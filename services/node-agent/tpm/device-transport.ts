@@ -1,9 +1,18 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { close, open, read, write } from "node:fs";
+import { promisify } from "node:util";
 import { wholeResponse } from "./response-size.ts";
 import { TpmFailure } from "./tpm-failure.ts";
 import type { TpmTransport } from "./tpm-transport.ts";
 
 const READ_OCTETS = 4096;
+
+/** Bare descriptors: a file handle that is given up while it is being read complains when it is collected. */
+const [openFile, writeFile, readFile, closeFile] = [
+  promisify(open),
+  promisify(write),
+  promisify(read),
+  promisify(close),
+];
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOENT:
@@ -16,21 +25,21 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** @param path - of the kernel's character device. @throws {TpmFailure} */
 export async function openDevice(path: string): Promise<TpmTransport> {
   try {
-    return deviceTransport(path, await open(path, "r+"));
+    return deviceTransport(path, await openFile(path, "r+"));
   } catch (error) {
     throw failureOf(path, error);
   }
 }
 
-function deviceTransport(path: string, device: FileHandle): TpmTransport {
+function deviceTransport(path: string, device: number): TpmTransport {
   let isBroken = false;
   const exchange = async (command: Buffer): Promise<Buffer> => {
     // The kernel takes a command in one write, and has the response for the read after it.
-    const { bytesWritten } = await device.write(command);
+    const { bytesWritten } = await writeFile(device, command);
     if (bytesWritten !== command.length) throw new TpmFailure(`${path} did not take a command whole`);
     let received = Buffer.alloc(0);
     for (;;) {
-      const { bytesRead, buffer } = await device.read(Buffer.alloc(READ_OCTETS), 0, READ_OCTETS, null);
+      const { bytesRead, buffer } = await readFile(device, Buffer.alloc(READ_OCTETS), 0, READ_OCTETS, null);
       if (bytesRead === 0) throw new TpmFailure(`${path} gave no answer`);
       received = Buffer.concat([received, buffer.subarray(0, bytesRead)]);
       const response = wholeResponse(received);
@@ -51,8 +60,8 @@ function deviceTransport(path: string, device: FileHandle): TpmTransport {
       }
     },
     async close() {
-      // Closing waits for a read that is under way, which nothing ends; the process's end does.
-      if (!isBroken) await device.close();
+      // A descriptor that a command still uses must not become another file's; the process's end closes it.
+      if (!isBroken) await closeFile(device);
     },
   };
 }
