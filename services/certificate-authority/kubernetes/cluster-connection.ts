@@ -1,9 +1,12 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
+import { dirname, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { KubeConfig } from "@kubernetes/client-node";
+import { readKubeconfig } from "../../shared/kubernetes/kubeconfig.ts";
 import { linesOf, textOf } from "./answer-body.ts";
 import { createPacer } from "./pacer.ts";
 
@@ -176,7 +179,10 @@ function load(kubeconfigFile: string | undefined): KubeConfig {
   const where = kubeconfigFile === undefined ? "the pod's service account" : `the kubeconfig ${kubeconfigFile}`;
   try {
     if (kubeconfigFile === undefined) config.loadFromCluster();
-    else config.loadFromFile(kubeconfigFile);
+    else {
+      config.loadFromFile(kubeconfigFile);
+      readTokenFile(config, kubeconfigFile);
+    }
   } catch (cause) {
     throw new Error(`cannot use ${where}: ${(cause as Error).message}`, { cause });
   }
@@ -188,6 +194,15 @@ function load(kubeconfigFile: string | undefined): KubeConfig {
     );
   }
   return config;
+}
+
+/** client-node looks for `token-file`, which kubectl does not write. */
+function readTokenFile(config: KubeConfig, kubeconfigFile: string): void {
+  const current = config.getCurrentUser();
+  const named = readKubeconfig(kubeconfigFile).users?.find(({ name }) => name === current?.name)?.user;
+  if (current === null || current.token || !named?.tokenFile) return;
+  const token = readFileSync(resolve(dirname(kubeconfigFile), named.tokenFile), "utf8").trim();
+  config.users = config.users.map((user) => (user === current ? { ...user, token } : user));
 }
 
 function statusOf(text: string): { readonly reason: string; readonly message: string } {

@@ -91,6 +91,20 @@ test("credentials that are refused are read again: they may have been renewed", 
   expect(seen.map(({ authorization }) => authorization)).toEqual(["Bearer first", "Bearer first", "Bearer second"]);
 });
 
+test("a token in a file beside the kubeconfig is shown, and read again when it is refused", async () => {
+  writeFileSync(kubeconfig, kubeconfigText(url, identity.caPem, { tokenFile: "token" }));
+  writeFileSync(join(directory, "token"), "first\n");
+  const fromFile = connectCluster(kubeconfig, LIMITS);
+  await fromFile.send("GET", "/x");
+  writeFileSync(join(directory, "token"), "second\n");
+  refuseWith(401, {});
+  await expect(fromFile.send("GET", "/x")).rejects.toMatchObject({ code: 401 });
+  answer = (_request, response) => response.end("{}");
+  await fromFile.send("GET", "/x");
+  expect(seen.map(({ authorization }) => authorization)).toEqual(["Bearer first", "Bearer first", "Bearer second"]);
+  fromFile.close();
+});
+
 test("when the API server says to wait, everybody does", async () => {
   refuseWith(429, {}, { "retry-after": "1" });
   await expect(connection.send("GET", "/x")).rejects.toMatchObject({ code: 429 });
