@@ -56,7 +56,9 @@ export class Administrator {
     return list.items;
   }
 
-  async submit(csr: Pick<CertificateSigningRequest, "spec"> & { metadata: { generateName: string } }) {
+  async submit(
+    csr: Pick<CertificateSigningRequest, "spec"> & { metadata: { generateName: string } | { name: string } },
+  ) {
     return this.#json<CertificateSigningRequest>("POST", REQUESTS_PATH, csr);
   }
 

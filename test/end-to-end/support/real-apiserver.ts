@@ -26,6 +26,8 @@ export interface RealApiserver {
   readonly etcdUrl: string;
   /** A client certificate of `system:masters`. */
   readonly masters: Credentials;
+  /** Stops it, and starts it again at its address, with what its etcd holds. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -47,29 +49,36 @@ export interface RealApiserverOptions {
 export async function startRealApiserver(options: RealApiserverOptions): Promise<RealApiserver> {
   const [clientPort, peerPort, securePort] = await freePorts(3);
   const etcdUrl = options.etcdUrl ?? `http://127.0.0.1:${clientPort}`;
-  const running: BackgroundProcess[] = [];
-  const stop = async (): Promise<void> => {
-    for (const process of running.toReversed()) await process.stop();
+  const url = `https://127.0.0.1:${securePort}`;
+  const programArguments = apiserverArguments(options, etcdUrl, `${securePort}`);
+  const masters = {
+    caPem: readFileSync(options.authority.certificateFile, "utf8"),
+    ...makeClient(options.directory, options.authority, "masters", "/O=system:masters/CN=masters"),
   };
-  try {
-    if (options.etcdUrl === undefined) running.push(startEtcd(options, etcdUrl, `http://127.0.0.1:${peerPort}`));
-    const apiserver = startBackground(
-      options.programs["kube-apiserver"],
-      apiserverArguments(options, etcdUrl, `${securePort}`),
-    );
-    running.push(apiserver);
-    const url = `https://127.0.0.1:${securePort}`;
-    const masters = {
-      caPem: readFileSync(options.authority.certificateFile, "utf8"),
-      ...makeClient(options.directory, options.authority, "masters", "/O=system:masters/CN=masters"),
-    };
+  const peerUrl = `http://127.0.0.1:${peerPort}`;
+  const etcd = options.etcdUrl === undefined ? startEtcd(options, etcdUrl, peerUrl) : undefined;
+  let apiserver: BackgroundProcess | undefined;
+  const start = async (): Promise<void> => {
+    const started = startBackground(options.programs["kube-apiserver"], programArguments);
+    apiserver = started;
     const client = new HttpsClient(url, masters);
-    await waitUntil("readiness of kube-apiserver", apiserver, async () => {
+    await waitUntil("readiness of kube-apiserver", started, async () => {
       const answers = await Promise.all(["/readyz", "/healthz"].map((path) => client.send("GET", path)));
       return answers.every(({ status }) => status === 200);
     });
     client.close();
-    return { url, etcdUrl, masters, stop };
+  };
+  const stop = async (): Promise<void> => {
+    await apiserver?.stop();
+    await etcd?.stop();
+  };
+  const restart = async (): Promise<void> => {
+    await apiserver?.stop();
+    await start();
+  };
+  try {
+    await start();
+    return { url, etcdUrl, masters, restart, stop };
   } catch (error) {
     await stop();
     throw error;
