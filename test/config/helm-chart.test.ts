@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
+import { loadConfiguration } from "../../services/certificate-authority/configuration.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { findKubernetesProgram } from "../end-to-end/support/kubernetes-programs.ts";
 import {
@@ -93,6 +94,19 @@ describeIfFound("the chart", () => {
     expect(text).toContain('"resourceNames":["kubernetes.io/kubelet-serving"]');
     expect(text).toContain('"resourceNames":["turns"]');
     expect(text).not.toMatch(/events|configmaps|kube-apiserver-client/);
+  });
+
+  test("needs no Secret with the CA's key where that is in a token", () => {
+    const text = readFileSync(join(CONFIG, "helm/key-in-token.yaml"), "utf8");
+    const objects = parseManifests(helmRendered(helm, parse(text)));
+    const configured = objects.find(({ metadata }) => metadata.name === "gatehouse-configuration");
+    const configFile = join(temporaryDirectory(), "gatehouse.yaml");
+    const { "gatehouse.yaml": made = "" } = Object(configured?.["data"]) as Record<string, string>;
+    writeFileSync(configFile, made);
+    const { issuer } = loadConfiguration({ configFile });
+    expect(issuer).toMatchObject({ token: "hsm", import: { certificateFile: "/etc/gatehouse/ca/ca.crt" } });
+    expect(issuer.import?.keyFile).toBeUndefined();
+    expect(JSON.stringify(objects)).not.toContain("gatehouse-issuer");
   });
 
   test("starts new pods when the configuration changes", () => {
