@@ -247,6 +247,10 @@ test("previous certificates are those of the time of the decision", async () => 
     const times = { notBefore: at(milliseconds), issuedAt: at(milliseconds), notAfter: at(DAY * 1000) };
     await opened.ledger.certificates.record(certificateRecord({ serial, nodeName: "a", ...times }));
   }
+  const { items } = await recordedReviews(opened.ledger.recorded, NO_CONFIGURED_SIGNERS).page({
+    ...{ since: new Date(0), limit: 3, continueToken: undefined },
+  });
+  expect(items[0]?.document?.previous).toMatchObject([{ serial: "01" }]);
   const single = { policy: { rules: [rule("one", "approve", "size(previous) == 1 && previous[0].serial == '01'")] } };
   expect(await replay([single])).toMatchObject({ changes: [], unchanged: 1, changed: 0 });
 });

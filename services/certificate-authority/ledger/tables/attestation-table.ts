@@ -74,8 +74,8 @@ export const attestationSql = {
   bindings: `SELECT ${BINDING_COLUMNS} FROM bindings WHERE id > ? ORDER BY id`,
   credential: `SELECT ${CREDENTIAL_COLUMNS} FROM credentials WHERE id = ?`,
   countOver:
-    "SELECT (SELECT count(*) FROM used_challenges INDEXED BY used_challenges_by_expiry WHERE expires_ms < :before) + " +
-    "(SELECT count(*) FROM credentials INDEXED BY credentials_by_expiry WHERE expires_ms < :before)",
+    "SELECT (SELECT count(*) FROM used_challenges INDEXED BY used_challenges_by_expiry WHERE expires_ms < ?) + " +
+    "(SELECT count(*) FROM credentials INDEXED BY credentials_by_expiry WHERE expires_ms < ?)",
   putMachine:
     "INSERT OR REPLACE INTO machines (attestor, machine_id, state, is_enrolled, node_name, dns_names, ip_addresses, pins, " +
     "attested_ms, launched_ms, created_ms, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -130,9 +130,9 @@ export function attestationReader(connection: Connection) {
   const ofMachine = connection.prepare<[string, string], StoredBindingRow>(attestationSql.bindingOfMachine);
   const allOf = connection.prepare<[string, string, number], StoredBindingRow>(attestationSql.bindingsOfMachine);
   const credential = connection.prepare<[string], CredentialRow>(attestationSql.credential);
-  const countOver = connection.prepare<[{ before: number }], number>(attestationSql.countOver).pluck();
+  const countOver = connection.prepare<[number, number], number>(attestationSql.countOver).pluck();
   return {
-    countOver: (before: number): number => countOver.get({ before }) ?? 0,
+    countOver: (before: number): number => countOver.get(before, before) ?? 0,
     machine: (attestor: string, machineId: string) => machine.get(attestor, machineId),
     machinesAfter: (attestor: string, machineId: string, limit: number) =>
       machinesAfter.all(attestor, machineId, limit),

@@ -294,7 +294,7 @@ test("SelfSubjectRulesReview lists what the caller may do", async () => {
       nonResourceRules: [
         { verbs: ["get"], nonResourceURLs: expect.arrayContaining(["/api", "/openapi/*"]) },
         { verbs: ["get"], nonResourceURLs: expect.arrayContaining(["/healthz", "/v1/trust-bundle"]) },
-        { verbs: ["post"], nonResourceURLs: ["/v1/ocsp"] },
+        { verbs: ["post"], nonResourceURLs: ["/v1/ocsp", "/v1/attest/challenge", "/v1/attest/complete"] },
       ],
     },
   });
