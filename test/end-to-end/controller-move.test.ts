@@ -1,25 +1,39 @@
+import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { join } from "node:path";
+import { copyFileSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { buildCsr } from "../builders/csr.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import type { BackgroundProcess } from "./support/background-process.ts";
-import { CONTROLLER, ControlledCluster } from "./support/controlled-cluster.ts";
+import { configurationWith } from "./support/configuration.ts";
+import { ControlledCluster } from "./support/controlled-cluster.ts";
 import { runCommand } from "./support/gatehouse-command.ts";
-import type { GatehouseProcess } from "./support/gatehouse-process.ts";
+import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
+import { findKubernetesProgram } from "./support/kubernetes-programs.ts";
 import { findControlPlane } from "./support/real-apiserver.ts";
 import { startSigningController } from "./support/real-signing-controller.ts";
 
 jest.setTimeout(240_000);
 
 const programs = findControlPlane();
+const kubectl = findKubernetesProgram("kubectl");
 /** A machine without a control plane has nothing to show here; its run says so as skipped tests. */
-const describeIfFound = programs === undefined ? describe.skip : describe;
+const describeIfFound = programs === undefined || kubectl === undefined ? describe.skip : describe;
 
 const SIGNER = "kubernetes.io/kube-apiserver-client-kubelet";
 const USAGES = ["digital signature", "client auth"];
 const THEIRS = /^Auto approving /;
+
+const MANIFESTS = join(import.meta.dirname, "../../config/kubernetes");
+
+interface Report {
+  readonly checks: readonly {
+    readonly id: string;
+    readonly findings: readonly { readonly outcome: string; readonly subject: string }[];
+  }[];
+}
 
 /** The way of config/kubernetes/by-hand.md. */
 describeIfFound("a cluster that is moved over from kube-controller-manager, and back", () => {
@@ -28,6 +42,7 @@ describeIfFound("a cluster that is moved over from kube-controller-manager, and 
   let manager: BackgroundProcess | undefined;
   let controller: GatehouseProcess;
   let joins = 0;
+  const controllerKubeconfig = (): string => join(directory, "controller.kubeconfig");
 
   beforeAll(async () => {
     if (programs === undefined) throw new Error("no control plane");
@@ -35,6 +50,7 @@ describeIfFound("a cluster that is moved over from kube-controller-manager, and 
     startManager();
   });
   afterAll(async () => {
+    await controller?.remove();
     await manager?.stop();
     await cluster?.stop();
   });
@@ -63,11 +79,15 @@ describeIfFound("a cluster that is moved over from kube-controller-manager, and 
   async function errors(): Promise<readonly string[]> {
     const { dataDirectory, adminKubeconfig } = controller;
     const place = ["--data-dir", dataDirectory, "--config", join(dataDirectory, "configuration.yaml")];
-    const asked = ["--cluster", cluster.mastersKubeconfig, "--controller-user", CONTROLLER, "--only", "cluster"];
+    const asked = [
+      "--cluster",
+      cluster.mastersKubeconfig,
+      "--controller-user",
+      "gatehouse-controller",
+      "--only",
+      "cluster",
+    ];
     const { stdout } = await runCommand(adminKubeconfig, ["doctor", ...place, ...asked, "-o", "json"]);
-    interface Report {
-      readonly checks: readonly { readonly id: string; readonly findings: readonly { readonly outcome: string }[] }[];
-    }
     const { checks } = JSON.parse(stdout) as Report;
     return checks.filter(({ findings }) => findings.some(({ outcome }) => outcome === "error")).map(({ id }) => id);
   }
@@ -76,10 +96,36 @@ describeIfFound("a cluster that is moved over from kube-controller-manager, and 
     expect(await joined()).toMatch(THEIRS);
   });
 
+  test("the commands of the guide make a credential that may do what is needed, and no more", async () => {
+    const guide = readFileSync(join(MANIFESTS, "by-hand.md"), "utf8");
+    const [, block = ""] = /```sh\n(.*?)```/s.exec(guide) ?? [];
+    const commands = block
+      .replaceAll(/^ {3}/gm, "")
+      .replaceAll("config/kubernetes/static-pod", join(MANIFESTS, "static-pod"))
+      .replaceAll("https://127.0.0.1:6443", cluster.apiserver.url);
+    copyFileSync(cluster.authority.certificateFile, join(directory, "ca.crt"));
+    const PATH = `${dirname(kubectl ?? "")}:${process.env["PATH"]}`;
+    const environment = { ...process.env, PATH, KUBECONFIG: cluster.mastersKubeconfig };
+    execFileSync("bash", ["-euo", "pipefail", "-c", commands], { cwd: directory, env: environment, stdio: "pipe" });
+    const rights = ["--only", "cluster.rights", "--only", "cluster.excess-rights"];
+    const place = ["--config", join(MANIFESTS, "static-pod/gatehouse.yaml"), "--data-dir", directory];
+    const asked = ["doctor", ...place, ...rights, "--cluster", controllerKubeconfig(), "-o", "json"];
+    const { stdout } = await runCommand(cluster.mastersKubeconfig, asked);
+    const found = (JSON.parse(stdout) as Report).checks.flatMap(({ findings }) => findings);
+    expect(found).toMatchObject(
+      ["gatehouse-controller", "gatehouse-controller"].map((subject) => ({ outcome: "ok", subject })),
+    );
+  });
+
   test("started beside it, Gatehouse leads, nobody waits, and the doctor tells that two decide", async () => {
-    controller = await cluster.startController({
-      approval: { hooks: [{ "kubelet-client": {} }] },
-      cluster: { leaderElection: { retryPeriodSeconds: 0.3 } },
+    const { certificateFile, keyFile } = cluster.authority;
+    controller = await startGatehouse({
+      command: ["controller", "--kubeconfig", controllerKubeconfig()],
+      configuration: configurationWith({
+        issuer: { import: { certificateFile, keyFile } },
+        approval: { hooks: [{ "kubelet-client": {} }] },
+        cluster: { leaderElection: { retryPeriodSeconds: 0.3 } },
+      }),
     });
     for (let count = 0; count < 20; count += 1) await joined();
     expect(await errors()).toEqual(["cluster.requests"]);
