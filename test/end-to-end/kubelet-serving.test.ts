@@ -278,7 +278,7 @@ describe("a cluster that does not answer", () => {
     const submitted = await asking.submitServing({ dnsNames: ["cluster-1"], ipAddresses: ["203.0.113.1"] });
     const pending = JSON.stringify(await decisionOn(submitted.name));
     expect(pending).toMatch(/"outcome":"pending","reason":"HookFailed"/);
-    expect(pending).toMatch(/answered HTTP 503, and nothing else shows \\"203\.0\.113\.1\\"/);
+    expect(pending).toMatch(/answered HTTP 503: no Status, and nothing else shows \\"203\.0\.113\.1\\"/);
     nodes.failure = undefined;
     await asking.waitFor(submitted);
     expect(await decisionOn(submitted.name)).toMatchObject({ outcome: "approved", hook: "kubelet-serving" });

@@ -35,10 +35,17 @@ export class ClusterError extends Error {
 
 export type ClusterMethod = "GET" | "POST" | "PUT" | "DELETE";
 
+/** How long one call may take; half a minute when nothing is said. */
+export interface CallLimits {
+  readonly timeoutMilliseconds?: number;
+  /** Says that nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** The API of a cluster. */
 export interface ClusterConnection {
-  /** @throws {ClusterError} for an answer that is no success; Error when there is none in time. */
-  send(method: ClusterMethod, pathAndQuery: string, body?: object): Promise<unknown>;
+  /** @throws {ClusterError} for an answer that is no success; Error when there is none in time. Both name the server. */
+  send(method: ClusterMethod, pathAndQuery: string, body?: object, limits?: CallLimits): Promise<unknown>;
   /** The events of a watch, until it ends. @throws as `send`, and when nothing was heard for minutes. */
   watch(pathAndQuery: string, signal: AbortSignal): AsyncGenerator<unknown>;
   /** How many requests were sent, by method and last part of the path. */
@@ -88,23 +95,27 @@ export function connectCluster(kubeconfigFile: string | undefined, limits: Conne
     if (hold > 0) pacer.holdUntil(performance.now() + Math.min(hold, LONGEST_HOLD_SECONDS) * 1000);
     if (statusCode === 401) credentials.distrust();
     const { reason, message } = statusOf(await textOf(answer, MAXIMUM_ANSWER_BYTES));
-    return new ClusterError(statusCode, reason, `the API server answered ${statusCode}: ${message}`);
+    return new ClusterError(statusCode, reason, `${credentials.host} answered HTTP ${statusCode}: ${message}`);
   }
 
   return {
     sent,
-    async send(method, pathAndQuery, body) {
+    async send(method, pathAndQuery, body, { timeoutMilliseconds = ANSWER_LIMIT_MILLISECONDS, signal } = {}) {
       await pacer.turn();
       const kind = `${method} ${pathAndQuery.split("?")[0]?.split("/").at(-1)}`;
       sent.set(kind, (sent.get(kind) ?? 0) + 1);
-      const limit = AbortSignal.timeout(ANSWER_LIMIT_MILLISECONDS);
+      const limit = AbortSignal.timeout(timeoutMilliseconds);
       try {
         const text = body === undefined ? undefined : JSON.stringify(body);
-        const answer = await open({ method }, pathAndQuery, text, limit);
+        const both = signal === undefined ? limit : AbortSignal.any([limit, signal]);
+        const answer = await open({ method }, pathAndQuery, text, both);
         if ((answer.statusCode ?? 0) >= 300) throw await refused(answer);
         return JSON.parse(await textOf(answer, MAXIMUM_ANSWER_BYTES));
       } catch (error) {
-        throw limit.aborted ? new Error("the API server did not answer in time") : error;
+        signal?.throwIfAborted();
+        throw limit.aborted
+          ? new Error(`${credentials.host} did not answer in time`)
+          : wordsOf(error, credentials.host);
       }
     },
     async *watch(pathAndQuery, signal) {
@@ -117,7 +128,8 @@ export function connectCluster(kubeconfigFile: string | undefined, limits: Conne
         answer.on("data", () => timer.refresh());
         for await (const line of linesOf(answer)) yield JSON.parse(line);
       } catch (error) {
-        throw silence.signal.aborted ? new Error("nothing was heard from the API server") : error;
+        if (silence.signal.aborted) throw new Error(`nothing was heard from ${credentials.host}`);
+        throw wordsOf(error, credentials.host);
       } finally {
         clearTimeout(timer);
         silence.abort();
@@ -152,6 +164,10 @@ function createCredentials(kubeconfigFile: string | undefined, { maximumConnecti
   }
 
   return {
+    /** Whom errors name. */
+    get host(): string {
+      return new URL(config.getCurrentCluster()?.server ?? "").host;
+    },
     async current(): Promise<Access> {
       const now = performance.now();
       if (access === undefined || now - readAt > CREDENTIALS_MILLISECONDS) {
@@ -203,6 +219,14 @@ function readTokenFile(config: KubeConfig, kubeconfigFile: string): void {
   if (current === null || current.token || !named?.tokenFile) return;
   const token = readFileSync(resolve(dirname(kubeconfigFile), named.tokenFile), "utf8").trim();
   config.users = config.users.map((user) => (user === current ? { ...user, token } : user));
+}
+
+/** In words that stay the same while the trouble does: addresses and ports of our side are left out. */
+function wordsOf(error: unknown, host: string): Error {
+  if (error instanceof ClusterError) return error;
+  if (error instanceof SyntaxError) return new Error(`${host} answered no JSON`, { cause: error });
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new Error(`${host}: ${code ?? message}`, { cause: error });
 }
 
 function statusOf(text: string): { readonly reason: string; readonly message: string } {

@@ -2,16 +2,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
 import type { NodeAddresses, NodeAddressesSettings } from "../domain/node-addresses.ts";
-import { type ApiServer, ApiServerError, connectApiServer } from "./api-server.ts";
+import { type ClusterConnection, ClusterError, connectCluster } from "./cluster-connection.ts";
 import { NodeDirectory, type NodeObject, namesOf } from "./node-directory.ts";
 
 const NODES = "/api/v1/nodes";
+/** One question for each serving certificate, and the watch. */
+const LIMITS = { requestsPerSecond: 2000, maximumConnections: 16 };
 /** Small pages, since each is parsed in one go on the thread that serves. */
 const PAGE_SIZE = 100;
-const LIST_TIMEOUT_MILLISECONDS = 30_000;
 const WATCH_SECONDS = 300;
-/** Bookmarks come about every minute. */
-const SILENCE_MILLISECONDS = 150_000;
 /** What was not heard of for so long counts as unknown. */
 const STALE_MILLISECONDS = 600_000;
 const FIRST_PAUSE_MILLISECONDS = 500;
@@ -29,23 +28,24 @@ export interface NodeAddressesDependencies {
  * The Node objects of a cluster. One node is read whenever it is asked for; all of them are followed beside that, by a
  * list and a watch, to know which of them have an address.
  *
- * @throws {KubeconfigError} when the kubeconfig cannot be used.
+ * @throws {Error} when the kubeconfig cannot be used, naming it.
  */
 export function openNodeAddresses(
   { kubeconfigFile, timeoutSeconds }: NodeAddressesSettings,
   dependencies: NodeAddressesDependencies,
 ): NodeAddresses {
-  const api = connectApiServer(kubeconfigFile);
+  const api = connectCluster(kubeconfigFile, LIMITS);
   const stop = new AbortController();
   const followed = follow(api, dependencies, stop.signal);
 
   return {
     async addressesOf(nodeName, signal) {
       try {
-        const node = await api.get(`${NODES}/${encodeURIComponent(nodeName)}`, timeoutSeconds * 1000, signal);
+        const limits = { timeoutMilliseconds: timeoutSeconds * 1000, signal };
+        const node = await api.send("GET", `${NODES}/${encodeURIComponent(nodeName)}`, undefined, limits);
         return namesOf(node as NodeObject);
       } catch (error) {
-        if (error instanceof ApiServerError && error.statusCode === 404) return undefined;
+        if (error instanceof ClusterError && error.code === 404) return undefined;
         throw error;
       }
     },
@@ -65,7 +65,7 @@ interface Followed {
 }
 
 function follow(
-  api: ApiServer,
+  api: ClusterConnection,
   { clock, logger, onChange = () => undefined }: NodeAddressesDependencies,
   signal: AbortSignal,
 ): Followed {
@@ -85,7 +85,7 @@ function follow(
     const found = new NodeDirectory();
     for (let next = ""; ; ) {
       const query = new URLSearchParams({ limit: `${PAGE_SIZE}`, ...(next && { continue: next }) });
-      const page = (await api.get(`${NODES}?${query}`, LIST_TIMEOUT_MILLISECONDS, signal)) as NodeList;
+      const page = (await api.send("GET", `${NODES}?${query}`, undefined, { signal })) as NodeList;
       for (const node of page.items ?? []) found.put(node);
       next = page.metadata?.continue ?? "";
       if (next !== "") continue;
@@ -102,7 +102,7 @@ function follow(
     let resourceVersion = from;
     const options = { watch: "1", allowWatchBookmarks: "true", timeoutSeconds: `${WATCH_SECONDS}` };
     const query = new URLSearchParams({ ...options, resourceVersion });
-    for await (const event of api.watch(`${NODES}?${query}`, SILENCE_MILLISECONDS, signal)) {
+    for await (const event of api.watch(`${NODES}?${query}`, signal)) {
       const { type, object } = event as NodeEvent;
       if (type === "ERROR") throw new Error("the watch of nodes was ended by the API server");
       if (apply(type, object ?? {})) tell();
@@ -134,18 +134,7 @@ function follow(
         failed(error);
         const waits = Math.min(FIRST_PAUSE_MILLISECONDS * 2 ** Math.min(failures - 1, 10), LONGEST_PAUSE_MILLISECONDS);
         await pause(waits, undefined, { signal, ref: false }).catch(() => undefined);
-        renew(error);
       }
-    }
-  }
-
-  /** After a failure the credentials may be others. */
-  function renew(after: unknown): void {
-    if (signal.aborted || after === undefined) return;
-    try {
-      api.renew();
-    } catch (error) {
-      failed(error);
     }
   }
 
