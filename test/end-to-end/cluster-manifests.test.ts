@@ -99,7 +99,7 @@ describeIfFound("the manifests and a real kube-apiserver", () => {
     mkdirSync(overlay);
     // kustomize knows no absolute paths.
     const base = relative(overlay, BASE);
-    const names = ["kubelet-serving", "cluster-trust-bundle", "service-monitor"];
+    const names = ["kubelet-serving", "cluster-trust-bundle", "pod-certificates", "service-monitor"];
     const components = names.map((name) => join(base, "components", name));
     writeFileSync(join(overlay, "kustomization.yaml"), JSON.stringify({ resources: [base], components }));
     const made = kustomized(kubectlPath ?? "", overlay);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { neededCalls } from "../../../services/certificate-authority/diagnosis/checks/cluster-rights.ts";
 import type { CheckContext } from "../../../services/certificate-authority/diagnosis/contract.ts";
@@ -143,6 +144,20 @@ describe("rights", () => {
       [verb, subresource === undefined ? resource : `${resource}/${subresource}`].join(" "),
     );
     expect([...new Set(words)].sort()).toEqual([...grantedCalls()].sort());
+  });
+
+  test("what signers for pods need besides is what their component grants", () => {
+    const before = neededCalls(temporaryConfiguration({}));
+    const [subject, usages] = [{ commonName: ["*"] }, ["client auth"]];
+    const profile = { subject, usages: { allowed: usages }, pods: { commonName: "{pod}", usages } };
+    const signers = [{ signerName: "example.com/pods", issuer: "pods", profile }];
+    const issuers = [{ name: "pods", commonName: "pods" }];
+    const words = neededCalls(temporaryConfiguration({ signers, issuers }))
+      .filter((call) => call.resource !== "signers" && !before.some((other) => isDeepStrictEqual(call, other)))
+      .map(
+        ({ verb, resource, subresource }) => `${verb} ${resource}${subresource === undefined ? "" : `/${subresource}`}`,
+      );
+    expect(words.sort()).toEqual([...grantedCalls(["components/pod-certificates"])].sort());
   });
 
   test("one that is missing is an error that names the call", async () => {

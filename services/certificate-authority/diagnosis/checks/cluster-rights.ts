@@ -19,10 +19,18 @@ interface Call {
 
 const CSR = { group: "certificates.k8s.io", resource: "certificatesigningrequests" } as const;
 
+const PODS = "podcertificaterequests";
+
 /** Whose requests the controller approves and signs; nobody can ask in version 1 for the legacy signer. */
 export function wantedSigners({ cluster, signers }: Configuration): readonly string[] {
   const configured = signers.flatMap(({ signerName, profile }) => (profile === undefined ? [] : [signerName]));
   return cluster.signers ?? [...OUR_SIGNERS.filter((name) => name !== LEGACY_UNKNOWN_SIGNER), ...configured];
+}
+
+/** Whether one of the wanted signers signs for pods. */
+export function servesPods(configuration: Configuration): boolean {
+  const wanted = new Set(wantedSigners(configuration));
+  return configuration.signers.some(({ signerName, profile }) => profile?.pods !== undefined && wanted.has(signerName));
 }
 
 function readsNodes({ approval }: Configuration): boolean {
@@ -60,6 +68,14 @@ export function neededCalls(configuration: Configuration): readonly Call[] {
     ...(configMap ? named({ group: "", resource: "configmaps", namespace: configMap.namespace }, configMap.name) : []),
     ...(clusterTrustBundle === undefined ? [] : named({ ...CSR, resource: "clustertrustbundles" }, clusterTrustBundle)),
     ...(readsNodes(configuration) ? each(["get", "list", "watch"], { group: "", resource: "nodes" }) : []),
+    ...(servesPods(configuration)
+      ? [
+          ...each(["get", "list", "watch"], { ...CSR, resource: PODS }),
+          ...each(["update"], { ...CSR, resource: PODS, subresource: "status" }),
+          // They are kept where the pods' requests are, in any namespace.
+          ...(events === "none" ? [] : each(["create"], { group: "events.k8s.io", resource: "events" })),
+        ]
+      : []),
   ];
 }
 
@@ -82,6 +98,7 @@ function needlessCalls(configuration: Configuration): readonly Call[] {
     { verb: "create", ...CSR },
     ...others.flatMap((name) => ["approve", "sign"].map((verb) => ({ verb, ...CSR, resource: "signers", name }))),
     ...(readsNodes(configuration) ? [] : [{ verb: "list", group: "", resource: "nodes" }]),
+    ...(servesPods(configuration) ? [] : [{ verb: "update", ...CSR, resource: PODS, subresource: "status" }]),
     ...(configuration.cluster.trustBundle.clusterTrustBundle === undefined
       ? [{ verb: "create", ...CSR, resource: "clustertrustbundles" }]
       : []),

@@ -3,6 +3,7 @@ import { error, messageOf, ok, skipped, warning } from "../../../shared/diagnosi
 import type { Configuration } from "../../configuration.ts";
 import { introduce, list, read, withCluster } from "../cluster-reading.ts";
 import type { Check, ExaminedCluster } from "../contract.ts";
+import { servesPods } from "./cluster-rights.ts";
 
 /** What certificates are backdated by: a clock that is more ahead than this signs what is not valid there yet. */
 const BACKDATE_SECONDS = 300;
@@ -66,8 +67,8 @@ interface UsedApi {
 
 const UPGRADE = "upgrade the cluster";
 
-function usedApis({ cluster }: Configuration): readonly UsedApi[] {
-  const { leaderElection, events, trustBundle } = cluster;
+function usedApis(configuration: Configuration): readonly UsedApi[] {
+  const { leaderElection, events, trustBundle } = configuration.cluster;
   const csrs = [
     "certificatesigningrequests",
     "certificatesigningrequests/approval",
@@ -81,6 +82,17 @@ function usedApis({ cluster }: Configuration): readonly UsedApi[] {
       ? [{ group: "coordination.k8s.io", versions: v1, resources: ["leases"], wayOut: UPGRADE }]
       : []),
     ...(events === "none" ? [] : [{ group: "events.k8s.io", versions: v1, resources: ["events"], wayOut: UPGRADE }]),
+    ...(servesPods(configuration)
+      ? [
+          {
+            group: "certificates.k8s.io",
+            versions: ["v1", "v1beta1"],
+            resources: ["podcertificaterequests", "podcertificaterequests/status"],
+            wayOut:
+              "kube-apiserver --feature-gates=PodCertificateRequest=true --runtime-config=certificates.k8s.io/v1beta1=true, or leave pods out of the signers' profiles",
+          },
+        ]
+      : []),
     ...(trustBundle.clusterTrustBundle === undefined
       ? []
       : [
