@@ -124,9 +124,10 @@ export async function replaceable(
 
 async function isGone(
   profiles: readonly Profile[],
-  { profile, machineId }: Binding,
+  { profile, attestor, machineId }: Binding,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const vouching = profiles.find(({ settings }) => settings.name === profile);
+  // A profile that took the name of another one knows nothing of its machines.
+  const vouching = profiles.find(({ settings }) => settings.name === profile && settings.attestor === attestor);
   return (await vouching?.attestor.isGone?.(machineId, signal)) === true;
 }

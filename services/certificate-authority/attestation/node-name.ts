@@ -2,6 +2,7 @@ import { denied } from "./refusal.ts";
 
 /** `{field}`, or `{field - .suffix}` for what stands before a fixed ending. */
 const PLACEHOLDER = /\{([a-z0-9_]+)(?: - ([^{}\s]+))?\}/g;
+const ASCII = /^[\x20-\x7e]+$/;
 const LITERAL = /^[a-z0-9.-]*$/;
 const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
@@ -36,6 +37,8 @@ export function requireNodeName(name: string): string {
 function shownValue(fields: Readonly<Record<string, string>>, field: string, suffix: string | undefined): string {
   const value = Object.hasOwn(fields, field) ? (fields[field] ?? "") : "";
   if (value === "") throw denied(`the evidence shows no ${field}, of which the profile makes the node's name`);
+  // In lower case the Kelvin sign is a k: two machines would come to one name.
+  if (!ASCII.test(value)) throw denied(`${field} ${JSON.stringify(value)} is not made of printable ASCII characters`);
   if (suffix === undefined) return value;
   const isLonger = value.length > suffix.length && value.toLowerCase().endsWith(suffix.toLowerCase());
   if (!isLonger) throw denied(`${field} ${JSON.stringify(value)} does not end in ${suffix}`);

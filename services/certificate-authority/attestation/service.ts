@@ -32,6 +32,14 @@ const CHALLENGE_SECONDS = 120;
 const LONGER_CHALLENGE_SECONDS: Partial<Record<AttestorKind, number>> = { tpm2: 300 };
 const MAXIMUM_TRACKED = 50_000;
 const MAXIMUM_MACHINE_ID = 256;
+/** Of what evidence says, in the audit trail. */
+const MAXIMUM_MESSAGE = 1000;
+/**
+ * Refusals that are put on record one by one, of one source and of all; beyond that they are counted. Anybody can be refused, and
+ * the audit trail keeps what it has.
+ */
+const REFUSALS_PER_SOURCE = { perSecond: 0.1, burst: 100 };
+const REFUSALS = { perSecond: 1, burst: 1000 };
 const SECONDS_PER_HOUR = 3600;
 
 /** What a machine gets when nothing speaks against it; made before it is on record, released after. */
@@ -62,11 +70,23 @@ type CompleteRequest = z.output<typeof completeRequestSchema>;
 
 /** The attestation protocol. Everything thrown is an `AttestationRefusal`. */
 export interface AttestationService {
+  /**
+   * Counts a call, before anything of it is read.
+   * @param source - what counts as one address.
+   */
+  admit(source: string): void;
   /** Writes nothing. */
-  challenge(request: ChallengeRequest, clientAddress: string): Promise<ChallengeAnswer>;
+  challenge(request: ChallengeRequest): Promise<ChallengeAnswer>;
   /** Answers when everything is durable. */
-  complete(request: CompleteRequest, clientAddress: string): Promise<CompleteAnswer>;
+  complete(request: CompleteRequest, client: AttestationClient): Promise<CompleteAnswer>;
   close(): void;
+}
+
+/** Who completes an attestation, as the server sees it. */
+export interface AttestationClient {
+  readonly address: string;
+  /** As for `admit`. */
+  readonly source: string;
 }
 
 export function createAttestationService(deps: AttestationDependencies): AttestationService {
@@ -82,34 +102,39 @@ export function createAttestationService(deps: AttestationDependencies): Attesta
     MAXIMUM_TRACKED,
     clock,
   );
+  const refusalsOfSource = createTokenBuckets(REFUSALS_PER_SOURCE, MAXIMUM_TRACKED, clock);
+  const refusals = createTokenBuckets(REFUSALS, 1, clock);
+  let withheld = 0;
   let verifying = 0;
 
-  function limit(address: string): void {
-    if (addresses.take(address) > 0) throw slowDown(`too many requests from ${address}`);
-    if (overall.take("") > 0) throw slowDown("too many requests in all");
-  }
-
-  async function verified(profile: Profile, opened: Opened, clientAddress: string): Promise<Attested> {
+  /** Before anything is used up: who is told to slow down can answer the same challenge later. */
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (verifying >= limits.concurrency) throw slowDown("too many proofs are being verified");
     verifying += 1;
     try {
-      const signal = AbortSignal.timeout(limits.verificationSeconds * 1000);
-      const evidence = await verify(profile, opened, clientAddress, signal);
-      if (machines.take(`${profile.settings.attestor} ${evidence.machineId}`) > 0)
-        throw slowDown(`the machine ${evidence.machineId} attests too often`);
-      return { evidence, signal };
+      return await work();
     } finally {
       verifying -= 1;
     }
   }
 
+  async function verified(profile: Profile, opened: Opened, clientAddress: string): Promise<Attested> {
+    const signal = AbortSignal.timeout(limits.verificationSeconds * 1000);
+    const evidence = await verify(profile, opened, clientAddress, signal);
+    if (machines.take(`${profile.settings.attestor} ${evidence.machineId}`) > 0)
+      throw slowDown(`the machine ${evidence.machineId} attests too often`);
+    return { evidence, signal };
+  }
+
   /** What can be said without writing anything. */
   async function judged(opened: Opened, clientAddress: string): Promise<VerifiedAttestation> {
     const { sealed, request, bind, now } = opened;
-    const profile = deps.profiles.find(({ settings: { name } }) => name === sealed.profile);
+    const profile = deps.profiles.find(
+      ({ settings: { name, attestor } }) => name === sealed.profile && attestor === sealed.attestor,
+    );
     if (profile === undefined) throw denied(`there is no profile ${sealed.profile} any more`);
     const { evidence, signal } = await verified(profile, opened, clientAddress);
-    const evidenceSha256 = sha256(JSON.stringify(request.proof));
+    const evidenceSha256 = sha256(jsonOf(request.proof, "proof"));
     const attestation = attestationOf(deps, profile, evidence, { evidenceSha256, wish: sealed.nodeName });
     await judgeNode(deps, attestation.nodeName, { shown: request.kubelet, bind, now }, signal);
     return { ...attestation, replaces: await replaceable(deps, attestation, signal) };
@@ -138,17 +163,36 @@ export function createAttestationService(deps: AttestationDependencies): Attesta
   }
 
   /** Of an attempt with a challenge of ours; others would let anybody write into the ledger. */
-  async function noteRefusal(refusal: AttestationRefusal, sealed: SealedChallenge, address: string): Promise<void> {
-    const { attestor, profile, nodeName } = sealed;
-    const { code, message } = refusal;
-    const record: AttestationRefusalRecord = { attestor, profile, nodeName, address, code, message };
-    logger.warn({ ...record, err: refusal.cause }, "an attestation was refused");
+  async function noteRefusal(
+    { code, message, cause }: AttestationRefusal,
+    { attestor, profile, nodeName }: SealedChallenge,
+    { address, source }: AttestationClient,
+  ): Promise<void> {
+    if (refusalsOfSource.take(source) > 0 || refusals.take("") > 0) {
+      withheld += 1;
+      return;
+    }
+    const said = { attestor, profile, nodeName, address, code, message: message.slice(0, MAXIMUM_MESSAGE) };
+    const record: AttestationRefusalRecord = { ...said, withheld };
+    withheld = 0;
+    logger.warn({ ...record, err: cause }, "an attestation was refused");
     await attestations.recordRefusal(record);
   }
 
+  async function answered(opened: Opened, { address }: AttestationClient): Promise<CompleteAnswer> {
+    const { sealed } = opened;
+    const isFirst = await attestations.useChallenge(sealed.id, new Date(sealed.expires));
+    if (!isFirst) throw denied("the challenge was answered before");
+    return store(await guarded(() => judged(opened, address)), opened);
+  }
+
   return {
-    async challenge(request, clientAddress) {
-      limit(clientAddress);
+    admit(source) {
+      if (addresses.take(source) > 0) throw slowDown(`too many requests from ${source}`);
+      if (overall.take("") > 0) throw slowDown("too many requests in all");
+    },
+
+    async challenge(request) {
       const profile = profileFor(deps.profiles, request);
       const spkiDer = octetsOf(request.spki);
       requireKey(spkiDer);
@@ -161,28 +205,24 @@ export function createAttestationService(deps: AttestationDependencies): Attesta
         ...{ id: randomBytes(16).toString("hex"), nonce: nonce.toString("hex"), attestor, profile: name, expires },
         nodeName: request.nodeName ?? "",
         spkiSha256: sha256(spkiDer),
-        helloSha256: sha256(JSON.stringify(request.hello)),
+        helloSha256: sha256(jsonOf(request.hello, "hello")),
         ...(added?.secret && { secret: added.secret.toString("hex") }),
       });
       const expiresAt = new Date(expires).toISOString();
       return { challenge, nonce: nonce.toString("base64url"), audience, expiresAt, params: { ...added?.params } };
     },
 
-    async complete(request, clientAddress) {
-      limit(clientAddress);
+    async complete(request, client) {
       const opened = openChallenge(seal, request, audience, clock.now());
       const { sealed } = opened;
       try {
-        const isFirst = await attestations.useChallenge(sealed.id, new Date(sealed.expires));
-        if (!isFirst) throw denied("the challenge was answered before");
-        const attestation = await guarded(() => judged(opened, clientAddress));
-        const answer = await store(attestation, opened);
+        const answer = await inTurn(() => answered(opened, client));
         observe(sealed.attestor, "bound");
         return answer;
       } catch (error) {
         if (!(error instanceof AttestationRefusal)) throw error;
         observe(sealed.attestor, error.code);
-        await noteRefusal(error, sealed, clientAddress);
+        await noteRefusal(error, sealed, client);
         throw error;
       }
     },
@@ -212,7 +252,7 @@ function openChallenge(seal: ChallengeSeal, request: CompleteRequest, audience: 
   if (now.getTime() >= sealed.expires) throw denied("the challenge has expired");
   const spkiDer = octetsOf(request.spki);
   if (sha256(spkiDer) !== sealed.spkiSha256) throw denied("the key is not the one of the challenge");
-  if (sha256(JSON.stringify(request.hello)) !== sealed.helloSha256)
+  if (sha256(jsonOf(request.hello, "hello")) !== sealed.helloSha256)
     throw denied("hello is not the one of the challenge");
   const { attestor, nodeName } = sealed;
   const bind = bindOf({ audience, attestor, nonce: Buffer.from(sealed.nonce, "hex"), nodeName, spki: spkiDer });
@@ -266,7 +306,16 @@ async function guarded<T>(work: () => T | Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof AttestationRefusal) throw error;
-    throw denied(`the evidence could not be verified: ${(error as Error).message.slice(0, 1000)}`, error);
+    throw denied(`the evidence could not be verified: ${(error as Error).message}`, error);
+  }
+}
+
+/** What is nested so deep that it cannot be written again was never made by a machine that means well. */
+function jsonOf(value: object, field: string): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new AttestationRefusal("bad_request", `${field} is nested too deep`, { cause });
   }
 }
 

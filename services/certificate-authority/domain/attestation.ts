@@ -173,7 +173,8 @@ export function reviewedBinding(
   return {
     ...{ id, attestor, machineId, profile, fields, ...names, attestedAt: attestedAt.toISOString() },
     isEnrolled: attestations.machine(attestor, machineId)?.isEnrolled ?? false,
-    isRequester: credential?.bindingId === id,
+    // What was taken back names nobody any more.
+    isRequester: credential?.bindingId === id && credential.state !== "revoked",
   };
 }
 
@@ -220,6 +221,12 @@ export interface Enrollment {
   readonly names: MachineNames;
 }
 
+/** What has ended before these instants is forgotten. */
+export interface SweptBefore {
+  readonly challenges: Date;
+  readonly credentials: Date;
+}
+
 /** Machines, their names and what they got. What a method resolves with is durable. */
 export interface Attestations {
   /**
@@ -259,10 +266,10 @@ export interface Attestations {
   ): Promise<Machine | undefined>;
   /** Notes an attempt that got nothing. */
   recordRefusal(refusal: AttestationRefusalRecord): Promise<void>;
-  /** Drops challenges and credentials that ended before the instant; returns how many. */
-  sweep(before: Date): Promise<number>;
+  /** Drops challenges and credentials that ended before these instants; returns how many. */
+  sweep(before: SweptBefore): Promise<number>;
   /** How many `sweep` would drop. */
-  countOver(before: Date): number;
+  countOver(before: SweptBefore): number;
 }
 
 /** An attempt that got nothing, for the audit trail. */
@@ -273,4 +280,6 @@ export interface AttestationRefusalRecord {
   readonly address: string;
   readonly code: string;
   readonly message: string;
+  /** How many before this one were counted and not put on record. */
+  readonly withheld: number;
 }

@@ -77,7 +77,7 @@ export interface ReviewedBinding {
   readonly attestedAt: string;
   /** Whether an administrator enrolled the machine. */
   readonly isEnrolled: boolean;
-  /** Whether the requester's credential is what that machine got for its evidence. */
+  /** Whether the requester's credential is what that machine got for its evidence, and was not revoked. */
   readonly isRequester: boolean;
 }
 

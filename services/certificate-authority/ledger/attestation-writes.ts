@@ -10,6 +10,7 @@ import {
   bindingContent,
   type MachineRow,
   machineContent,
+  type SweptMilliseconds,
   toBinding,
   toCredential,
   toMachine,
@@ -187,7 +188,7 @@ export function attestationWrites(connection: Connection, audit: AuditWrites) {
       return row;
     },
 
-    sweep: (beforeMilliseconds: number): number => writer.sweep(beforeMilliseconds),
+    sweep: (before: SweptMilliseconds): number => writer.sweep(before),
   };
 }
 

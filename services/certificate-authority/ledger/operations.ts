@@ -11,7 +11,7 @@ import type { RecordedImport } from "../domain/certificate-import.ts";
 import type { RotationStep } from "../domain/issuer-rotation.ts";
 import type { JobLease, RunOutcome, RunTrigger } from "../domain/job.ts";
 import type { RevocationReason, RevocationTarget } from "../domain/revocation.ts";
-import type { BindingRow, MachineRow } from "./tables/attestation-table.ts";
+import type { BindingRow, MachineRow, SweptMilliseconds } from "./tables/attestation-table.ts";
 import type { BootstrapTokenRow } from "./tables/bootstrap-tokens-table.ts";
 import type { CertificateRow } from "./tables/certificate-row.ts";
 import type { DecisionRow } from "./tables/decisions-table.ts";
@@ -325,7 +325,7 @@ export interface ChangeMachine {
 /** Drops challenges and credentials that ended long ago. */
 export interface SweepAttestations {
   readonly kind: "sweepAttestations";
-  readonly beforeMilliseconds: number;
+  readonly beforeMilliseconds: SweptMilliseconds;
 }
 
 export interface CheckWrite {

@@ -1,9 +1,15 @@
-import type { AttestationRefusalRecord, Attestations } from "../domain/attestation.ts";
+import type { AttestationRefusalRecord, Attestations, SweptBefore } from "../domain/attestation.ts";
 import type { CertificateRecord } from "../domain/certificate.ts";
 import { auditPayload } from "./audit-chain.ts";
 import { OURSELVES } from "./audited-writes.ts";
 import { RECORD_BYTES, type StoredRecordsDependencies } from "./stored-records.ts";
-import { attestationReader, toBinding, toCredential, toMachine } from "./tables/attestation-table.ts";
+import {
+  attestationReader,
+  type SweptMilliseconds,
+  toBinding,
+  toCredential,
+  toMachine,
+} from "./tables/attestation-table.ts";
 import { toCertificateRow } from "./tables/certificate-row.ts";
 
 /** Bindings of one machine that are shown; each is a node it once was. */
@@ -38,7 +44,8 @@ export function storedAttestations({
       const operation = { kind: "completeAttestation", attestation, grant: rest, certificate, atMilliseconds } as const;
       const answer = await writer.submit(operation, RECORD_BYTES, (done) => {
         if (record !== undefined && "binding" in done) recorded(record);
-        if (attestation.consumesToken !== undefined) tokens.forget(attestation.consumesToken);
+        // What was objected to used nothing up.
+        if (attestation.consumesToken !== undefined && "binding" in done) tokens.forget(attestation.consumesToken);
         return done;
       });
       return "objection" in answer ? answer : { binding: toBinding(answer.binding) };
@@ -77,15 +84,19 @@ export function storedAttestations({
       return row && toMachine(row);
     },
     async recordRefusal(refusal: AttestationRefusalRecord) {
-      const { attestor, profile, nodeName, address, code, message } = refusal;
-      const details = { attestor, profile, address, code, message };
+      const { attestor, profile, nodeName, address, code, message, withheld } = refusal;
+      const details = { attestor, profile, address, code, message, ...(withheld > 0 && { withheld }) };
       const entry = { at: clock.now(), actor: OURSELVES, kind: "attestation.refused", subject: nodeName, details };
       await writer.submit({ kind: "appendAudit", payload: auditPayload(entry) }, RECORD_BYTES, () => undefined);
     },
-    countOver: (before) => table.countOver(before.getTime()),
+    countOver: (before) => table.countOver(inMilliseconds(before)),
     async sweep(before) {
-      const operation = { kind: "sweepAttestations", beforeMilliseconds: before.getTime() } as const;
+      const operation = { kind: "sweepAttestations", beforeMilliseconds: inMilliseconds(before) } as const;
       return writer.submit(operation, RECORD_BYTES, (count) => count);
     },
   };
+}
+
+function inMilliseconds({ challenges, credentials }: SweptBefore): SweptMilliseconds {
+  return { challenges: challenges.getTime(), credentials: credentials.getTime() };
 }

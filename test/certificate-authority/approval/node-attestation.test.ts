@@ -4,6 +4,7 @@ import {
   type NodeAttestationSettings,
   nodeAttestationHook,
 } from "../../../services/certificate-authority/approval/hooks/node-attestation.ts";
+import { reviewedBinding } from "../../../services/certificate-authority/domain/attestation.ts";
 import type { CsrSpec } from "../../../services/certificate-authority/domain/certificate-signing-request.ts";
 import type { Verdict } from "../../../services/certificate-authority/domain/decision.ts";
 import { requestKeys } from "../../../services/certificate-authority/request-keys.ts";
@@ -137,6 +138,13 @@ test.each(["system:bootstrap:abcdef", "alice"])(
     expect(await ask({ username, spec })).toMatchObject({ kind: "skipped" });
   },
 );
+
+test("a requester whose credential was taken back is not taken for its machine", async () => {
+  const isRequester = () => reviewedBinding(opened.ledger.attestations, NODE, "nodeattest:c-1")?.isRequester;
+  expect(isRequester()).toBe(true);
+  await opened.ledger.attestations.revokeCredential("c-1", "stolen");
+  expect(isRequester()).toBe(false);
+});
 
 test("names that a machine showed are its node's, and no others", () => {
   const source = attestationSource(opened.ledger.attestations);

@@ -5,7 +5,7 @@ import {
   templateProblem,
 } from "../../../services/certificate-authority/attestation/node-name.ts";
 
-const FIELDS = { instance_name: "Web-1", dns_san: "w-1.nodes.example", empty: "", zone: "eu_west" };
+const FIELDS = { instance_name: "Web-1", dns_san: "w-1.nodes.example", empty: "", zone: "eu_west", kelvin: "\u212A-1" };
 
 test.each([
   ["{instance_name}", "web-1"],
@@ -24,6 +24,7 @@ test.each([
   ["{dns_san - .other.example}", /does not end in/],
   ["{dns_san - w-1.nodes.example}", /does not end in/],
   ["{zone}", /no node's name/],
+  ["{kelvin}", /not made of printable ASCII/],
 ])("%s makes nothing", (template, message) => {
   expect(() => nameOf(template, FIELDS)).toThrow(message);
 });

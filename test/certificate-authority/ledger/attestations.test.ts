@@ -116,7 +116,11 @@ describe("a credential", () => {
     expect(await attestations().revokeCredential("c-1", "wrong name")).toBe(true);
     expect(await attestations().revokeCredential("c-1", "wrong name")).toBe(false);
     await attestations().useChallenge("challenge", NOW);
-    expect(await attestations().sweep(new Date(NOW.getTime() + 700_000))).toBe(2);
+    const after = (milliseconds: number) => new Date(NOW.getTime() + milliseconds);
+    const early = { challenges: after(1), credentials: after(1) };
+    expect(attestations().countOver(early)).toBe(1);
+    expect(await attestations().sweep(early)).toBe(1);
+    expect(await attestations().sweep({ ...early, credentials: after(700_000) })).toBe(1);
     expect(attestations().credential("c-1")).toBeUndefined();
   });
 
@@ -153,6 +157,15 @@ test("a join token is used up with the binding, by whoever comes first", async (
   expect(opened.ledger.tokens.find("abcdef")).toBeUndefined();
 });
 
+test("a join token is not used up by an attestation that is objected to", async () => {
+  const token = { id: "abcdef", description: "", extraGroups: [], nodeName: "node-1" };
+  const record = { ...token, createdAt: NOW, expiresAt: undefined, createdBy: "alice" };
+  await opened.ledger.tokens.create(record, new Uint8Array(32));
+  await complete({ machineId: "m-2" });
+  expect(await complete({ consumesToken: "abcdef" })).toMatchObject({ objection: { code: "conflict" } });
+  expect(opened.ledger.tokens.find("abcdef")).toBeDefined();
+});
+
 describe("an administrator", () => {
   const enrollment = { ...M1, nodeName: "node-1", names: { dnsNames: [], ipAddresses: [] } };
 
@@ -181,7 +194,14 @@ describe("an administrator", () => {
 });
 
 test("a refused attempt stands on the audit trail", async () => {
-  const said = { attestor: "tpm2", profile: "metal", address: "10.0.0.9", code: "denied", message: "no EK" };
+  const said = {
+    attestor: "tpm2",
+    profile: "metal",
+    address: "10.0.0.9",
+    code: "denied",
+    message: "no EK",
+    withheld: 3,
+  };
   await attestations().recordRefusal({ ...said, nodeName: "node-1" });
   const { items } = await opened.ledger.audit.find({ noun: "attestation", limit: 10 });
   expect(items[0]).toMatchObject({ kind: "attestation.refused", subject: "node-1", details: said });

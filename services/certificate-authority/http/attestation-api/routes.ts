@@ -7,8 +7,9 @@ import {
   MAXIMUM_BODY_BYTES_WITH_EVENT_LOG,
 } from "../../../shared/attestation/wire.ts";
 import { StatusError, type StatusReason } from "../../../shared/status-error.ts";
+import { addressKey } from "../../access/rate-limiter.ts";
 import { AttestationRefusal } from "../../attestation/refusal.ts";
-import type { AttestationService } from "../../attestation/service.ts";
+import type { AttestationClient, AttestationService } from "../../attestation/service.ts";
 import { readJsonBody } from "../admin-api/validation.ts";
 import { type Call, type Handler, type Route, sendJson } from "../call.ts";
 import { JSON_TYPE, negotiate } from "../negotiation.ts";
@@ -38,15 +39,17 @@ export function routes({ attestation }: AttestationApiDependencies): readonly Ro
     <Schema extends z.ZodObject>(
       schema: Schema,
       maximumBytes: number,
-      answer: (body: z.output<Schema>, address: string) => Promise<object>,
+      answer: (body: z.output<Schema>, client: AttestationClient) => Promise<object>,
     ): Handler =>
     async (call) => {
       negotiate(call.request.headers.accept, [JSON_TYPE]);
-      service();
-      const body = await readJsonBody(bounded(call, maximumBytes), schema, "attestation");
+      const address = call.request.socket.remoteAddress ?? "";
+      const source = addressKey(address);
       call.response.setHeader("cache-control", "no-store");
       try {
-        sendJson(call.response, 200, await answer(body, call.request.socket.remoteAddress ?? ""));
+        service().admit(source);
+        const body = await readJsonBody(bounded(call, maximumBytes), schema, "attestation");
+        sendJson(call.response, 200, await answer(body, { address, source }));
       } catch (error) {
         throw error instanceof AttestationRefusal ? told(error) : error;
       }
@@ -56,15 +59,13 @@ export function routes({ attestation }: AttestationApiDependencies): readonly Ro
     {
       method: "POST",
       path: "/v1/attest/challenge",
-      handler: handler(challengeRequestSchema, MAXIMUM_BODY_BYTES, (body, address) =>
-        service().challenge(body, address),
-      ),
+      handler: handler(challengeRequestSchema, MAXIMUM_BODY_BYTES, (body) => service().challenge(body)),
     },
     {
       method: "POST",
       path: "/v1/attest/complete",
-      handler: handler(completeRequestSchema, MAXIMUM_BODY_BYTES_WITH_EVENT_LOG, (body, address) =>
-        service().complete(body, address),
+      handler: handler(completeRequestSchema, MAXIMUM_BODY_BYTES_WITH_EVENT_LOG, (body, client) =>
+        service().complete(body, client),
       ),
     },
   ];

@@ -44,6 +44,12 @@ export interface CredentialRow {
   readonly requestUid: string | null;
 }
 
+/** `SweptBefore`, as milliseconds since the epoch. */
+export interface SweptMilliseconds {
+  readonly challenges: number;
+  readonly credentials: number;
+}
+
 export type StoredMachineRow = MachineRow & { readonly auditSequence: number };
 export type StoredBindingRow = BindingRow & { readonly auditSequence: number };
 
@@ -74,8 +80,8 @@ export const attestationSql = {
   bindings: `SELECT ${BINDING_COLUMNS} FROM bindings WHERE id > ? ORDER BY id`,
   credential: `SELECT ${CREDENTIAL_COLUMNS} FROM credentials WHERE id = ?`,
   countOver:
-    "SELECT (SELECT count(*) FROM used_challenges INDEXED BY used_challenges_by_expiry WHERE expires_ms < ?) + " +
-    "(SELECT count(*) FROM credentials INDEXED BY credentials_by_expiry WHERE expires_ms < ?)",
+    "SELECT (SELECT count(*) FROM used_challenges INDEXED BY used_challenges_by_expiry WHERE expires_ms < @challenges) + " +
+    "(SELECT count(*) FROM credentials INDEXED BY credentials_by_expiry WHERE expires_ms < @credentials)",
   putMachine:
     "INSERT OR REPLACE INTO machines (attestor, machine_id, state, is_enrolled, node_name, dns_names, ip_addresses, pins, " +
     "attested_ms, launched_ms, created_ms, audit_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -130,9 +136,9 @@ export function attestationReader(connection: Connection) {
   const ofMachine = connection.prepare<[string, string], StoredBindingRow>(attestationSql.bindingOfMachine);
   const allOf = connection.prepare<[string, string, number], StoredBindingRow>(attestationSql.bindingsOfMachine);
   const credential = connection.prepare<[string], CredentialRow>(attestationSql.credential);
-  const countOver = connection.prepare<[number, number], number>(attestationSql.countOver).pluck();
+  const countOver = connection.prepare<[SweptMilliseconds], number>(attestationSql.countOver).pluck();
   return {
-    countOver: (before: number): number => countOver.get(before, before) ?? 0,
+    countOver: (before: SweptMilliseconds): number => countOver.get(before) ?? 0,
     machine: (attestor: string, machineId: string) => machine.get(attestor, machineId),
     machinesAfter: (attestor: string, machineId: string, limit: number) =>
       machinesAfter.all(attestor, machineId, limit),
@@ -176,8 +182,8 @@ export function attestationWriter(connection: Connection) {
     revokeOfBinding: (bindingId: string): void => void revokeOfBinding.run(bindingId),
     useChallenge: (id: string, expiresMilliseconds: number): boolean =>
       useChallenge.run(id, expiresMilliseconds).changes === 1,
-    sweep: (beforeMilliseconds: number): number =>
-      sweepChallenges.run(beforeMilliseconds).changes + sweepCredentials.run(beforeMilliseconds).changes,
+    sweep: ({ challenges, credentials }: SweptMilliseconds): number =>
+      sweepChallenges.run(challenges).changes + sweepCredentials.run(credentials).changes,
   };
 }
 
