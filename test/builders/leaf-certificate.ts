@@ -8,6 +8,7 @@ export interface LeafArguments {
   readonly issuer: BuiltIssuer;
   readonly commonName: string;
   readonly organization: string;
+  /** The private or the public one. */
   readonly key: KeyObject;
   readonly notBefore: Date;
   readonly notAfter: Date;
@@ -29,7 +30,7 @@ export function buildLeafCertificate(args: LeafArguments): string {
     issuer.nameDer,
     sequence(timeDer(notBefore), timeDer(notAfter)),
     sequence(setOf(attributeDer("2.5.4.10", organization)), setOf(attributeDer("2.5.4.3", commonName))),
-    createPublicKey(key).export({ type: "spki", format: "der" }),
+    (key.type === "public" ? key : createPublicKey(key)).export({ type: "spki", format: "der" }),
     element(0xa3, sequence(...extensions)),
   );
   return pemBlock("CERTIFICATE", sequence(tbs, algorithmDer, bitString(signWithDefault(issuer.privateKey, tbs))));

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
+import { AttestingHost, startAuthority } from "./support/attesting-host.ts";
 import { REQUESTS_PATH } from "./support/certificate-requests-client.ts";
 import { ControlledCluster } from "./support/controlled-cluster.ts";
 import { type CommandOutcome, runCommand } from "./support/gatehouse-command.ts";
@@ -101,6 +102,29 @@ describeIfFound("with a real kube-apiserver", () => {
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:node-bootstrapper" },
       subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "system:bootstrappers" }],
     });
+  });
+
+  test("a pod of the cluster attests elsewhere, by a token that the cluster makes for this challenge", async () => {
+    await cluster.send("POST", "/api/v1/namespaces", { metadata: { name: "vms" } });
+    await cluster.send("POST", "/api/v1/namespaces/vms/serviceaccounts", { metadata: { name: "launcher" } });
+    const spec = { serviceAccountName: "launcher", containers: [{ name: "vm", image: "example.com/vm" }] };
+    await cluster.send("POST", "/api/v1/namespaces/vms/pods", {
+      metadata: { name: "vm-1" },
+      spec: { ...spec, nodeName: "host-1", automountServiceAccountToken: false },
+    });
+    const kubeconfig = cluster.mastersKubeconfig;
+    const authority = await startAuthority([
+      {
+        ...{ name: "pods", attestor: "psat", cluster: "mgmt", kubeconfig, serviceAccounts: ["vms:launcher"] },
+        ...{ machine: "pod", nodeName: "{pod_name}", firstUse: true },
+      },
+    ]);
+    const host = new AttestingHost(authority);
+    const evidence = ["--evidence-kubeconfig", kubeconfig, "--service-account", "vms/launcher", "--pod", "vm-1"];
+    const outcome = await host.join("--attestor", "psat", ...evidence, "--certificate");
+    expect([outcome.code, outcome.stderr]).toEqual([0, ""]);
+    expect(host.subject).toBe("O=system:nodes\nCN=system:node:vm-1");
+    await authority.remove();
   });
 
   testIfPossible("a kubelet starts with the certificate that join left, without bootstrapping", async () => {

@@ -24,17 +24,17 @@ const DEFAULT_WAIT_SECONDS = 300;
 const DEFAULT_RETRY_SECONDS = 120;
 const PIN = /^sha256:[0-9a-f]{64}$/;
 
-const DESCRIPTION = `Prepare this host for its kubelet: leave the kubeconfig that the kubelet bootstraps with, or, with --certificate, ask for
-its client certificate here and now and leave it where the kubelet looks, so that it need not bootstrap.
+const DESCRIPTION = `Prepare this host for its kubelet: leave the kubeconfig that the kubelet bootstraps with, or, with --certificate,
+ask for its client certificate here and now and leave it where the kubelet looks, so that it need not bootstrap.
 
-This host is let in by a bootstrap token, with Gatehouse or any kube-apiserver: --kubeconfig, or --server, its CA (--ca,
-or the hash of the CA's key, --ca-pin) and a token from a file or from $${TOKEN_VARIABLE}. Or it proves to Gatehouse
-what it is, with --attestor, and gets a credential of a few minutes for one node's name; --server is then Gatehouse. Secrets
-are no options, since everybody on a host sees those. What is there stays: run it again and it says so. A run that was
-killed, or gave up waiting, is gone on with by the next one.
+This host is let in by a bootstrap token, with Gatehouse or any kube-apiserver: --kubeconfig, or --server, its CA
+(--ca, or the hash of the CA's key, --ca-pin) and a token from a file or from $${TOKEN_VARIABLE}. Or
+it proves to Gatehouse what it is, with --attestor, and gets a credential of a few minutes for one node's name;
+--server is then Gatehouse. Secrets are no options, since everybody on a host sees those. What is there stays: run it
+again and it says so. A run that was killed, or gave up waiting, is gone on with by the next one.
 
-With --attestor and --exec it is the program that a kubelet's bootstrap kubeconfig names under exec: it attests whenever
-the kubelet needs a credential, and writes nothing but that, to standard output.
+With --attestor and --exec it is the program that a kubelet's bootstrap kubeconfig names under exec: it attests
+whenever the kubelet needs a credential, and writes nothing but that, to standard output.
 
 Exit codes: 0 done, or there already; 1 files, credential, evidence or answer cannot be used; 2 the command line was
 wrong; 3 not approved in time; 4 denied, or failed; 5 the server could not be reached or trusted.`;
@@ -84,12 +84,15 @@ export function addJoin(parent: Command, terminal: Terminal, load: LoadNodeAgent
     .option("--cert-dir <directory>", "the kubelet's --cert-dir", CERTIFICATE_DIRECTORY)
     .option("--dry-run", "change nothing; say what would be done", false)
     .option("--replace", "replace what is there, also of another node or server", false)
-    .option("--wait <duration>", "how long to wait for approval (default: 5m)", parseSeconds, DEFAULT_WAIT_SECONDS)
-    .option(
-      "--retry <duration>",
-      "how long to try an unreachable server (default: 2m)",
-      parseSeconds,
-      DEFAULT_RETRY_SECONDS,
+    .addOption(
+      new Option("--wait <duration>", "how long to wait for approval")
+        .argParser(parseSeconds)
+        .default(DEFAULT_WAIT_SECONDS, "5m"),
+    )
+    .addOption(
+      new Option("--retry <duration>", "how long to try an unreachable server")
+        .argParser(parseSeconds)
+        .default(DEFAULT_RETRY_SECONDS, "2m"),
     )
     .addOption(new Option("--log-level <level>", "what to log").choices([...LOG_LEVELS]).default("info"))
     .option("--exec", "be a kubelet's exec plugin: print a credential, write nothing", false)
