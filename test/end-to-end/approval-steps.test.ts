@@ -1,10 +1,12 @@
-import { copyFileSync, cpSync, mkdirSync, readdirSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { parse, stringify } from "yaml";
 import { buildCsr } from "../builders/csr.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
+import { AttestingMachine, byJoinToken } from "./support/attesting-machine.ts";
 import { CertificateRequestsClient } from "./support/certificate-requests-client.ts";
 import { runCommand } from "./support/gatehouse-command.ts";
 import { type GatehouseProcess, startGatehouse } from "./support/gatehouse-process.ts";
@@ -22,6 +24,10 @@ const inForce = join(directory, "approval", "gatehouse.yaml");
 let gatehouse: GatehouseProcess;
 let administrator: Administrator;
 
+interface Step {
+  readonly approval: { readonly hooks: object[] };
+}
+
 beforeAll(async () => {
   for (const part of ["approval", "policies", "hooks", "examples"]) {
     mkdirSync(join(directory, part));
@@ -35,6 +41,15 @@ afterAll(async () => {
   administrator.close();
   await gatehouse.remove();
 });
+
+/** Ends the server and starts it with what is in force now, on what it has left. */
+async function restart(): Promise<void> {
+  const { dataDirectory } = gatehouse;
+  administrator.close();
+  await gatehouse.stop();
+  gatehouse = await startGatehouse({ configurationFile: inForce, dataDirectory });
+  administrator = new Administrator(gatehouse.adminKubeconfig);
+}
 
 /** Puts a step's file in the place of the one before, as the page says, and waits until it is in force. */
 async function takeStep(file: string, isInForce: (chain: string) => boolean): Promise<void> {
@@ -112,12 +127,34 @@ test("step 4: a node with a token of its own joins by itself, one with a token f
   expect(await outcomeOf(await joinAs("worker-9", { boundTo: "worker-1" }))).toBe("Denied");
 });
 
-test("step 5: nothing without the program that knows the machines", async () => {
-  await takeStep("5-verified.yaml", (chain) => /machine/.test(chain));
+test("a program may vouch for machines that cannot prove anything themselves", async () => {
+  const [, snippet = ""] = /```yaml\n(.*?)```/s.exec(readFileSync(join(CONFIG, "approval", "README.md"), "utf8")) ?? [];
+  const step = parse(readFileSync(join(CONFIG, "approval", "4-automatic.yaml"), "utf8")) as Step;
+  const place = step.approval.hooks.findIndex((hook) => "kubelet-client" in hook);
+  step.approval.hooks.splice(place, 0, ...(parse(snippet) as object[]));
+  writeFileSync(join(directory, "approval", "program.yaml"), stringify(step));
+  await takeStep("program.yaml", (chain) => /machine/.test(chain));
   expect(await outcomeOf(await joinAs("worker-2", { boundTo: "worker-2" }))).toBe("issued");
   expect(await outcomeOf(await joinAs("worker-3", { boundTo: "worker-3" }))).toBe("Denied");
   const unknown = await joinAs("worker-4", { boundTo: "worker-4" });
   expect(await outcomeOf(unknown)).toBe("pending");
   const { stdout } = await runCommand(gatehouse.adminKubeconfig, ["csr", "explain", unknown]);
   expect(stdout).toMatch(/machine \(required\) +noOpinion +NotInInventory/);
+});
+
+test("step 5: nobody but machines that prove what they are, and serving certificates for what is theirs", async () => {
+  copyFileSync(join(directory, "approval", "5-attested.yaml"), inForce);
+  await restart();
+  expect(await outcomeOf(await joinAs("worker-6", { boundTo: "worker-6" }))).toBe("Denied");
+  const enrollment = ["machine", "enroll", "join_token", "worker-5", "--node", "worker-5", "--ip", "10.0.0.9"];
+  expect(await runCommand(gatehouse.adminKubeconfig, enrollment)).toMatchObject({ code: 0 });
+  const creation = ["token", "create", "--for", "attestation", "--node", "worker-5", "--ttl", "15m"];
+  const { stdout: token } = await runCommand(gatehouse.adminKubeconfig, creation);
+  const machine = new AttestingMachine(gatehouse.url, readFileSync(gatehouse.caFile, "utf8"));
+  const kubelet = await machine.kubelet({ ...byJoinToken(token.trim()), nodeName: "worker-5" }, "worker-5");
+  const node = kubelet.withCertificate(await kubelet.bootstrap());
+  const serving = await node.submitServing({ dnsNames: ["worker-5"], ipAddresses: ["10.0.0.9"] });
+  await node.waitFor(serving);
+  const foreign = await node.submitServing({ dnsNames: ["worker-5"], ipAddresses: ["10.0.0.5"] });
+  expect(await outcomeOf(foreign.name)).toBe("pending");
 });
