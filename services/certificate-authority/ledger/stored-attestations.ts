@@ -32,6 +32,8 @@ export function storedAttestations({
 }: StoredAttestationsDependencies): Attestations {
   const table = attestationReader(reader);
   const now = (): number => clock.now().getTime();
+  // Every join asks for the binding of its name; where nobody ever attested, the file is not asked.
+  let hasBindings = table.hasBindings();
   return {
     async useChallenge(id, expiresAt) {
       const operation = { kind: "useChallenge", id, expiresMilliseconds: expiresAt.getTime() } as const;
@@ -43,9 +45,11 @@ export function storedAttestations({
       const atMilliseconds = now();
       const operation = { kind: "completeAttestation", attestation, grant: rest, certificate, atMilliseconds } as const;
       const answer = await writer.submit(operation, RECORD_BYTES, (done) => {
-        if (record !== undefined && "binding" in done) recorded(record);
         // What was objected to used nothing up.
-        if (attestation.consumesToken !== undefined && "binding" in done) tokens.forget(attestation.consumesToken);
+        if ("objection" in done) return done;
+        hasBindings = true;
+        if (record !== undefined) recorded(record);
+        if (attestation.consumesToken !== undefined) tokens.forget(attestation.consumesToken);
         return done;
       });
       return "objection" in answer ? answer : { binding: toBinding(answer.binding) };
@@ -63,7 +67,7 @@ export function storedAttestations({
       return row && toCredential(row);
     },
     bindingOf(nodeName) {
-      const row = table.bindingOfName(nodeName);
+      const row = hasBindings ? table.bindingOfName(nodeName) : undefined;
       return row && toBinding(row);
     },
     machine(attestor, machineId) {

@@ -71,6 +71,7 @@ export const attestationSql = {
     `SELECT ${MACHINE_COLUMNS} FROM machines WHERE (attestor, machine_id) > (?, ?) ` +
     "ORDER BY attestor, machine_id LIMIT ?",
   bindingOfName: `SELECT ${BINDING_COLUMNS} FROM bindings INDEXED BY bindings_by_name WHERE node_name = ? AND state = 'active'`,
+  hasBindings: "SELECT EXISTS (SELECT 1 FROM bindings)",
   bindingOfMachine:
     `SELECT ${BINDING_COLUMNS} FROM bindings INDEXED BY bindings_by_machine ` +
     "WHERE attestor = ? AND machine_id = ? AND state = 'active'",
@@ -142,6 +143,7 @@ export function attestationReader(connection: Connection) {
     machine: (attestor: string, machineId: string) => machine.get(attestor, machineId),
     machinesAfter: (attestor: string, machineId: string, limit: number) =>
       machinesAfter.all(attestor, machineId, limit),
+    hasBindings: (): boolean => connection.prepare<[], number>(attestationSql.hasBindings).pluck().get() === 1,
     bindingOfName: (nodeName: string) => ofName.get(nodeName),
     bindingOfMachine: (attestor: string, machineId: string) => ofMachine.get(attestor, machineId),
     bindingsOf: (attestor: string, machineId: string, limit: number) => allOf.all(attestor, machineId, limit),
