@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/logging.ts";
@@ -177,6 +178,7 @@ class Exchange {
     const { socket } = this.#request;
     this.#idleMilliseconds = socket.timeout ?? 0;
     socket.setTimeout(0);
+    socket.prependListener("end", dropConnection);
   }
 
   #credentials(remoteAddress: string): Credentials {
@@ -228,7 +230,11 @@ class Exchange {
 
   finished(): void {
     this.#audit?.finished();
-    if (this.#idleMilliseconds !== undefined) this.#request.socket.setTimeout(this.#idleMilliseconds);
+    if (this.#idleMilliseconds !== undefined) {
+      const { socket } = this.#request;
+      socket.setTimeout(this.#idleMilliseconds);
+      socket.off("end", dropConnection);
+    }
     const { metrics, logger } = this.#deps;
     const seconds = (performance.now() - this.#started) / 1000;
     const verb = this.#info?.verb ?? "unknown";
@@ -243,6 +249,14 @@ class Exchange {
       "request",
     );
   }
+}
+
+/**
+ * Of a watcher that has hung up: whatever else is sent, nobody reads. To close in form would take one more TLS record and two
+ * more calls of the kernel, for every kubelet that got its certificate.
+ */
+function dropConnection(this: Socket): void {
+  this.destroy();
 }
 
 function isAnonymous({ username, groups }: UserInfo): boolean {

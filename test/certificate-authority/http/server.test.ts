@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { Agent, request } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, expect, test } from "@jest/globals";
 import type { Route } from "../../../services/certificate-authority/http/call.ts";
@@ -172,6 +174,32 @@ test("a connection may be silent during a watch, not before or after it", async 
   await get(port, path, { ca: identity.caPem, agent });
   agent.destroy();
   expect(timeouts.slice(0, 3)).toEqual([0, 120_000, 120_000]);
+});
+
+test.each([
+  { name: "in a watch is dropped", request: "?watch=true", isWatching: true, isInForm: false },
+  { name: "after a watch is closed in form", request: "?watch=true", isWatching: false, isInForm: true },
+  { name: "after anything else is closed in form", request: "", isWatching: false, isInForm: true },
+])("a connection whose client hangs up $name", async ({ request: query, isWatching, isInForm }) => {
+  const identity = await buildTlsIdentity();
+  const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+  let serverSide: Duplex | undefined;
+  const route: Route = {
+    method: "GET",
+    path,
+    handler: ({ request: { socket }, response }) => {
+      serverSide = socket;
+      if (isWatching) response.write("an event");
+      else response.end("all");
+    },
+  };
+  const { port } = await start([route], identity);
+  const socket = await connected(connectTls({ port, host: "127.0.0.1", ca: identity.caPem }));
+  socket.write(`GET ${path}${query} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  await once(socket, "data");
+  socket.end();
+  await waitFor(() => serverSide?.closed === true);
+  expect(serverSide?.writableFinished).toBe(isInForm);
 });
 
 test("a connection survives refused bodies, and bodies one behind the other", async () => {
