@@ -116,7 +116,10 @@ export function configuredAttestation(
   };
 }
 
-function requireUsable({ credential, apiServer }: AttestationSettings, { isInCluster }: AttestationParts): void {
+function requireUsable(
+  { credential, apiServer }: AttestationSettings,
+  { isInCluster, logger }: Pick<AttestationParts, "isInCluster" | "logger">,
+): void {
   if (!isInCluster) return;
   if (credential.kind === "token")
     throw new ConfigurationError(
@@ -124,6 +127,9 @@ function requireUsable({ credential, apiServer }: AttestationSettings, { isInClu
     );
   if (apiServer === undefined)
     throw new ConfigurationError("attestation.apiServer is needed: machines are to talk to the cluster's API server");
+  logger.warn(
+    "attestation in a cluster: each replica has its own record of machines, and denies what attested at another; run one replica",
+  );
 }
 
 function joinTokenFinder(tokens: AttestationParts["tokens"]): FindJoinToken {

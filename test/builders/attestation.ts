@@ -15,6 +15,7 @@ export function verifiedAttestation(changes: Partial<VerifiedAttestation> = {}):
     isFresh: true,
     launchedAt: undefined,
     mustBeEnrolled: false,
+    isNameTemplated: true,
     replaces: undefined,
     consumesToken: undefined,
     ...changes,

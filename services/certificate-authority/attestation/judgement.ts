@@ -65,6 +65,7 @@ export function attestationOf(
     profile: name,
     names: namesOf(machine?.names, evidence.sans),
     mustBeEnrolled: evidence.mustBeEnrolled === true || (!firstUse && !isNamed),
+    isNameTemplated: !isNamed && machine?.nodeName === undefined,
     replaces: undefined,
     consumesToken: consumes?.joinTokenId,
   };

@@ -145,7 +145,9 @@ export function createAttestationService(deps: AttestationDependencies): Attesta
     const ofName = attestations.bindingOf(nodeName);
     const ofMachine = attestations.bindingsOf(attestor, machineId).find(({ state }) => state === "active");
     // Asked again inside the transaction; here so that nothing is signed for nobody.
-    const early = objectionTo(attestation, { machine: attestations.machine(attestor, machineId), ofMachine, ofName });
+    const machine = attestations.machine(attestor, machineId);
+    const enrolledAs = attestations.enrolledAs(nodeName);
+    const early = objectionTo(attestation, { machine, enrolledAs, ofMachine, ofName });
     if (early !== undefined) throw new AttestationRefusal(early.code, early.message);
     const made = await deps.credentials.make({ nodeName, spkiDer, now: clock.now() });
     const grant = { ...made.grant, bindingId: randomUUID() };

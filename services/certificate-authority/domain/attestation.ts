@@ -94,6 +94,8 @@ export interface VerifiedAttestation {
   readonly launchedAt: Date | undefined;
   /** Only a machine that an administrator enrolled gets a binding. */
   readonly mustBeEnrolled: boolean;
+  /** Nobody fixed the name: a template made it of verified fields. */
+  readonly isNameTemplated: boolean;
   /** The active binding of the name that may be replaced: its machine is known to be gone. */
   readonly replaces: string | undefined;
   /** The join token that is used up. */
@@ -103,6 +105,8 @@ export interface VerifiedAttestation {
 /** What is on record about an attestation's machine and name. */
 export interface AttestationRecord {
   readonly machine: Machine | undefined;
+  /** A machine that an administrator enrolled with the name. */
+  readonly enrolledAs: Machine | undefined;
   /** The active binding of the machine. */
   readonly ofMachine: Binding | undefined;
   /** The active binding of the name. */
@@ -122,7 +126,7 @@ export interface AttestationObjection {
  */
 export function objectionTo(
   attestation: VerifiedAttestation,
-  { machine, ofMachine, ofName }: AttestationRecord,
+  { machine, enrolledAs, ofMachine, ofName }: AttestationRecord,
 ): AttestationObjection | undefined {
   const { nodeName, mustBeEnrolled, replaces } = attestation;
   if (machine?.state === "banned") return denial("the machine is banned; release it to let it join");
@@ -130,6 +134,8 @@ export function objectionTo(
     return denial("the machine is not enrolled, and its profile takes no machine at first sight");
   if (machine?.nodeName !== undefined && machine.nodeName !== nodeName)
     return denial(`the machine is enrolled as ${machine.nodeName}, not as ${nodeName}`);
+  if (attestation.isNameTemplated && enrolledAs !== undefined && !isOf(enrolledAs, attestation))
+    return { code: "conflict", message: `${nodeName} is the name of an enrolled machine, ${enrolledAs.machineId}` };
   const pin = Object.entries(attestation.pins).find(([key, value]) => (machine?.pins[key] ?? value) !== value);
   if (pin !== undefined) return denial(`the machine's ${pin[0]} is another than before; release it if that is right`);
   if (ofMachine !== undefined && ofMachine.nodeName !== nodeName)
@@ -151,7 +157,7 @@ function replayObjection(
   return denial("such evidence counts once, and it was shown before; release the machine to let it attest again");
 }
 
-function isOf(binding: Binding, { attestor, machineId }: VerifiedAttestation): boolean {
+function isOf(binding: Pick<Binding, "attestor" | "machineId">, { attestor, machineId }: VerifiedAttestation): boolean {
   return binding.attestor === attestor && binding.machineId === machineId;
 }
 
@@ -246,6 +252,10 @@ export interface Attestations {
   credential(id: string): AttestedCredential | undefined;
   /** The active binding of a name. Synchronous: every renewal asks. */
   bindingOf(nodeName: string): Binding | undefined;
+  /** Whether a name was bound once and is no more: what had it is not to be taken for one that never attested. */
+  wasBound(nodeName: string): boolean;
+  /** A machine that an administrator enrolled with the name. */
+  enrolledAs(nodeName: string): Machine | undefined;
   machine(attestor: string, machineId: string): Machine | undefined;
   /** In the order of attestors and ids, after the given one. */
   machines(after: Pick<Machine, "attestor" | "machineId"> | undefined, limit: number): readonly Machine[];

@@ -52,10 +52,12 @@ export function attestationWrites(connection: Connection, audit: AuditWrites) {
 
   function recordOf({ attestor, machineId, nodeName }: VerifiedAttestation): AttestationRecord {
     const machine = stored.machine(attestor, machineId);
+    const enrolledAs = stored.enrolledAs(nodeName);
     const ofMachine = stored.bindingOfMachine(attestor, machineId);
     const ofName = stored.bindingOfName(nodeName);
     return {
       machine: machine && toMachine(machine),
+      enrolledAs: enrolledAs && toMachine(enrolledAs),
       ofMachine: ofMachine && toBinding(ofMachine),
       ofName: ofName && toBinding(ofName),
     };

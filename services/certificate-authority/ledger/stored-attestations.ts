@@ -70,6 +70,11 @@ export function storedAttestations({
       const row = hasBindings ? table.bindingOfName(nodeName) : undefined;
       return row && toBinding(row);
     },
+    wasBound: (nodeName) => (table.lastOfName(nodeName)?.state ?? "active") !== "active",
+    enrolledAs(nodeName) {
+      const row = table.enrolledAs(nodeName);
+      return row && toMachine(row);
+    },
     machine(attestor, machineId) {
       const row = table.machine(attestor, machineId);
       return row && toMachine(row);

@@ -115,7 +115,8 @@ describe("a node that renews", () => {
     expect(await ask(other)).toMatchObject({ kind: "denied", reason: "NotBound" });
     expect(await ask({ ...other, settings: { ...DENY, others: "ignore" } })).toMatchObject({ kind: "noOpinion" });
     await opened.ledger.attestations.change(MACHINE, "ban", "", "alice");
-    expect(await ask({ username })).toMatchObject({ kind: "denied" });
+    expect(await ask({ username })).toMatchObject({ kind: "denied", reason: "BindingEnded" });
+    expect(await ask({ username, settings: { ...DENY, others: "ignore" } })).toMatchObject({ kind: "denied" });
   });
 
   test("attests again when its attestation is too old", async () => {

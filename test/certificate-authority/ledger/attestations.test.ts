@@ -180,6 +180,13 @@ describe("an administrator", () => {
     await sound();
   });
 
+  test("keeps the name of an enrolled machine from others whose evidence would make it", async () => {
+    await attestations().enroll([enrollment], "alice");
+    const other = { machineId: "m-2", pins: {} };
+    expect(await complete(other)).toMatchObject({ objection: { code: "conflict" } });
+    expect(await complete({ ...other, isNameTemplated: false })).toHaveProperty("binding");
+  });
+
   test("bans a machine until it is released, and both end its binding", async () => {
     await complete({}, "c-1");
     expect(await attestations().change(M1, "ban", "stolen", "alice")).toMatchObject({ state: "banned" });

@@ -22,7 +22,7 @@ export interface NodeAttestationSettings {
 /** What is on record about machines. */
 export type AttestationRecords = Pick<
   Attestations,
-  "useCredential" | "revokeCredential" | "credential" | "bindingOf" | "machine"
+  "useCredential" | "revokeCredential" | "credential" | "bindingOf" | "wasBound" | "machine"
 >;
 
 /** What the hook stands on. */
@@ -37,6 +37,7 @@ export const NOBODY_ATTESTED: AttestationRecords = {
   revokeCredential: async () => false,
   credential: () => undefined,
   bindingOf: () => undefined,
+  wasBound: () => false,
   machine: () => undefined,
 };
 
@@ -168,6 +169,8 @@ function judgeRenewal(
 ): Verdict {
   const binding = records.bindingOf(nodeName);
   if (binding === undefined) {
+    if (records.wasBound(nodeName))
+      return denied("BindingEnded", `${nodeName} is bound to its machine no more`, { hint: HINT });
     const message = `${nodeName} is bound to no machine`;
     if (others === "ignore") return { kind: "noOpinion", reason: "NotBound", message, evidence: {} };
     return denied("NotBound", message, { hint: HINT });

@@ -22,7 +22,9 @@ export const auditListQuery = z.strictObject({
   verb: name.optional().describe("Only entries of this verb, e.g. issued, recorded, created, removed, deleted."),
   resource: name
     .optional()
-    .describe("Only entries about this: archive, certificate, decision, issuer, request or token."),
+    .describe(
+      "Only entries about this: archive, attestation, binding, certificate, credential, decision, issuer, machine, request or token.",
+    ),
   name: name.optional().describe("Only entries about the thing, or the request, of this name."),
   after: z
     .string()

@@ -23,6 +23,7 @@ export const attestationMigration: Migration = {
       audit_sequence INTEGER NOT NULL REFERENCES audit (sequence),
       PRIMARY KEY (attestor, machine_id)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX machines_by_name ON machines (node_name) WHERE node_name IS NOT NULL;
     CREATE TABLE bindings (
       id TEXT PRIMARY KEY,
       node_name TEXT NOT NULL,
@@ -41,6 +42,7 @@ export const attestationMigration: Migration = {
     CREATE UNIQUE INDEX bindings_by_name ON bindings (node_name) WHERE state = 'active';
     CREATE UNIQUE INDEX bindings_by_machine ON bindings (attestor, machine_id) WHERE state = 'active';
     CREATE INDEX bindings_of_machine ON bindings (attestor, machine_id, created_ms);
+    CREATE INDEX bindings_of_name ON bindings (node_name, created_ms);
     CREATE TABLE credentials (
       id TEXT PRIMARY KEY,
       binding_id TEXT NOT NULL REFERENCES bindings (id),

@@ -71,7 +71,13 @@ export const attestationSql = {
     `SELECT ${MACHINE_COLUMNS} FROM machines WHERE (attestor, machine_id) > (?, ?) ` +
     "ORDER BY attestor, machine_id LIMIT ?",
   bindingOfName: `SELECT ${BINDING_COLUMNS} FROM bindings INDEXED BY bindings_by_name WHERE node_name = ? AND state = 'active'`,
-  hasBindings: "SELECT EXISTS (SELECT 1 FROM bindings)",
+  hasBindings: "SELECT EXISTS (SELECT 1 FROM bindings WHERE id > '')",
+  enrolledAs:
+    `SELECT ${MACHINE_COLUMNS} FROM machines INDEXED BY machines_by_name ` +
+    "WHERE node_name = CAST(? AS TEXT) AND node_name IS NOT NULL LIMIT 1",
+  lastOfName:
+    `SELECT ${BINDING_COLUMNS} FROM bindings INDEXED BY bindings_of_name ` +
+    "WHERE node_name = ? ORDER BY created_ms DESC, rowid DESC LIMIT 1",
   bindingOfMachine:
     `SELECT ${BINDING_COLUMNS} FROM bindings INDEXED BY bindings_by_machine ` +
     "WHERE attestor = ? AND machine_id = ? AND state = 'active'",
@@ -134,6 +140,8 @@ export function attestationReader(connection: Connection) {
   const machine = connection.prepare<[string, string], StoredMachineRow>(attestationSql.machine);
   const machinesAfter = connection.prepare<[string, string, number], StoredMachineRow>(attestationSql.machinesAfter);
   const ofName = connection.prepare<[string], StoredBindingRow>(attestationSql.bindingOfName);
+  const enrolledAs = connection.prepare<[string], StoredMachineRow>(attestationSql.enrolledAs);
+  const lastOfName = connection.prepare<[string], StoredBindingRow>(attestationSql.lastOfName);
   const ofMachine = connection.prepare<[string, string], StoredBindingRow>(attestationSql.bindingOfMachine);
   const allOf = connection.prepare<[string, string, number], StoredBindingRow>(attestationSql.bindingsOfMachine);
   const credential = connection.prepare<[string], CredentialRow>(attestationSql.credential);
@@ -144,6 +152,10 @@ export function attestationReader(connection: Connection) {
     machinesAfter: (attestor: string, machineId: string, limit: number) =>
       machinesAfter.all(attestor, machineId, limit),
     hasBindings: (): boolean => connection.prepare<[], number>(attestationSql.hasBindings).pluck().get() === 1,
+    /** A machine that an administrator wrote down for the name. */
+    enrolledAs: (nodeName: string) => enrolledAs.get(nodeName),
+    /** The newest binding of a name, whatever became of it. */
+    lastOfName: (nodeName: string) => lastOfName.get(nodeName),
     bindingOfName: (nodeName: string) => ofName.get(nodeName),
     bindingOfMachine: (attestor: string, machineId: string) => ofMachine.get(attestor, machineId),
     bindingsOf: (attestor: string, machineId: string, limit: number) => allOf.all(attestor, machineId, limit),
