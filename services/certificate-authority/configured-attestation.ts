@@ -28,7 +28,7 @@ import type { ownIdentity } from "./own-identity.ts";
 export interface AttestationWatch {
   /** The groups whose members are approved for any node's name; none where nobody attests. Each is logged. */
   check(): Promise<readonly string[]>;
-  /** @throws {Error} when the last look found some. */
+  /** @throws {Error} when the last look found some, or nobody could look yet. */
   requireNone(): void;
 }
 
@@ -43,10 +43,11 @@ export function createAttestationWatch(
   const denies = approval.hooks.some(
     (hook) => "node-attestation" in hook && hook["node-attestation"].others === "deny",
   );
-  let found: readonly string[] = [];
+  const isNeedless = attestation === undefined || (denies && !isInCluster);
+  let found: readonly string[] | undefined = isNeedless ? [] : undefined;
   return {
     async check() {
-      if (attestation === undefined || (denies && !isInCluster)) return [];
+      if (isNeedless) return [];
       found = await autoApprovedGroups(authorizer);
       for (const group of found)
         logger.error(
@@ -56,6 +57,7 @@ export function createAttestationWatch(
       return found;
     },
     requireNone() {
+      if (found === undefined) throw new Error("nobody could look yet who is approved past attestation");
       if (found.length > 0) throw new Error(`${found.join(", ")} may be approved past attestation`);
     },
   };

@@ -120,7 +120,7 @@ export function createAttestationService(deps: AttestationDependencies): Attesta
 
   async function verified(profile: Profile, opened: Opened, clientAddress: string): Promise<Attested> {
     const signal = AbortSignal.timeout(limits.verificationSeconds * 1000);
-    const evidence = await verify(profile, opened, clientAddress, signal);
+    const evidence = await Promise.race([verify(profile, opened, clientAddress, signal), refusalAt(signal)]);
     if (machines.take(`${profile.settings.attestor} ${evidence.machineId}`) > 0)
       throw slowDown(`the machine ${evidence.machineId} attests too often`);
     return { evidence, signal };
@@ -300,6 +300,13 @@ async function verify(profile: Profile, opened: Opened, clientAddress: string, s
   const { machineId } = evidence;
   if (machineId === "" || machineId.length > MAXIMUM_MACHINE_ID) throw denied("the evidence names no machine");
   return evidence;
+}
+
+/** Whoever does not heed the signal keeps no place either. */
+function refusalAt(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(denied("the evidence was not verified in time")), { once: true });
+  });
 }
 
 /** Whatever goes wrong with evidence denies: a parser that fails, a cloud that does not answer, a bug. */

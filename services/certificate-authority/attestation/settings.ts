@@ -62,51 +62,56 @@ const profileSchema = z
 export type ProfileSettings = z.infer<typeof profileSchema>;
 
 /** The part `attestation` of the configuration; without it nobody attests. */
-export const attestationSchema = z.strictObject({
-  /** The URL of the attestation API as machines reach it: evidence for another URL is worth nothing here. */
-  audience: z.url({
-    protocol: /^https$/,
-    error: "must be an https URL, for example https://node-ca.example/v1/attest",
-  }),
-  profiles: z
-    .array(profileSchema)
-    .min(1)
-    .max(MAXIMUM_PROFILES)
-    .superRefine((profiles, context) => {
-      profiles.forEach(({ name }, index) => {
-        if (profiles.findIndex((profile) => profile.name === name) === index) return;
-        context.addIssue({ code: "custom", path: [index, "name"], message: "is another profile's name" });
-      });
+export const attestationSchema = z
+  .strictObject({
+    /** The URL of the attestation API as machines reach it: evidence for another URL is worth nothing here. */
+    audience: z.url({
+      protocol: /^https$/,
+      error: "must be an https URL, for example https://node-ca.example/v1/attest",
     }),
-  credential: z
-    .strictObject({
-      kind: z.enum(["clientCert", "token"]).default("clientCert"),
-      lifetimeSeconds: z.int().min(60).max(3600).default(600),
-    })
-    .prefault({}),
-  /** What a machine is told to talk to with its credential; our own address and CA when absent. */
-  apiServer: z.strictObject({ url: z.url({ protocol: /^https$/ }), caFile: z.string().min(1) }).optional(),
-  /** Where Node objects are: without it nobody knows whether a node is Ready. */
-  nodeObject: z
-    .strictObject({ kubeconfigFile: z.string().min(1), timeoutSeconds: z.number().min(0.1).max(60).default(5) })
-    .optional(),
-  /** Whether a node that is Ready may attest without showing that it has its kubelet's key. */
-  onNodeReady: z.enum(["deny", "allow"]).default("deny"),
-  /** Whether a name goes to another machine, when the one that had it is known to be gone. */
-  onNameConflict: z.enum(["deny", "replace-if-gone"]).default("deny"),
-  /** Names that no template makes: only an enrolled machine gets one of them. */
-  controlPlaneNodes: z.array(z.string().min(1).max(253)).max(1000).default([]),
-  limits: z
-    .strictObject({
-      challengesPerSecond: z.number().positive().max(100_000).default(2000),
-      perSecondPerAddress: z.number().positive().max(100_000).default(100),
-      attestationsPerHourPerMachine: z.number().positive().max(10_000).default(12),
-      /** Proofs that are verified at a time. */
-      concurrency: z.int().min(1).max(1000).default(16),
-      verificationSeconds: z.number().min(1).max(60).default(15),
-    })
-    .prefault({}),
-});
+    profiles: z
+      .array(profileSchema)
+      .min(1)
+      .max(MAXIMUM_PROFILES)
+      .superRefine((profiles, context) => {
+        profiles.forEach(({ name }, index) => {
+          if (profiles.findIndex((profile) => profile.name === name) === index) return;
+          context.addIssue({ code: "custom", path: [index, "name"], message: "is another profile's name" });
+        });
+      }),
+    credential: z
+      .strictObject({
+        kind: z.enum(["clientCert", "token"]).default("clientCert"),
+        lifetimeSeconds: z.int().min(60).max(3600).default(600),
+      })
+      .prefault({}),
+    /** What a machine is told to talk to with its credential; our own address and CA when absent. */
+    apiServer: z.strictObject({ url: z.url({ protocol: /^https$/ }), caFile: z.string().min(1) }).optional(),
+    /** Where Node objects are: without it nobody knows whether a node is Ready. */
+    nodeObject: z
+      .strictObject({ kubeconfigFile: z.string().min(1), timeoutSeconds: z.number().min(0.1).max(60).default(5) })
+      .optional(),
+    /** Whether a node that is Ready may attest without showing that it has its kubelet's key. */
+    onNodeReady: z.enum(["deny", "allow"]).default("deny"),
+    /** Whether a name goes to another machine, when the one that had it is known to be gone. */
+    onNameConflict: z.enum(["deny", "replace-if-gone"]).default("deny"),
+    /** Names that no template makes: only an enrolled machine gets one of them. */
+    controlPlaneNodes: z.array(z.string().min(1).max(253)).max(1000).default([]),
+    limits: z
+      .strictObject({
+        challengesPerSecond: z.number().positive().max(100_000).default(2000),
+        perSecondPerAddress: z.number().positive().max(100_000).default(100),
+        attestationsPerHourPerMachine: z.number().positive().max(10_000).default(12),
+        /** Proofs that are verified at a time. */
+        concurrency: z.int().min(1).max(1000).default(16),
+        verificationSeconds: z.number().min(1).max(60).default(15),
+      })
+      .prefault({}),
+  })
+  .refine(({ onNameConflict, nodeObject }) => onNameConflict === "deny" || nodeObject !== undefined, {
+    path: ["nodeObject"],
+    error: "is needed with onNameConflict: replace-if-gone: a name is given away only when its Node is gone as well",
+  });
 
 export type AttestationSettings = z.infer<typeof attestationSchema>;
 

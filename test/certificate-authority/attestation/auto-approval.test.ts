@@ -59,6 +59,7 @@ test.each([
   ["no field in a name", { profiles: [{ ...PROFILE, nodeName: "node" }] }, "all machines"],
   ["an empty allow list", { profiles: [{ name: "a", attestor: "aws_iid", accounts: [] }] }, "accounts"],
   ["an unknown key", { colour: "red" }, "colour"],
+  ["names that are given away unseen", { onNameConflict: "replace-if-gone" }, "nodeObject"],
 ])("%s is refused", (_what, changes, word) => {
   const given = { audience: "https://ca.example/v1/attest", profiles: [PROFILE], ...changes };
   const { error } = attestationSchema.safeParse(given);

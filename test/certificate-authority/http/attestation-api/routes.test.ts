@@ -224,6 +224,16 @@ describe("limits", () => {
     await request(app).post(COMPLETE).send(second.holder.answer(second.body)).expect(200);
   });
 
+  test("an attestor that never answers keeps no place", async () => {
+    const settings = { name: "tokens", attestor: "join_token" as const, firstUse: false };
+    const attestor = { verify: () => new Promise<never>(() => undefined) };
+    const app = api({ ...few({ concurrency: 1, verificationSeconds: 1 }), profiles: [{ settings, attestor }] });
+    for (let count = 0; count < 2; count += 1) {
+      const { holder, body } = await challenged(app);
+      await request(app).post(COMPLETE).send(holder.answer(body)).expect(403);
+    }
+  });
+
   test("refusals beyond a hundred of one address are counted, and told of with the next one", async () => {
     const attestation = attestationService(opened.ledger.attestations, clock);
     const holder = tokenHolder();
