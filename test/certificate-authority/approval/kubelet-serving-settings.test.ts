@@ -72,6 +72,7 @@ test("every key stands in the example, which can be used when its hash signs are
   );
   expect(sources.flatMap((source) => Object.keys(source))).toEqual([
     "inventory",
+    "attestation",
     "nodeObject",
     "nameSuffixes",
     "dns",
