@@ -75,6 +75,23 @@ export async function contentOf(file: string): Promise<string> {
   throw new Error(`${file} was not written`);
 }
 
+/** Resolves when the process runs no more; whoever inherited it may not have taken note yet. */
+export async function ended(pid: number): Promise<void> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    if (isOver(pid)) return;
+    await pause(20);
+  }
+  throw new Error(`process ${pid} still runs`);
+}
+
+function isOver(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return true;
+  }
+}
+
 /** Resolves when no process of that number is there any more, not even as a zombie. */
 export async function gone(pid: number): Promise<void> {
   for (let tries = 0; tries < 500; tries += 1) {

@@ -10,7 +10,7 @@ import { scriptShape } from "../../../../services/certificate-authority/approval
 import { outsideHookShape } from "../../../../services/certificate-authority/approval/settings.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../../fakes/recording-logger.ts";
-import { contentOf, gone, hookFor, programWith, shell } from "./script-fixture.ts";
+import { contentOf, ended, gone, hookFor, programWith, shell } from "./script-fixture.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const OTHER = 65_534;
@@ -128,7 +128,8 @@ test("when the process that starts programs is killed, its programs go, who wait
   const helper = Number(await contentOf(`${directory}/helper`));
   process.kill(helper, "SIGKILL");
   await refused;
-  await Promise.all([helper, Number(await contentOf(`${directory}/program`))].map(gone));
+  // The program has no parent any more: when it is reaped is for the system's first process to say.
+  await Promise.all([gone(helper), ended(Number(await contentOf(`${directory}/program`)))]);
   writeFileSync(`${directory}/second`, "");
   // It is started again no more than once a second.
   const again = async (): Promise<unknown> => ask().catch(() => pause(50).then(again));
