@@ -256,8 +256,8 @@ test("previous certificates are those of the time of the decision", async () => 
   if (document === undefined) throw new Error("no document");
   expect(document.previous).toMatchObject([{ serial: "01" }]);
   const text = "size(previous) == 1 && previous[0].serial == '01'";
-  const { evaluate } = compileCel(text, { variables: FACT_TYPES, result: "bool", where: "rule" });
-  expect(evaluate(factsOf(document))).toBe(true);
+  const program = compileCel(text, { variables: FACT_TYPES, result: "bool", where: "rule" });
+  expect(program.evaluate(factsOf(document))).toBe(true);
   const single = { policy: { rules: [rule("one", "approve", text)] } };
   expect(await replay([single])).toMatchObject({ changes: [], unchanged: 1, changed: 0 });
 });
