@@ -46,6 +46,8 @@ export interface ConfiguredApproval {
   readonly nodeNames: NodeNames;
   readonly pending: PendingRequests;
   readonly administration: ApprovalAdministration;
+  /** The settings of the hooks that decide now. */
+  readonly hooks: () => readonly HookSettings[];
   readonly follower: ConfigurationFollower;
   /** How busy the hooks are that ask somebody outside. */
   readonly loads: () => ReadonlyMap<string, HookLoad>;
@@ -98,6 +100,7 @@ export function configuredApproval(configuration: Configuration, given: Approval
       attestedRequesters(parts.hooks.attestations),
     ),
     pending,
+    hooks: () => inForce.approval.hooks,
     follower,
     administration: {
       status: () => ({

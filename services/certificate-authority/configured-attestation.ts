@@ -4,6 +4,7 @@ import { stringify } from "yaml";
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { Access } from "./access/access.ts";
+import type { HookSettings } from "./approval/settings.ts";
 import { autoApprovedGroups } from "./attestation/auto-approval.ts";
 import { createAttestor } from "./attestation/create-attestors.ts";
 import type { FindJoinToken } from "./attestation/join-token/attestor.ts";
@@ -32,22 +33,27 @@ export interface AttestationWatch {
   requireNone(): void;
 }
 
+export interface AttestationWatchParts {
+  readonly authorizer: Authorizer;
+  readonly isInCluster: boolean;
+  /** The hooks that decide now. */
+  readonly hooks: () => readonly HookSettings[];
+  readonly logger: Pick<Logger, "error">;
+}
+
 /**
  * In a cluster Kubernetes' own approver may approve what we would deny. Standalone nobody but our chain approves, and its
- * hook denies who did not attest.
+ * hook denies who did not attest, unless it is not asked about everybody.
  */
 export function createAttestationWatch(
-  { attestation, approval }: Pick<Configuration, "attestation" | "approval">,
-  { authorizer, isInCluster, logger }: { authorizer: Authorizer; isInCluster: boolean; logger: Logger },
+  { attestation }: Pick<Configuration, "attestation">,
+  { authorizer, isInCluster, hooks, logger }: AttestationWatchParts,
 ): AttestationWatch {
-  const denies = approval.hooks.some(
-    (hook) => "node-attestation" in hook && hook["node-attestation"].others === "deny",
-  );
-  const isNeedless = attestation === undefined || (denies && !isInCluster);
-  let found: readonly string[] | undefined = isNeedless ? [] : undefined;
+  const isNeedless = (): boolean => attestation === undefined || (!isInCluster && hooks().some(deniesOthers));
+  let found: readonly string[] | undefined;
   return {
     async check() {
-      if (isNeedless) return [];
+      if (isNeedless()) return [];
       found = await autoApprovedGroups(authorizer);
       for (const group of found)
         logger.error(
@@ -57,10 +63,18 @@ export function createAttestationWatch(
       return found;
     },
     requireNone() {
+      if (isNeedless()) return;
       if (found === undefined) throw new Error("nobody could look yet who is approved past attestation");
       if (found.length > 0) throw new Error(`${found.join(", ")} may be approved past attestation`);
     },
   };
+}
+
+/** Whether the hook denies whoever did not attest, whatever they ask a kubelet's certificate with. */
+function deniesOthers(hook: HookSettings): boolean {
+  if (!("node-attestation" in hook)) return false;
+  const { others, signers, requesters } = hook["node-attestation"];
+  return others === "deny" && signers === undefined && requesters === undefined;
 }
 
 const CREDENTIAL_ID_BYTES = 16;

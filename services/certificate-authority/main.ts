@@ -100,9 +100,7 @@ async function run(overrides: ConfigurationOverrides, controlled: ControllerOpti
   const door = await openFrontDoor({ ...authority, jobs: jobs.administration, configuration, clock, logger });
   await leaveFiles(configuration, authority, door.url, logger);
   await jobs.start();
-  authority.attestationWatch
-    .check()
-    .catch((err: unknown) => logger.warn({ err }, "could not ask who is approved past attestation"));
+  watchAttestation(authority, logger);
   const issuerFiles = followIssuers(configuration, authority, door, logger);
   const configurationFile = followApproval(authority, logger);
   if (cluster === undefined) authority.issuance.start();
@@ -268,7 +266,7 @@ async function openAuthority(
     tokens,
     attestationWatch: createAttestationWatch(configuration, {
       authorizer: cluster?.authorizer ?? access.authorizer,
-      ...{ isInCluster: cluster !== undefined, logger },
+      ...{ isInCluster: cluster !== undefined, hooks: approval.hooks, logger },
     }),
     openAttestation: (serverUrl) =>
       configuredAttestation(configuration, {
@@ -324,6 +322,17 @@ function followIssuers(
     if (problem === undefined) issuance.revisit();
   });
   return watchFiles(issuers.paths, () => void issuers.checkFiles(), logger);
+}
+
+/** Looks now and whenever another chain decides; a job looks in between. */
+function watchAttestation({ approval, attestationWatch }: Authority, logger: Logger): void {
+  const look = (): void => {
+    attestationWatch
+      .check()
+      .catch((err: unknown) => logger.warn({ err }, "could not ask who is approved past attestation"));
+  };
+  look();
+  approval.onChange(look);
 }
 
 /** What waits is put to a new chain at once. */

@@ -132,7 +132,8 @@ async function judgeJoin(
   const evidence = { credentialId: id, boundTo: credential.nodeName };
   if (credential.nodeName !== nodeName) {
     if (!isRehearsal) await records.revokeCredential(id, `it was used to ask for ${nodeName}`);
-    const message = `the credential is for ${credential.nodeName}, not for ${nodeName}; it is revoked`;
+    const consequence = isRehearsal ? "" : "; it is revoked";
+    const message = `the credential is for ${credential.nodeName}, not for ${nodeName}${consequence}`;
     return denied("OtherNode", message, { ...evidence, alarm: true });
   }
   const binding = records.bindingOf(nodeName);
