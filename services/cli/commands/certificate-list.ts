@@ -1,25 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../../shared/duration.ts";
 import type { ApiClient } from "../api-client.ts";
-import type { Certificate, List } from "../api-types.ts";
-import {
-  type ConnectionOptions,
-  type FormatOptions,
-  parseCount,
-  withClient,
-  withConnection,
-  withExamples,
-  withFormat,
-} from "../options.ts";
-import { formatTable, writeObject } from "../output.ts";
+import type { Certificate } from "../api-types.ts";
+import { type ConnectionOptions, withClient, withConnection, withExamples, withFormat } from "../options.ts";
+import { formatTable } from "../output.ts";
+import { type PagedListOptions, showPages, withLimit } from "../paged-list.ts";
 import type { Terminal } from "../terminal.ts";
 
 export const CERTIFICATES_PATH = "/v1/certificates";
-const DEFAULT_LIMIT = 500;
-/** The server answers no more than this at once. */
-const PAGE_LIMIT = 1_000;
 
-interface Options extends ConnectionOptions, FormatOptions {
+interface Options extends ConnectionOptions, PagedListOptions {
   readonly node?: string;
   readonly signer?: string;
   readonly issuer?: string;
@@ -31,7 +21,6 @@ interface Options extends ConnectionOptions, FormatOptions {
   readonly expiresWithin?: string;
   readonly expiresBefore?: string;
   readonly expiresAfter?: string;
-  readonly limit: number;
 }
 
 export function addCertificateList(parent: Command, terminal: Terminal): void {
@@ -51,9 +40,8 @@ export function addCertificateList(parent: Command, terminal: Terminal): void {
     .option("--expires-within <duration>", "only those that expire within this time, the soonest first", checkDuration)
     .option("--expires-before <time>", "only those that end before this time, the soonest first")
     .option("--expires-after <time>", "only those that end at this time or later, the soonest first")
-    .option("--limit <count>", "how many to show at most; 0 shows all", parseCount, DEFAULT_LIMIT)
     .action((options: Options) => withClient(terminal, options, (client) => list(client, options, terminal)));
-  withExamples(withConnection(withFormat(command)), [
+  withExamples(withConnection(withFormat(withLimit(command))), [
     "gatehouse certificate list",
     "gatehouse certificate list --node worker-1",
     "gatehouse certificate list --expires-within 30d -o json",
@@ -62,33 +50,11 @@ export function addCertificateList(parent: Command, terminal: Terminal): void {
   ]);
 }
 
-async function list(client: ApiClient, options: Options, { stdout, stderr }: Terminal): Promise<void> {
-  const wanted = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
-  const items: Certificate[] = [];
-  let page: List<Certificate> | undefined;
-  do {
-    page = await fetchPage(client, options, Math.min(wanted - items.length, PAGE_LIMIT), page?.metadata.continue);
-    items.push(...page.items);
-  } while (page.metadata.continue !== undefined && items.length < wanted);
-  if (page.metadata.continue !== undefined)
-    stderr.write(`There are more than these ${items.length}; --limit 0 shows all.\n`);
-  if (items.length === 0) stderr.write("No certificates.\n");
-  if (items.length === 0 && options.format === "table") return;
-  const { apiVersion, kind } = page;
-  writeObject(stdout, options.format, { apiVersion, kind, metadata: {}, items }, () => tableOf(items));
-}
-
-function fetchPage(
-  client: ApiClient,
-  options: Options,
-  limit: number,
-  continueToken: string | undefined,
-): Promise<List<Certificate>> {
+function list(client: ApiClient, options: Options, terminal: Terminal): Promise<void> {
   const { node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter } = options;
   const filters = { node, signer, issuer, san, key, request, state, expiresWithin, expiresBefore, expiresAfter };
-  const imported = options.imported ? "true" : undefined;
-  const query = { ...filters, imported, limit: String(limit), continue: continueToken };
-  return client.json<List<Certificate>>({ path: CERTIFICATES_PATH, query });
+  const query = { ...filters, imported: options.imported ? "true" : undefined };
+  return showPages(client, { path: CERTIFICATES_PATH, query }, { things: "certificates", tableOf }, options, terminal);
 }
 
 function tableOf(items: readonly Certificate[]): string {

@@ -11,11 +11,11 @@ import {
   withFormat,
 } from "../options.ts";
 import { formatTable, writeObject } from "../output.ts";
+import { readPages } from "../paged-list.ts";
 import type { Terminal } from "../terminal.ts";
 
 const STATES = ["fresh", "due", "overdue", "lost"];
 const NOT_FRESH = "due,overdue,lost";
-const PAGE_LIMIT = 1_000;
 const DEFAULT_LIMIT = 200;
 
 interface Options extends ConnectionOptions, FormatOptions {
@@ -46,20 +46,11 @@ export function addExpiry(parent: Command, terminal: Terminal): void {
 }
 
 async function show(client: ApiClient, options: Options, { stdout, stderr }: Terminal): Promise<void> {
-  const wanted = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
-  const items: ExpiryItem[] = [];
-  let page: ExpiryReport | undefined;
-  do {
-    const { state, signer, node } = options;
-    const limit = String(Math.min(wanted - items.length, PAGE_LIMIT));
-    const query = { state, signer, node, limit, continue: page?.metadata.continue };
-    page = await client.json<ExpiryReport>({ path: "/v1/expiry", query });
-    items.push(...page.items);
-  } while (page.metadata.continue !== undefined && items.length < wanted);
-  if (page.metadata.continue !== undefined)
-    stderr.write(`There are more than these ${items.length}; --limit 0 lists all.\n`);
-  const report = { ...page, metadata: {}, items };
-  writeObject(stdout, options.format, report, () => tableOf(report));
+  const { state, signer, node, limit, format } = options;
+  const asked = { path: "/v1/expiry", query: { state, signer, node }, limit };
+  const { answer: report, hasMore } = await readPages<ExpiryReport>(client, asked);
+  if (hasMore) stderr.write(`There are more than these ${report.items.length}; --limit 0 lists all.\n`);
+  writeObject(stdout, format, report, () => tableOf(report));
 }
 
 function tableOf({ counts, items }: ExpiryReport): string {

@@ -1,14 +1,14 @@
 import { type Command, Option } from "commander";
 import type { ApiClient } from "../api-client.ts";
-import type { ExpiryForecast, FallOff } from "../expiry-types.ts";
+import type { ExpiryForecast } from "../expiry-types.ts";
 import { type ConnectionOptions, withClient, withConnection, withExamples } from "../options.ts";
 import { FORMATS, type Format, formatTable, serialize } from "../output.ts";
 import { deliver } from "../output-file.ts";
+import { readPages } from "../paged-list.ts";
 import type { Terminal } from "../terminal.ts";
 import { checkedDuration, parseLimit } from "./expiry.ts";
 
 const PATH = "/v1/expiry/forecast";
-const PAGE_LIMIT = 1_000;
 const DEFAULT_LIMIT = 50;
 const BAR_CHARACTERS = 40;
 const TABLE_BUCKETS = 15;
@@ -50,19 +50,10 @@ async function forecast(client: ApiClient, options: Options, { stderr }: Termina
   const { until, format, limit } = options;
   const buckets = options.buckets ?? (format === "table" ? String(TABLE_BUCKETS) : undefined);
   if (format === "svg") return client.text({ path: PATH, query: { until, buckets }, accept: "image/svg+xml" });
-  const wanted = limit === 0 ? Number.POSITIVE_INFINITY : limit;
-  const items: FallOff[] = [];
-  let page: ExpiryForecast | undefined;
-  do {
-    const count = String(Math.min(wanted - items.length, PAGE_LIMIT));
-    const query = { until, buckets, limit: count, continue: page?.metadata.continue };
-    page = await client.json<ExpiryForecast>({ path: PATH, query });
-    items.push(...page.items);
-  } while (page.metadata.continue !== undefined && items.length < wanted);
-  if (page.metadata.continue !== undefined)
-    stderr.write(`There are more than these ${items.length} nodes; --limit 0 lists all.\n`);
-  const whole = { ...page, metadata: {}, items };
-  return format === "table" ? tableOf(whole) : serialize(format, whole);
+  const asked = { path: PATH, query: { until, buckets }, limit };
+  const { answer, hasMore } = await readPages<ExpiryForecast>(client, asked);
+  if (hasMore) stderr.write(`There are more than these ${answer.items.length} nodes; --limit 0 lists all.\n`);
+  return format === "table" ? tableOf(answer) : serialize(format, answer);
 }
 
 function tableOf({ until, nodes, leaving, lost, buckets, items }: ExpiryForecast): string {

@@ -4,23 +4,16 @@ import type { List, Machine } from "../api-types.ts";
 import {
   type ConnectionOptions,
   type FormatOptions,
-  parseCount,
   withClient,
   withConnection,
   withExamples,
   withFormat,
 } from "../options.ts";
 import { formatFields, formatTable, writeObject } from "../output.ts";
+import { type PagedListOptions, showPages, withLimit } from "../paged-list.ts";
 import type { Terminal } from "../terminal.ts";
 
 const MACHINES_PATH = "/v1/machines";
-const DEFAULT_LIMIT = 500;
-/** The server answers no more than this at once. */
-const PAGE_LIMIT = 1_000;
-
-interface Options extends ConnectionOptions, FormatOptions {
-  readonly limit: number;
-}
 
 /** Where a machine is found; its id may hold anything. */
 export function machinePath(attestor: string, machineId: string): string {
@@ -31,27 +24,15 @@ export function addMachineList(parent: Command, terminal: Terminal): void {
   const command = parent
     .command("list")
     .description("list the machines that attested or were enrolled, and which nodes they are")
-    .option("--limit <count>", "how many to show at most; 0 shows all", parseCount, DEFAULT_LIMIT)
-    .action((options: Options) => withClient(terminal, options, (client) => list(client, options, terminal)));
-  withExamples(withConnection(withFormat(command)), ["gatehouse machine list", "gatehouse machine list -o json"]);
-}
-
-async function list(client: ApiClient, options: Options, { stdout, stderr }: Terminal): Promise<void> {
-  const wanted = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
-  const items: Machine[] = [];
-  let page: List<Machine> | undefined;
-  do {
-    const limit = String(Math.min(wanted - items.length, PAGE_LIMIT));
-    const query = { limit, continue: page?.metadata.continue };
-    page = await client.json<List<Machine>>({ path: MACHINES_PATH, query });
-    items.push(...page.items);
-  } while (page.metadata.continue !== undefined && items.length < wanted);
-  if (page.metadata.continue !== undefined)
-    stderr.write(`There are more than these ${items.length}; --limit 0 shows all.\n`);
-  if (items.length === 0) stderr.write("No machines.\n");
-  if (items.length === 0 && options.format === "table") return;
-  const { apiVersion, kind } = page;
-  writeObject(stdout, options.format, { apiVersion, kind, metadata: {}, items }, () => tableOf(items));
+    .action((options: ConnectionOptions & PagedListOptions) =>
+      withClient(terminal, options, (client) =>
+        showPages(client, { path: MACHINES_PATH }, { things: "machines", tableOf }, options, terminal),
+      ),
+    );
+  withExamples(withConnection(withFormat(withLimit(command))), [
+    "gatehouse machine list",
+    "gatehouse machine list -o json",
+  ]);
 }
 
 /** One line a machine. */
