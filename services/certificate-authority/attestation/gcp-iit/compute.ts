@@ -89,7 +89,7 @@ export class ComputeInstances {
     };
   }
 
-  /** Whether no zone of the project has the instance any more; undefined when that cannot be told. */
+  /** Whether no zone of the project has the instance any more; undefined when that cannot be told, or asked. */
   async isGone(
     { project, instanceId }: Omit<InstancePlace, "zone">,
     signal: AbortSignal,
@@ -97,7 +97,9 @@ export class ComputeInstances {
     let page: string | undefined;
     for (let pages = 0; pages < MAXIMUM_PAGES; pages += 1) {
       const query = new URLSearchParams({ filter: `id=${instanceId}`, ...(page !== undefined && { pageToken: page }) });
-      const list = listSchema.parse(await this.#ask(`/projects/${project}/aggregated/instances?${query}`, signal));
+      const path = `/projects/${project}/aggregated/instances?${query}`;
+      const list = listSchema.safeParse(await this.#ask(path, signal).catch(() => undefined)).data;
+      if (list === undefined) return undefined;
       const zones = Object.values(list.items ?? {});
       if (zones.some(({ instances }) => instances?.some(({ id }) => id === instanceId))) return false;
       const isPartial = zones.some(({ warning }) => warning?.code === "UNREACHABLE");

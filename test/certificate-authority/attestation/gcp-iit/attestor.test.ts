@@ -216,6 +216,9 @@ test.each<{ name: string; answer: () => object; gone: boolean | undefined }>([
   { name: "a zone does not answer", answer: list(UNREACHABLE), gone: undefined },
   { name: "a part does not answer", answer: list({}, { unreachables: ["zones/b"] }), gone: undefined },
   { name: "there is always more", answer: list({}, { nextPageToken: "n" }), gone: undefined },
+  { name: "the API is down", answer: () => ({ status: 503 }), gone: undefined },
+  { name: "the API talks nonsense", answer: () => ({ body: "<html>" }), gone: undefined },
+  { name: "the API answers something else", answer: list([]), gone: undefined },
 ])("whether an instance is gone when $name: $gone", async ({ answer, gone }) => {
   server.answer = answer;
   const attestor = attestorOf(withCompute());
