@@ -37,9 +37,14 @@ const virtualMachinesSchema = z
   })
   .superRefine((settings, context) => {
     const { managedIdentity, clientSecret } = settings.identity;
-    for (const url of [settings.endpoint, managedIdentity?.endpoint, clientSecret?.endpoint]) {
+    const endpoints = [
+      { url: settings.endpoint, path: ["endpoint"] },
+      { url: managedIdentity?.endpoint, path: ["identity", "managedIdentity", "endpoint"] },
+      { url: clientSecret?.endpoint, path: ["identity", "clientSecret", "endpoint"] },
+    ];
+    for (const { url, path: place } of endpoints) {
       const message = plainHttpProblem(url, settings.allowPlainHttp);
-      if (message !== undefined) context.addIssue({ code: "custom", path: ["endpoint"], message });
+      if (message !== undefined) context.addIssue({ code: "custom", path: place, message });
     }
   });
 

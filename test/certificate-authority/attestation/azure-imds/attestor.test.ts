@@ -326,7 +326,12 @@ test.each([
   {
     name: "a token in the clear",
     changes: { virtualMachines: { identity: { managedIdentity: { endpoint: PLAIN } } } },
-    path: "virtualMachines.endpoint",
+    path: "virtualMachines.identity.managedIdentity.endpoint",
+  },
+  {
+    name: "a secret in the clear",
+    changes: { virtualMachines: { identity: { clientSecret: { ...clientSecret, endpoint: PLAIN } } } },
+    path: "virtualMachines.identity.clientSecret.endpoint",
   },
   {
     name: "a repository in the clear",
