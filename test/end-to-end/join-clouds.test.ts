@@ -86,7 +86,7 @@ beforeAll(async () => {
   ]);
 });
 afterAll(async () => {
-  metadata.stop();
+  await metadata.stop();
   await sts.close();
   await authority?.remove();
 });

@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { closeServer, listenOnLoopback } from "./loopback-server.ts";
 
 export interface MetadataAnswer {
   readonly status?: number;
@@ -18,6 +17,7 @@ export type AnswerMetadata = (
 export class MetadataServer {
   readonly asked: string[] = [];
   readonly #server: Server;
+  #host = "";
   #answer: AnswerMetadata = () => undefined;
 
   constructor() {
@@ -25,12 +25,11 @@ export class MetadataServer {
   }
 
   async start(): Promise<void> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
+    this.#host = await listenOnLoopback(this.#server);
   }
 
   get url(): URL {
-    return new URL(`http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`);
+    return new URL(`http://${this.#host}`);
   }
 
   /** From now on, with nothing asked before. */
@@ -47,8 +46,7 @@ export class MetadataServer {
     response.writeHead(status, headers).end(body);
   }
 
-  stop(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
+  stop(): Promise<void> {
+    return closeServer(this.#server);
   }
 }

@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { TlsIdentity } from "../builders/tls-identity.ts";
+import { closeServer, listenOnLoopback } from "./loopback-server.ts";
 
 export interface FakeNode {
   readonly metadata: { readonly name: string; resourceVersion?: string };
@@ -32,9 +31,7 @@ export class NodesApiServer {
   }
 
   async listen(): Promise<string> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `https://${await listenOnLoopback(this.#server)}`;
   }
 
   put(...nodes: readonly FakeNode[]): void {
@@ -64,9 +61,8 @@ export class NodesApiServer {
     return this.#watches.size;
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 
   #tell(type: string, object: FakeNode): void {

@@ -1,9 +1,8 @@
-import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import type { TlsIdentity } from "../builders/tls-identity.ts";
+import { closeServer, listenOnLoopback } from "./loopback-server.ts";
 
 export interface RoutedRequest {
   readonly method: string;
@@ -42,13 +41,10 @@ export class RoutedServer {
 
   /** @returns its origin. */
   async listen(): Promise<string> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `https://${await listenOnLoopback(this.#server)}`;
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+  close(): Promise<void> {
+    return closeServer(this.#server);
   }
 }
