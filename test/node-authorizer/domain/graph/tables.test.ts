@@ -95,6 +95,25 @@ test("names of one hash are told apart", () => {
   expect([nodes.find(first), nodes.findByUser(`system:node:${second}`)]).toEqual([NONE, otherNode]);
 });
 
+test("names that are made to have one hash have many, whatever the secret", () => {
+  // Where a hash multiplies after each pair of characters, the second pair undoes what the first one changed, with any seed.
+  const parts = ["aaaa", "a\u8061a\u8060"];
+  const names = Array.from({ length: 4_096 }, (_, number) =>
+    Array.from({ length: 12 }, (__, bit) => parts[(number >> bit) & 1]).join(""),
+  );
+  // Two of them may be the same by chance; that six are takes more tries than there will be.
+  expect(new Set(names.map((name) => nameHash(name))).size).toBeGreaterThan(4_090);
+  // Tables place names by their first bits.
+  expect(new Set(names.map((name) => nameHash(name) >>> 20)).size).toBeGreaterThan(2_000);
+});
+
+test("a hash is of what is there: where a name begins, how long it is, and of which group", () => {
+  const names = ["", "\0", "\0\0", "\0\0\0", "a", "a\0", "ab", "ba", "abc", "abcd", "cdab"];
+  const hashes = names.flatMap((name) => [0, 1, 2].map((group) => nameHash(name, 0, group)));
+  expect(new Set(hashes).size).toBe(hashes.length);
+  for (const name of names) expect(nameHash(`prefix:${name}`, 7, 1)).toBe(nameHash(name, 0, 1));
+});
+
 /** By the birthday paradox, some 80,000 names will do. Without a namespace and of kind 0, a name hashes as it does alone. */
 function ofOneHash(): readonly [string, string] {
   const known = new Map<number, string>();
