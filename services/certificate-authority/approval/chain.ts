@@ -61,9 +61,9 @@ export type HookObserver = (hook: string, kind: TraceEntry["kind"], seconds: num
 
 /**
  * Makes the chain of hooks. Whatever is configured, guards come first: for bootstrap tokens that are bound to a node, for
- * pods' requests, and for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can outvote it. A hook that
- * throws leaves a `failed` entry, and the others are asked all the same: one of them may deny. Guards that skip a request,
- * which is nearly always, leave no entry.
+ * pods' requests, and for keys. Hooks are asked one after the other; a denial ends the questions, since nothing can
+ * outvote it. A hook that throws leaves a `failed` entry, and the others are asked all the same: one of them may deny.
+ * Guards that skip a request, which is nearly always, leave no entry.
  *
  * @throws {Error} when two hooks share a name, or one takes a guard's.
  */

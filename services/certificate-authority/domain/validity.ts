@@ -14,9 +14,9 @@ export interface ValidityLimits {
   /** What is chosen when no lifetime is asked for. */
   readonly defaultSeconds?: number | undefined;
   readonly issuerNotAfter: Date;
-  /** Takes something off the end when no lifetime is asked for; `key` is the request's uid. */
   /** Of a pod, for which kube-apiserver has limits of its own. */
   readonly isForPod?: boolean;
+  /** Takes something off the end when no lifetime is asked for; `key` is the request's uid. */
   readonly spread?: { readonly by: Spread; readonly key: string } | undefined;
 }
 

@@ -53,9 +53,9 @@ export interface Metrics {
   readonly issued: (signerName: string, secondsSinceCreation: number) => void;
   readonly rejected: (signerName: string) => void;
   readonly retried: (phase: string) => void;
-  /** One answer of a hook of the approval chain; `verdict` may be `failed`. */
   /** An attestation that ended; see `AttestationDependencies`. */
   readonly attested: (attestor: string, outcome: string) => void;
+  /** One answer of a hook of the approval chain; `verdict` may be `failed`. */
   readonly hookAnswered: (hook: string, verdict: string, seconds: number) => void;
   readonly issuancePhase: (phase: string, seconds: number) => void;
   /** One question to an authorization webhook; `remembered` ones cost no time. */

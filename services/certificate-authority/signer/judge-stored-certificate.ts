@@ -141,8 +141,8 @@ function differencesFromRecord(record: CertificateRecord, facts: CertificateFact
 
 /**
  * What was approved, as far as it is still on record. A request says names, key and usages; the subject only of
- * Kubernetes' signers, since others may have one of their own; of a pod's request key and usages alone. Whatever nobody recorded is what the certificate says,
- * so that the rules about its form are what is left of those about it.
+ * Kubernetes' signers, since others may have one of their own; of a pod's request key and usages alone. Whatever nobody
+ * recorded is what the certificate says, so that the rules about its form are what is left of those about it.
  */
 function intentOf(
   fields: CertificateFields,
