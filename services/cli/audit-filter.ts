@@ -19,7 +19,8 @@ export function withAuditFilter(command: Command): Command {
     .option("--verb <verb>", "only this verb: of requests with --file (create, update …), else of entries (issued …)")
     .option(
       "--resource <name>",
-      "only about this: a resource with --file, else certificate, clusterrole, clusterrolebinding, decision, issuer, request, token",
+      "only about this: a resource with --file, else archive, attestation, binding, certificate, clusterrole, " +
+        "clusterrolebinding, credential, crl, decision, issuer, key, machine, node, request or token",
     )
     .option("--name <name>", "only about the thing of this name");
 }

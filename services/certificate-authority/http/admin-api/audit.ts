@@ -23,7 +23,8 @@ export const auditListQuery = z.strictObject({
   resource: name
     .optional()
     .describe(
-      "Only entries about this: archive, attestation, binding, certificate, credential, decision, issuer, machine, request or token.",
+      "Only entries about this: archive, attestation, binding, certificate, clusterrole, clusterrolebinding, " +
+        "credential, crl, decision, issuer, key, machine, node, request or token.",
     ),
   name: name.optional().describe("Only entries about the thing, or the request, of this name."),
   after: z

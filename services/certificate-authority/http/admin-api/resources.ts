@@ -205,7 +205,7 @@ export const bootstrapToken = resource("BootstrapToken", {
   groups: z.array(z.string()).describe("Besides system:bootstrappers."),
   usages: z
     .array(z.enum(["authentication", "signing", "attestation"]))
-    .describe("To log in, and to sign kube-public/cluster-info; without either it is good for nothing."),
+    .describe("To log in, to sign kube-public/cluster-info, or to attest; without any it is good for nothing."),
   nodeName: z.string().optional().describe("The only node this token may ask for."),
   createdAt: time,
   expiresAt: time.optional().describe("Absent when it never expires."),
