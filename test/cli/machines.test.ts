@@ -60,6 +60,7 @@ test.each([
   ["c.csv", "attestor,machineId,nodeName,dnsNames,ipAddresses\ntpm2,m\n", /line 2: it has 2 fields/],
   ["d.yaml", "nodes: {}\n", /is no inventory/],
   ["e.yaml", "- {a: [\n", /is no YAML/],
+  ["g.yaml", "- *nobody\n", /g\.yaml is no YAML: Unresolved alias/],
   ["f.yaml", "- {attestor: msi, machineId: m}\n", /machines\.0\.attestor/],
 ])("the inventory %s is refused in words", async (name, text, message) => {
   const { code, stderr } = await server.command(["machine", "import", file(name, text)]);

@@ -101,9 +101,15 @@ function readText(file: string): string {
 
 function parseYaml(file: string, text: string): unknown {
   const document = parseDocument(text);
-  const [problem] = document.errors;
-  if (problem === undefined) return document.toJS({ maxAliasCount: 100 });
-  throw new CommandError(`${file} is no YAML: ${problem.message.split("\n", 1)[0]}`, "Mend that line, and try again.");
+  try {
+    const [problem] = document.errors;
+    if (problem !== undefined) throw problem;
+    // Aliases of what is not there are found here alone.
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    const [problem] = (error as Error).message.split("\n", 1);
+    throw new CommandError(`${file} is no YAML: ${problem}`, "Mend that line, and try again.");
+  }
 }
 
 /** Fields hold no commas: neither ids nor names do. */
