@@ -6,6 +6,7 @@ import { describe, expect, test } from "@jest/globals";
 import { type CertificateParts, certificateParts } from "../../services/node-agent/certificates/certificate-parts.ts";
 import { certificateRequest } from "../../services/node-agent/certificates/certificate-request.ts";
 import { newKeyLike } from "../../services/node-agent/certificates/private-key.ts";
+import { asksForTheSame, nodeRequest } from "../../services/node-agent/joining/node-request.ts";
 import { renewalTime } from "../../services/node-agent/renewal/due.ts";
 import { openssl } from "../builders/openssl.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
@@ -61,6 +62,24 @@ test("a certificate without names makes a request without any", () => {
   const shown = openssl("req", "-in", file, "-verify", "-noout", "-text", "-nameopt", "sep_comma_plus_space");
   expect(shown).toContain("Subject: O=system:nodes, CN=system:node:a");
   expect(shown).not.toContain("Alternative");
+});
+
+test("names are critical only where the certificate says so", () => {
+  const { subjectAltName } = parts("optional", "/CN=db", ["subjectAltName=DNS:db.example.com"]);
+  expect([subjectAltName?.isCritical, named.subjectAltName?.isCritical]).toEqual([false, true]);
+});
+
+describe("a request of before is known again by its subject and key, not by its signature", () => {
+  const asked = nodeRequest("a", KEYS["P-256"]).requestPem;
+  test.each([
+    { name: "asked once more", other: nodeRequest("a", KEYS["P-256"]).requestPem, isSame: true },
+    { name: "for another node", other: nodeRequest("b", KEYS["P-256"]).requestPem },
+    { name: "with another key", other: nodeRequest("a", KEYS["P-384"]).requestPem },
+    { name: "cut off", other: asked.replace(/.{4}\n-----END/, "\n-----END") },
+    { name: "no request", other: "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----" },
+  ])("$name", ({ other, isSame = false }) => {
+    expect(asksForTheSame(asked, other)).toBe(isSame);
+  });
 });
 
 test("usages are those of the certificate", () => {

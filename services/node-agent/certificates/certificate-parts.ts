@@ -1,12 +1,16 @@
 import { X509Certificate } from "node:crypto";
+import { contentOf, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
+import { readNamedBits, readObjectIdentifier, readOptionalBoolean } from "../../shared/der/der-values.ts";
 import { AgentError } from "../agent-error.ts";
-import { type DerElement, isBoolean, isObjectIdentifier, objectIdentifier, readElements, SEQUENCE } from "./der.ts";
 
-const KEY_USAGE = objectIdentifier("2.5.29.15");
-const SUBJECT_ALT_NAME = objectIdentifier("2.5.29.17");
-const EXTENDED_KEY_USAGE = objectIdentifier("2.5.29.37");
+/** Object identifiers as the lower-case hex of their DER content. */
+const KEY_USAGE = "551d0f";
+const SUBJECT_ALT_NAME = "551d11";
+const EXTENDED_KEY_USAGE = "551d25";
 /** Context tags of TBSCertificate (RFC 5280 section 4.1). */
 const VERSION = 0xa0;
+const ISSUER_UNIQUE_ID = 0x81;
+const SUBJECT_UNIQUE_ID = 0x82;
 const EXTENSIONS = 0xa3;
 
 /** The certificate API's words for the bits of KeyUsage, in their order (RFC 5280 section 4.2.1.3). */
@@ -45,54 +49,52 @@ export interface CertificateParts {
 export function certificateParts(pem: string, file: string): CertificateParts {
   try {
     const certificate = new X509Certificate(pem);
-    const [, , , , subject, , ...rest] = fieldsOf(certificate);
-    if (subject?.tag !== SEQUENCE) throw new RangeError("it has no subject");
-    const extensions = extensionsOf(rest);
-    const named = extensions.find(({ id }) => id.equals(SUBJECT_ALT_NAME));
-    const keyUsage = extensions.find(({ id }) => id.equals(KEY_USAGE));
-    const extended = extensions.find(({ id }) => id.equals(EXTENDED_KEY_USAGE));
-    const usages = [...keyUsagesOf(keyUsage?.value), ...(extended === undefined ? [] : extendedOf(certificate))];
-    return { certificate, subject: subject.whole, subjectAltName: named, usages };
+    const { subject, extensions } = fieldsOf(certificate);
+    const extended = extensions.has(EXTENDED_KEY_USAGE) ? extendedOf(certificate) : [];
+    const usages = [...keyUsagesOf(extensions.get(KEY_USAGE)?.value), ...extended];
+    return { certificate, subject, subjectAltName: extensions.get(SUBJECT_ALT_NAME), usages };
   } catch (cause) {
     const message = `${file} holds no certificate that can be renewed: ${(cause as Error).message}`;
     throw new AgentError("unusable", message, { cause });
   }
 }
 
-/** The fields of TBSCertificate from the serial number on, behind one for the version. */
-function fieldsOf({ raw }: X509Certificate): readonly DerElement[] {
-  const [outer] = readElements(raw);
-  const [signed] = outer === undefined ? [] : readElements(outer.content);
-  const fields = signed === undefined ? [] : readElements(signed.content);
-  const hasVersion = fields[0]?.tag === VERSION;
-  // version, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, …
-  return hasVersion ? fields.slice(1) : fields;
-}
-
 interface Extension {
-  readonly id: Buffer;
   readonly value: Buffer;
   readonly isCritical: boolean;
 }
 
-function extensionsOf(fields: readonly DerElement[]): readonly Extension[] {
-  const tagged = fields.find(({ tag }) => tag === EXTENSIONS);
-  const [list] = tagged === undefined ? [] : readElements(tagged.content);
-  return (list === undefined ? [] : readElements(list.content)).flatMap(({ content }) => {
-    const parts = readElements(content);
-    const id = parts.find(isObjectIdentifier);
-    const value = parts.at(-1);
-    return id === undefined || value === undefined
-      ? []
-      : [{ id: id.whole, value: value.content, isCritical: parts.some(isBoolean) }];
-  });
+/** @throws {DerError} when the certificate is not what RFC 5280 section 4.1 says. */
+function fieldsOf({ raw }: X509Certificate) {
+  const signed = DerReader.over(raw).enter(TAG.sequence, "certificate").enter(TAG.sequence, "tbsCertificate");
+  signed.readOptional(VERSION, "version");
+  for (const what of ["serialNumber", "signature", "issuer", "validity"]) signed.readAny(what);
+  const subject = encodingOf(signed.read(TAG.sequence, "subject"));
+  signed.readAny("subjectPublicKeyInfo");
+  signed.readOptional(ISSUER_UNIQUE_ID, "issuerUniqueID");
+  signed.readOptional(SUBJECT_UNIQUE_ID, "subjectUniqueID");
+  const extensions = signed.isAtEnd() ? new Map<string, Extension>() : extensionsIn(signed);
+  signed.expectEnd("tbsCertificate");
+  return { subject, extensions };
 }
 
-/** The content of a BIT STRING begins with how many bits of its last octet are not used. */
+/** By their object identifiers; of one that comes twice, which RFC 5280 section 4.2 forbids, the first. */
+function extensionsIn(signed: DerReader): ReadonlyMap<string, Extension> {
+  const list = signed.enter(EXTENSIONS, "extensions").enter(TAG.sequence, "extensions");
+  const found = new Map<string, Extension>();
+  while (!list.isAtEnd()) {
+    const extension = list.enter(TAG.sequence, "extension");
+    const id = readObjectIdentifier(extension, "extnID");
+    const isCritical = readOptionalBoolean(extension, "critical") ?? false;
+    const value = contentOf(extension.read(TAG.octetString, "extnValue"));
+    if (!found.has(id)) found.set(id, { value, isCritical });
+  }
+  return found;
+}
+
 function keyUsagesOf(value: Buffer | undefined): readonly string[] {
-  const [bits] = value === undefined ? [] : readElements(value);
-  const octets = bits?.content.subarray(1) ?? Buffer.alloc(0);
-  return KEY_USAGES.filter((_, bit) => ((octets[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0);
+  const bits = value === undefined ? 0 : readNamedBits(DerReader.over(value), "keyUsage");
+  return KEY_USAGES.filter((_, bit) => (bits & (1 << bit)) !== 0);
 }
 
 function extendedOf({ keyUsage }: X509Certificate): readonly string[] {

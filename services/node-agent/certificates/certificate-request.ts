@@ -1,7 +1,17 @@
 import { createPublicKey, type KeyObject, sign } from "node:crypto";
 import { AgentError } from "../agent-error.ts";
 import type { CertificateParts } from "./certificate-parts.ts";
-import { bitString, contextTag, element, integer, NULL, objectIdentifier, octetString, sequence, set } from "./der.ts";
+import {
+  bitString,
+  contextTag,
+  element,
+  integer,
+  NULL,
+  objectIdentifier,
+  octetString,
+  sequence,
+  set,
+} from "./der-encoding.ts";
 
 const EXTENSION_REQUEST = objectIdentifier("1.2.840.113549.1.9.14");
 const SUBJECT_ALT_NAME = objectIdentifier("2.5.29.17");

@@ -1,7 +1,8 @@
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
 import { NODE_USER_PREFIX, NODES_GROUP } from "../../shared/node-identity.ts";
 import { certificateRequest } from "../certificates/certificate-request.ts";
-import { objectIdentifier, printableString, readElements, sequence, set } from "../certificates/der.ts";
+import { objectIdentifier, printableString, sequence, set } from "../certificates/der-encoding.ts";
 
 const ORGANIZATION = objectIdentifier("2.5.4.10");
 const COMMON_NAME = objectIdentifier("2.5.4.3");
@@ -61,10 +62,12 @@ export function asksForTheSame(onePem: string, otherPem: string): boolean {
 function askedFor(pem: string): Buffer | undefined {
   const [, base64] = /-----BEGIN CERTIFICATE REQUEST-----([^-]+)-----END/.exec(pem) ?? [];
   try {
-    const [request] = readElements(Buffer.from(base64 ?? "", "base64"));
-    const [information] = readElements(request?.content ?? Buffer.alloc(0));
-    const [, subject, spki] = readElements(information?.content ?? Buffer.alloc(0));
-    return subject && spki && Buffer.concat([subject.whole, spki.whole]);
+    const request = DerReader.over(Buffer.from(base64 ?? "", "base64")).enter(TAG.sequence, "request");
+    const information = request.enter(TAG.sequence, "certificationRequestInfo");
+    information.read(TAG.integer, "version");
+    const subject = information.read(TAG.sequence, "subject");
+    const spki = information.read(TAG.sequence, "subjectPKInfo");
+    return Buffer.concat([encodingOf(subject), encodingOf(spki)]);
   } catch {
     return undefined;
   }
