@@ -1,5 +1,7 @@
+import { type Command, Option } from "commander";
 import { CommandError, messageOf } from "./command-error.ts";
 import type { Doctor, DoctorReport } from "./doctor.ts";
+import { parseSeconds } from "./options.ts";
 import { printable } from "./terminal.ts";
 
 export type {
@@ -15,7 +17,32 @@ export type {
 /** The node agent's main module; what it rejects with is an AgentError. */
 export type NodeAgent = typeof import("../node-agent/main.ts");
 
-export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
+const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
+const DEFAULT_WAIT_SECONDS = 300;
+const DEFAULT_RETRY_SECONDS = 120;
+
+/** How patient a run is, in whole seconds, and what it logs. */
+export interface AgentOptions {
+  readonly wait: number;
+  readonly retry: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+}
+
+/** The options that every command has which runs the agent. */
+export function withAgent(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--wait <duration>", "how long to wait for approval")
+        .argParser(parseSeconds)
+        .default(DEFAULT_WAIT_SECONDS, "5m"),
+    )
+    .addOption(
+      new Option("--retry <duration>", "how long to try an unreachable server")
+        .argParser(parseSeconds)
+        .default(DEFAULT_RETRY_SECONDS, "2m"),
+    )
+    .addOption(new Option("--log-level <level>", "what to log").choices([...LOG_LEVELS]).default("info"));
+}
 
 export interface NodeDoctorSettings {
   readonly nodeName?: string;

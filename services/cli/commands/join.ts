@@ -1,17 +1,18 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { CommandError, usageError } from "../command-error.ts";
 import { namedServer, readOptionFile, type ServerOptions, trustedConnection } from "../named-server.ts";
 import {
   type Admission,
+  type AgentOptions,
   type JoinOptions,
   type JoinOutcome,
-  LOG_LEVELS,
   type LoadNodeAgent,
   runAgent,
+  withAgent,
 } from "../node-agent.ts";
-import { collect, type FormatOptions, parseSeconds, withExamples, withFormat } from "../options.ts";
+import { collect, type FormatOptions, withExamples, withFormat } from "../options.ts";
 import { formatTable, writeObject } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
 import { type EvidenceOptions, evidenceSource, JOIN_TOKEN_VARIABLE, withEvidence } from "./join-evidence.ts";
@@ -20,8 +21,6 @@ const TOKEN_VARIABLE = "GATEHOUSE_BOOTSTRAP_TOKEN";
 const BOOTSTRAP_KUBECONFIG = "/etc/kubernetes/bootstrap-kubelet.conf";
 const KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf";
 const CERTIFICATE_DIRECTORY = "/var/lib/kubelet/pki";
-const DEFAULT_WAIT_SECONDS = 300;
-const DEFAULT_RETRY_SECONDS = 120;
 const PIN = /^sha256:[0-9a-f]{64}$/;
 
 const DESCRIPTION = `Prepare this host for its kubelet: leave the kubeconfig that the kubelet bootstraps with, or, with --certificate,
@@ -39,7 +38,7 @@ whenever the kubelet needs a credential, and writes nothing but that, to standar
 Exit codes: 0 done, or there already; 1 files, credential, evidence or answer cannot be used; 2 the command line was
 wrong; 3 not approved in time; 4 denied, or failed; 5 the server could not be reached or trusted.`;
 
-interface Options extends ServerOptions, FormatOptions, EvidenceOptions {
+interface Options extends ServerOptions, FormatOptions, EvidenceOptions, AgentOptions {
   readonly exec: boolean;
   readonly nodeName?: string;
   readonly caPin?: readonly string[];
@@ -49,9 +48,6 @@ interface Options extends ServerOptions, FormatOptions, EvidenceOptions {
   readonly certDir: string;
   readonly dryRun: boolean;
   readonly replace: boolean;
-  readonly wait: number;
-  readonly retry: number;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
 type TokenAdmission = Extract<Admission, { kind: "credentials" }>;
@@ -84,20 +80,9 @@ export function addJoin(parent: Command, terminal: Terminal, load: LoadNodeAgent
     .option("--cert-dir <directory>", "the kubelet's --cert-dir", CERTIFICATE_DIRECTORY)
     .option("--dry-run", "change nothing; say what would be done", false)
     .option("--replace", "replace what is there, also of another node or server", false)
-    .addOption(
-      new Option("--wait <duration>", "how long to wait for approval")
-        .argParser(parseSeconds)
-        .default(DEFAULT_WAIT_SECONDS, "5m"),
-    )
-    .addOption(
-      new Option("--retry <duration>", "how long to try an unreachable server")
-        .argParser(parseSeconds)
-        .default(DEFAULT_RETRY_SECONDS, "2m"),
-    )
-    .addOption(new Option("--log-level <level>", "what to log").choices([...LOG_LEVELS]).default("info"))
     .option("--exec", "be a kubelet's exec plugin: print a credential, write nothing", false)
     .action((options: Options) => act(options, terminal, load));
-  withExamples(withFormat(withEvidence(join)), [
+  withExamples(withFormat(withEvidence(withAgent(join))), [
     "gatehouse join --kubeconfig bootstrap.kubeconfig",
     "gatehouse join --kubeconfig bootstrap.kubeconfig --certificate --node-name worker-1",
     "gatehouse join --certificate --server https://10.0.0.1:6443 --ca-pin sha256:7c2e… --token-file /run/token",

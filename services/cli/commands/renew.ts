@@ -1,20 +1,18 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { usageError } from "../command-error.ts";
-import { namedServer, readOptionFile } from "../named-server.ts";
+import { namedServer, readOptionFile, type ServerOptions } from "../named-server.ts";
 import {
-  LOG_LEVELS,
+  type AgentOptions,
   type LoadNodeAgent,
   type RenewalOptions,
   type RenewalOutcome,
   type RunOptions,
   runAgent,
+  withAgent,
 } from "../node-agent.ts";
 import { collect, parseSeconds, withExamples } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
-
-const DEFAULT_WAIT_SECONDS = 300;
-const DEFAULT_RETRY_SECONDS = 120;
 
 const DESCRIPTION = `Renew a certificate of this host by mutual TLS with itself, when a third of its life is left.
 
@@ -25,18 +23,14 @@ serving certificates by the hook kubelet-serving, others by the hook self-renewa
 or gave up waiting, is gone on with by the next one (FILE.renewal keeps what it needs).
 
 Exit codes: 0 renewed, or not due; 1 files, credential or answer cannot be used; 2 the command line was wrong;
-3 not approved in time; 4 denied, or failed; 5 the server could not be reached; 6 renewed, but the reload command failed.`;
+3 not approved in time; 4 denied, or failed; 5 the server could not be reached or trusted; 6 renewed, but the reload
+command failed.`;
 
-interface Options {
+interface Options extends ServerOptions, AgentOptions {
   readonly certificate: string;
   readonly key?: string;
   readonly clientCertificate?: string;
   readonly clientKey?: string;
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly server?: string;
-  readonly ca?: string;
-  readonly tlsServerName?: string;
   readonly issuerCa?: string;
   readonly signer?: string;
   readonly usage?: readonly string[];
@@ -44,10 +38,7 @@ interface Options {
   readonly before: RenewalOptions["lead"];
   readonly force: boolean;
   readonly keepKey: boolean;
-  readonly wait: number;
-  readonly retry: number;
   readonly daemon: boolean;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
 export function addRenew(parent: Command, terminal: Terminal, load: LoadNodeAgent): void {
@@ -69,22 +60,16 @@ export function addRenew(parent: Command, terminal: Terminal, load: LoadNodeAgen
     .option("--signer <name>", "signerName (default: Kubernetes' own, as far as the certificate shows which)")
     .option("--usage <usage>", 'like "client auth"; repeatable (default: those of the certificate)', collect)
     .option("--duration <duration>", "the lifetime to ask for (default: what the signer gives)", parseSeconds)
-    .option("--before <when>", "renew so long before the end: 30d, or a part of the life like 1/3", parseLead, {
-      fraction: 1 / 3,
-    })
+    .addOption(
+      new Option("--before <when>", "renew so long before the end: 30d, or a part of the life like 1/3")
+        .argParser(parseLead)
+        .default({ fraction: 1 / 3 }, "1/3"),
+    )
     .option("--force", "renew now, due or not", false)
     .option("--keep-key", "keep the key; a new one is safer", false)
-    .option("--wait <duration>", "how long to wait for approval (default: 5m)", parseSeconds, DEFAULT_WAIT_SECONDS)
-    .option(
-      "--retry <duration>",
-      "how long to try an unreachable server (default: 2m)",
-      parseSeconds,
-      DEFAULT_RETRY_SECONDS,
-    )
     .option("--daemon", "stay, and renew whenever it is due", false)
-    .addOption(new Option("--log-level <level>", "what to log").choices([...LOG_LEVELS]).default("info"))
     .action((reloadCommand: readonly string[], options: Options) => act(reloadCommand, options, terminal, load));
-  withExamples(command, [
+  withExamples(withAgent(command), [
     "gatehouse renew --certificate /var/lib/kubelet/pki/kubelet-client-current.pem --kubeconfig /etc/kubernetes/kubelet.conf",
     "gatehouse renew --certificate tls.crt --key tls.key --server https://10.0.0.1:9443 --ca ca.crt \\\n" +
       "    --signer example.com/backup --before 7d -- systemctl reload backup",
