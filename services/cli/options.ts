@@ -58,6 +58,11 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** `--cert-dir` of `certDir`: how people write the option that commander calls so. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** An option that may be given several times. */
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];

@@ -7,7 +7,7 @@ import type { Doctor, DoctorReport, DoctorSettings, LoadDoctor } from "../doctor
 import { describeReport } from "../doctor-report.ts";
 import { loadConnection } from "../kubeconfig.ts";
 import { loadNodeDoctor } from "../node-agent.ts";
-import { collect, type FormatOptions, parseSeconds, withExamples, withFormat } from "../options.ts";
+import { collect, type FormatOptions, flagOf, parseSeconds, withExamples, withFormat } from "../options.ts";
 import { writeObject } from "../output.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -133,7 +133,7 @@ async function examineNode(options: Options, { workingDirectory }: Terminal): Pr
 /** @throws for the first of these options that is given. */
 function refuse(options: Options, names: readonly (keyof Options)[], why: (flag: string) => CommandError): void {
   const given = names.find((name) => options[name] !== undefined);
-  if (given !== undefined) throw why(`--${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  if (given !== undefined) throw why(flagOf(given));
 }
 
 function failureOf({ summary }: DoctorReport, isStrict: boolean): string | undefined {

@@ -5,7 +5,7 @@ import { ENDORSEMENT_TEMPLATES, type EndorsementTemplateName } from "../../share
 import { usageError } from "../command-error.ts";
 import { readOptionFile, trustedConnection } from "../named-server.ts";
 import type { EvidenceSource } from "../node-agent.ts";
-import { collect } from "../options.ts";
+import { collect, flagOf } from "../options.ts";
 import type { Terminal } from "../terminal.ts";
 
 export const JOIN_TOKEN_VARIABLE = "GATEHOUSE_JOIN_TOKEN";
@@ -134,7 +134,7 @@ function requireFitting(options: EvidenceOptions): void {
   const all = new Set<keyof EvidenceOptions>([...Object.values(TAKEN).flat(), "profile", "audience"]);
   const stray = [...all].find((name) => options[name] !== undefined && !taken.includes(name));
   if (stray === undefined) return;
-  const flag = `--${stray.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const flag = flagOf(stray);
   throw usageError(attestor === undefined ? `${flag} needs --attestor` : `${flag} is not for --attestor ${attestor}`);
 }
 
