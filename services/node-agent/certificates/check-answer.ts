@@ -82,7 +82,8 @@ export function namesOf({ subjectAltName }: X509Certificate): readonly string[] 
   return subjectAltName?.split(", ").toSorted() ?? [];
 }
 
-const oneLine = (text: string): string => text.replaceAll("\n", ", ");
+/** A subject or issuer as node:crypto writes it, for messages. */
+export const oneLine = (name: string): string => name.replaceAll("\n", ", ");
 
 function wrong(what: string): AgentError {
   return new AgentError("wrongAnswer", `the certificate that came cannot be used: ${what}`);

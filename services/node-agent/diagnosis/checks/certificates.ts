@@ -11,6 +11,7 @@ import {
   skipped,
   warning,
 } from "../../../shared/diagnosis/findings.ts";
+import { oneLine } from "../../certificates/check-answer.ts";
 import { type Credential, certificateBlocks, readCredential } from "../../certificates/credential-files.ts";
 import { currentFile } from "../../joining/node-files.ts";
 import { nodeSubject } from "../../joining/node-request.ts";
@@ -99,8 +100,4 @@ function lifeFinding(path: string, { parts }: Credential, { clock }: NodeContext
     return warning(path, `ends ${end} and should have been renewed by now`, wayOut);
   }
   return ok(path, `is that of ${oneLine(subject)} until ${validToDate.toISOString()}`);
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll("\n", ", ");
 }

@@ -23,11 +23,10 @@ export const privateFiles: NodeCheck = {
     ).flat();
     const problems = findings.filter(({ outcome }) => outcome !== "ok");
     if (problems.length > 0) return problems;
-    const known =
-      findings.length === 0 ? [skipped(certificateDirectory, "there are no files yet; gatehouse join makes them")] : [];
-    return known.length > 0
-      ? known
-      : [ok(certificateDirectory, `${findings.length} files and directories are their owner's alone`)];
+    if (findings.length === 0) {
+      return [skipped(certificateDirectory, "there are no files yet; gatehouse join makes them")];
+    }
+    return [ok(certificateDirectory, `${findings.length} files and directories are their owner's alone`)];
   },
 };
 
