@@ -141,7 +141,9 @@ async function measure(candidate: Candidate, programs: KubernetesPrograms): Prom
   }
 }
 
-const requests = Number(process.argv[2] ?? 5000);
+const requests = Number(process.argv[2] ?? "5000");
+if (!Number.isSafeInteger(requests) || requests < 1)
+  throw new Error("usage: node scripts/measure-controller.ts [REQUESTS]");
 const programs = findControlPlane();
 if (programs === undefined)
   throw new Error("no etcd, kube-apiserver and kube-controller-manager; set KUBEBUILDER_ASSETS");
