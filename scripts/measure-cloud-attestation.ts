@@ -24,6 +24,7 @@ import { AZURE_BIND, AZURE_SUBSCRIPTION, azureSigned, azureSigner } from "../tes
 import { buildChainAuthority, buildChainCertificate, CHAIN_NOW } from "../test/builders/certificate-chain.ts";
 import { buildCms } from "../test/builders/cms.ts";
 import { callerIdentityXml } from "../test/fakes/aws-api.ts";
+import { measureRate } from "./bench/timing.ts";
 
 const TOGETHER = 32;
 const tools = { clock: systemClock };
@@ -95,25 +96,9 @@ async function report(name: string, seconds: number, together: number, { attesto
     ...{ hello: {}, proof, bind, nonce: Buffer.alloc(32), secret: undefined, nodeName: "", now: CHAIN_NOW, signal },
     clientAddress: "127.0.0.1",
   };
-  let verified = 0;
-  let cpu = process.cpuUsage();
-  let until = performance.now() + 500;
-  const worker = async (): Promise<void> => {
-    while (performance.now() < until) {
-      await attestor.verify(input);
-      verified += 1;
-    }
-  };
-  const workers = () => Promise.all(Array.from({ length: together }, worker));
-  await workers();
-  verified = 0;
-  cpu = process.cpuUsage();
-  until = performance.now() + seconds * 1000;
-  await workers();
-  const { user, system } = process.cpuUsage(cpu);
-  const rate = Math.round(verified / seconds);
-  const microseconds = Math.round((user + system) / verified);
-  process.stdout.write(`${name.padEnd(10)} ${String(rate).padStart(6)}/s  ${microseconds} µs of CPU each\n`);
+  const { perSecond, cpuMicroseconds } = await measureRate(() => attestor.verify(input), seconds, together);
+  const rate = String(Math.round(perSecond)).padStart(6);
+  process.stdout.write(`${name.padEnd(10)} ${rate}/s  ${Math.round(cpuMicroseconds)} µs of CPU each\n`);
   attestor.close?.();
   close?.();
 }

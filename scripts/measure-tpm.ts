@@ -13,6 +13,7 @@ import { createLogger } from "../services/shared/logging.ts";
 import { ENDORSEMENT_TEMPLATES } from "../services/shared/tpm/templates.ts";
 import { CHAIN_NOW } from "../test/builders/certificate-chain.ts";
 import { softEndorsementKey, softExchange, softMachine, VENDOR } from "../test/builders/soft-tpm.ts";
+import { measureRate } from "./bench/timing.ts";
 
 const TEMPLATES = ["rsa2048", "p256", "p384"] as const;
 
@@ -57,19 +58,8 @@ async function main(): Promise<void> {
 }
 
 async function measure(what: string, seconds: number, work: () => unknown): Promise<void> {
-  const warm = performance.now() + 300;
-  while (performance.now() < warm) await work();
-  const started = performance.now();
-  const cpu = process.cpuUsage();
-  let done = 0;
-  while (performance.now() - started < seconds * 1000) {
-    await work();
-    done += 1;
-  }
-  const elapsed = (performance.now() - started) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  const each = Math.round((user + system) / done);
-  console.log(`${what}: ${Math.round(done / elapsed)} a second, ${each} µs of CPU each`);
+  const { perSecond, cpuMicroseconds } = await measureRate(work, seconds);
+  console.log(`${what}: ${Math.round(perSecond)} a second, ${Math.round(cpuMicroseconds)} µs of CPU each`);
 }
 
 await main();
