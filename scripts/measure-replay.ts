@@ -10,7 +10,6 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { Agent, get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CertificateSigningRequest } from "../services/certificate-authority/domain/certificate-signing-request.ts";
 import type { DecisionRecord } from "../services/certificate-authority/domain/decision.ts";
@@ -19,8 +18,8 @@ import { systemClock } from "../services/shared/clock.ts";
 import { createLogger } from "../services/shared/logging.ts";
 import { RequestPool } from "./bench/load/request-pool.ts";
 import { cpuMicroseconds, peakMemoryBytes } from "./bench/process-accounts.ts";
+import { SOURCE_COMMAND, startFromSource } from "./bench/servers/from-source.ts";
 
-const COMMAND = join(import.meta.dirname, "..", "services", "cli", "gatehouse.ts");
 const NODES = 10_000;
 const TOGETHER = 256;
 const DAY = 86_400;
@@ -147,7 +146,18 @@ function approved(csr: CertificateSigningRequest): CertificateSigningRequest {
 
 /** Runs the command to its end and tells what it found and took. */
 async function measure(title: string, source: readonly string[], configuration: string): Promise<void> {
-  const args = [COMMAND, "policy", "replay", "--since", "1d", "--config", configuration, "-o", "json", ...source];
+  const args = [
+    SOURCE_COMMAND,
+    "policy",
+    "replay",
+    "--since",
+    "1d",
+    "--config",
+    configuration,
+    "-o",
+    "json",
+    ...source,
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -171,7 +181,7 @@ interface Taken {
 const NOTHING: Taken = { cpuSeconds: 0, peakBytes: 0 };
 
 /** Undefined of a process that ended a moment ago. */
-function takenBy({ pid = 0 }: ChildProcess): Taken | undefined {
+function takenBy({ pid = 0 }: Pick<ChildProcess, "pid">): Taken | undefined {
   try {
     const peakBytes = peakMemoryBytes(pid);
     return Number.isNaN(peakBytes) ? undefined : { cpuSeconds: cpuMicroseconds(pid) / 1e6, peakBytes };
@@ -185,10 +195,10 @@ function describe({ cpuSeconds, peakBytes }: Taken): string {
 }
 
 async function overRest(directory: string, configuration: string): Promise<void> {
-  const args = [COMMAND, "serve", "--data-dir", directory, "--listen", "127.0.0.1:0", "--log-level", "error"];
-  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const where = ["--data-dir", directory, "--listen", "127.0.0.1:0"];
+  const server = await startFromSource("serve", ...where, "--log-level", "error");
   try {
-    const url = await readyUrl(server);
+    const url = server.announced;
     const ca = readFileSync(join(directory, "ca.crt"), "utf8");
     // What it does at the start, with a log this long, is no part of the measurement.
     await delay(10_000);
@@ -201,19 +211,8 @@ async function overRest(directory: string, configuration: string): Promise<void>
     const taken = takenBy(server) ?? NOTHING;
     say(`  the server: ${describe({ ...taken, cpuSeconds: taken.cpuSeconds - idle.cpuSeconds })}`);
   } finally {
-    const ended = once(server, "exit");
-    server.kill("SIGTERM");
-    await ended;
+    await server.stop();
   }
-}
-
-async function readyUrl({ stdout }: ChildProcess): Promise<string> {
-  if (stdout === null) throw new Error("the server has no output");
-  for await (const line of createInterface(stdout)) {
-    const [, url] = /^gatehouse ready (\S+)$/.exec(line) ?? [];
-    if (url !== undefined) return url;
-  }
-  throw new Error("the server ended before it was ready");
 }
 
 /** How long the server takes to answer somebody else meanwhile. */

@@ -4,16 +4,13 @@
  * after the other, while a node-authorizer that follows its feed is asked about each until it refuses it. Takes a minute
  * or two, leaves nothing.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, createPrivateKey, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { json } from "node:stream/consumers";
-import { parse } from "yaml";
 import { makeIssuer } from "../services/certificate-authority/custody/make-issuer.ts";
 import type { CertificateRecord } from "../services/certificate-authority/domain/certificate.ts";
 import type { RevocationEntry } from "../services/certificate-authority/domain/revocation.ts";
@@ -22,9 +19,10 @@ import { openLedger } from "../services/certificate-authority/ledger/ledger.ts";
 import { createSigner } from "../services/certificate-authority/signer/signer.ts";
 import { systemClock } from "../services/shared/clock.ts";
 import { createLogger } from "../services/shared/logging.ts";
+import { readKubeconfig } from "../test/end-to-end/support/https-client.ts";
+import { startFromSource } from "./bench/servers/from-source.ts";
 import { percentile } from "./bench/statistics.ts";
 
-const COMMAND = join(import.meta.dirname, "..", "services", "cli", "gatehouse.ts");
 const YEAR_SECONDS = 365 * 86_400;
 const LISTS = 50;
 const logger = createLogger({ level: "error" });
@@ -90,16 +88,18 @@ function entryOf(issuerId: string, sequence: number): RevocationEntry {
 
 async function measureRefusals(directory: string, rounds: number): Promise<void> {
   const serve = ["serve", "--data-dir", directory, "--listen", "127.0.0.1:0"];
-  const first = await start(serve);
-  await stop(first.child);
+  const first = await startFromSource(...serve);
+  await first.stop();
   const fingerprints = await fill(join(directory, "gatehouse.db"), rounds);
-  const server = await start(serve);
+  const server = await startFromSource(...serve);
   const kubeconfig = join(directory, "admin.kubeconfig");
   const state = ["--state-dir", join(directory, "state")];
-  const authorizer = await start(["node-authorizer", "--listen", "127.0.0.1:0", "--authority", kubeconfig, ...state]);
+  const follow = ["node-authorizer", "--listen", "127.0.0.1:0", "--authority", kubeconfig, ...state];
+  const authorizer = await startFromSource(...follow);
   try {
-    const revoke = poster(server.url, credentialsOf(kubeconfig));
-    const authorize = poster(authorizer.url, { rejectUnauthorized: false });
+    const { caPem, certificatePem, privateKeyPem } = readKubeconfig(kubeconfig).credentials;
+    const revoke = poster(server.announced, { ca: caPem, cert: certificatePem, key: privateKeyPem });
+    const authorize = poster(authorizer.announced, { rejectUnauthorized: false });
     await until(async () => !(await isRefused(authorize, fingerprints[0] ?? "")));
     const [fromOrder, fromAnswer]: [number[], number[]] = [[], []];
     for (const fingerprint of fingerprints) {
@@ -114,8 +114,8 @@ async function measureRefusals(directory: string, rounds: number): Promise<void>
     say(`revocation to refusal through the feed, ${rounds} times: ${spread(fromOrder)}`);
     say(`of which after the order was acknowledged: ${spread(fromAnswer)}`);
   } finally {
-    await stop(authorizer.child);
-    await stop(server.child);
+    await authorizer.stop();
+    await server.stop();
   }
 }
 
@@ -175,32 +175,6 @@ async function isRefused(authorize: Post, fingerprint: string): Promise<boolean>
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo()));
-}
-
-function credentialsOf(kubeconfig: string): object {
-  const { clusters, users } = parse(readFileSync(kubeconfig, "utf8"));
-  const decoded = (text: string): Buffer => Buffer.from(text, "base64");
-  return {
-    ca: decoded(clusters[0].cluster["certificate-authority-data"]),
-    cert: decoded(users[0].user["client-certificate-data"]),
-    key: decoded(users[0].user["client-key-data"]),
-  };
-}
-
-async function start(args: readonly string[]): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const flags = ["--disable-warning=ExperimentalWarning", COMMAND];
-  const child = spawn(process.execPath, [...flags, ...args], { stdio: ["ignore", "pipe", "ignore"] });
-  for await (const line of createInterface(child.stdout)) {
-    const [, url] = /^gatehouse ready (https:\S+)$/.exec(line) ?? [];
-    if (url !== undefined) return { child, url };
-  }
-  throw new Error(`${args[0]} did not become ready`);
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  child.kill("SIGTERM");
-  await once(child, "exit");
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly milliseconds: number }> {
