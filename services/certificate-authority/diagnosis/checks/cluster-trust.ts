@@ -4,6 +4,7 @@ import type { Finding } from "../../../shared/diagnosis/findings.ts";
 import { error, ok, skipped, warning } from "../../../shared/diagnosis/findings.ts";
 import type { Configuration } from "../../configuration.ts";
 import { isControlPlaneIssuer } from "../../domain/control-plane.ts";
+import { DEFAULT_ISSUER } from "../../domain/issuer.ts";
 import { ancestorsOf } from "../../domain/trust.ts";
 import { read, withCluster } from "../cluster-reading.ts";
 import type { Check, CheckContext, ExaminedCluster } from "../contract.ts";
@@ -42,7 +43,7 @@ export const clusterTrust: Check = {
       const signersOf = (name: string): readonly string[] =>
         wantedSigners(configuration).filter(
           (signer) =>
-            (configuration.signers.find(({ signerName }) => signerName === signer)?.issuer ?? "default") === name,
+            (configuration.signers.find(({ signerName }) => signerName === signer)?.issuer ?? DEFAULT_ISSUER) === name,
         );
       const clients = issuers.filter(({ name }) =>
         signersOf(name).some((signer) => signer.startsWith("kubernetes.io/") && signer !== SERVING),
@@ -120,7 +121,7 @@ export async function issuersOf(context: CheckContext, { issuer, issuers }: Conf
       above: ancestorsOf({ ancestorsPem }).map((pem) => new X509Certificate(pem)),
     }));
   }
-  return [{ ...issuer, name: "default" }, ...issuers].flatMap(({ name, import: files }) => {
+  return [{ ...issuer, name: DEFAULT_ISSUER }, ...issuers].flatMap(({ name, import: files }) => {
     if (files === undefined || !existsSync(files.certificateFile)) return [];
     const above = files.chainFile === undefined ? "" : readFileSync(files.chainFile, "utf8");
     return {
