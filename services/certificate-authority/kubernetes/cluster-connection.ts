@@ -35,8 +35,9 @@ export class ClusterError extends Error {
 
 export type ClusterMethod = "GET" | "POST" | "PUT" | "DELETE";
 
-/** How long one call may take; half a minute when nothing is said. */
+/** How long one call may take. */
 export interface CallLimits {
+  /** For the answer, from the call's turn on; half a minute when nothing is said. */
   readonly timeoutMilliseconds?: number;
   /** Says that nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
@@ -101,7 +102,7 @@ export function connectCluster(kubeconfigFile: string | undefined, limits: Conne
   return {
     sent,
     async send(method, pathAndQuery, body, { timeoutMilliseconds = ANSWER_LIMIT_MILLISECONDS, signal } = {}) {
-      await pacer.turn();
+      await pacer.turn(signal);
       const kind = `${method} ${pathAndQuery.split("?")[0]?.split("/").at(-1)}`;
       sent.set(kind, (sent.get(kind) ?? 0) + 1);
       const limit = AbortSignal.timeout(timeoutMilliseconds);

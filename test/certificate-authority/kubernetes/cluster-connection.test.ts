@@ -116,6 +116,16 @@ test("when the API server says to wait, everybody does", async () => {
   expect(seen.map(({ path }) => path)).toEqual(["/x", "/y"]);
 });
 
+test("whoever gives up while everybody waits is let go at once", async () => {
+  refuseWith(429, {}, { "retry-after": "60" });
+  await expect(connection.send("GET", "/x")).rejects.toMatchObject({ code: 429 });
+  const stop = new AbortController();
+  const sent = connection.send("GET", "/y", undefined, { signal: stop.signal });
+  stop.abort(new Error("no answer within 2 s"));
+  await expect(sent).rejects.toThrow("no answer within 2 s");
+  expect(seen.map(({ path }) => path)).toEqual(["/x"]);
+});
+
 test("a watch gives its events one by one, whatever the pieces they come in, and ends when it is told to", async () => {
   answer = (_request, response) => {
     const lines = ["1", "2", "3"].map((type) => JSON.stringify({ type })).join("\n");
