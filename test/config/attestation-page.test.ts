@@ -39,7 +39,7 @@ test.each(EXAMPLES)("$name is a configuration that can be used", ({ settings }) 
   const configFile = join(directory, "gatehouse.yaml");
   const head = { apiVersion: "gatehouse.dev/v1", kind: "GatehouseConfiguration" };
   writeFileSync(configFile, stringify({ ...head, ...settings }));
-  expect(loadConfiguration({ configFile })).toMatchObject({});
+  expect(() => loadConfiguration({ configFile })).not.toThrow();
 });
 
 test("every attestor has a section with an example of its own", () => {
