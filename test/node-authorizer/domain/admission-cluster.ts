@@ -1,3 +1,4 @@
+import { expect } from "@jest/globals";
 import type { ClusterEvent, Pod } from "../../../services/node-authorizer/domain/cluster-objects.ts";
 import { DEFAULT_FEATURE_GATES, type FeatureGates } from "../../../services/node-authorizer/domain/feature-gates.ts";
 import { createNodeAuthorizer, type NodeAuthorizer } from "../../../services/node-authorizer/domain/node-authorizer.ts";
@@ -53,4 +54,23 @@ export function admitted(
     case "askAuthorizer":
       return { code: 0, message: verdict.otherwise.message, reason: "" };
   }
+}
+
+/** A question and what comes of it, as a row of `test.each`. */
+export interface AdmissionRow {
+  readonly name: string;
+  readonly question: Partial<AdmissionQuestion>;
+  /** As `admitted` tells it. */
+  readonly code: number;
+  /** Part of the message, in any case. */
+  readonly says?: string;
+  readonly gates?: Partial<FeatureGates>;
+}
+
+/** Expects code, message, and the reason that belongs to the code. */
+export function checkAdmission({ question, code, says = "", gates = {} }: AdmissionRow): void {
+  const verdict = admitted(question, gates);
+  expect(verdict).toEqual(expect.objectContaining({ code }));
+  expect(verdict.message.toLowerCase()).toContain(says.toLowerCase());
+  expect(verdict.reason).toBe({ 403: "Forbidden", 404: "NotFound", 500: "InternalError" }[code] ?? "");
 }

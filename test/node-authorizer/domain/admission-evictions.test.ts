@@ -1,27 +1,9 @@
-import { expect, test } from "@jest/globals";
-import type { FeatureGates } from "../../../services/node-authorizer/domain/feature-gates.ts";
-import type { AdmissionQuestion } from "../../../services/node-authorizer/domain/questions.ts";
-import { admitted } from "./admission-cluster.ts";
-
-interface Row {
-  readonly name: string;
-  readonly question: Partial<AdmissionQuestion>;
-  readonly code: number;
-  /** Part of the message, in any case. */
-  readonly says?: string;
-  readonly gates?: Partial<FeatureGates>;
-}
-
-function check({ question, code, says = "", gates = {} }: Row): void {
-  const verdict = admitted(question, gates);
-  expect(verdict).toEqual(expect.objectContaining({ code }));
-  expect(verdict.message.toLowerCase()).toContain(says.toLowerCase());
-  expect(verdict.reason).toBe({ 403: "Forbidden", 404: "NotFound", 500: "InternalError" }[code] ?? "");
-}
+import { test } from "@jest/globals";
+import { type AdmissionRow, checkAdmission } from "./admission-cluster.ts";
 
 const POD = { resource: "pods", namespace: "ns" };
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "its pod", question: { ...POD, operation: "DELETE", name: "mine" }, code: 200 },
   { name: "its mirror pod", question: { ...POD, operation: "DELETE", name: "mirror" }, code: 200 },
   { name: "a pod elsewhere", question: { ...POD, operation: "DELETE", name: "theirs" }, code: 403, says: "nodeName" },
@@ -47,11 +29,11 @@ test.each<Row>([
     question: { ...POD, operation: "DELETE", oldObject: { metadata: { name: "theirs" } } },
     code: 403,
   },
-])("deleting $name: $code", check);
+])("deleting $name: $code", checkAdmission);
 
 const EVICTION = { ...POD, subresource: "eviction", operation: "CREATE" } as const;
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "its pod", question: { ...EVICTION, name: "mine", object: {} }, code: 200 },
   {
     name: "its pod, named by the object",
@@ -71,9 +53,9 @@ test.each<Row>([
     question: { ...EVICTION, operation, name: "mine", object: {} },
     code: 403,
   })),
-])("evicting $name: $code", check);
+])("evicting $name: $code", checkAdmission);
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "UPDATE", question: { ...POD, operation: "UPDATE", name: "mine", object: {}, oldObject: {} }, code: 403 },
   {
     name: "CREATE of a status",
@@ -91,4 +73,4 @@ test.each<Row>([
     code: 403,
     says: subresource,
   })),
-])("other writes to pods, $name: $code", check);
+])("other writes to pods, $name: $code", checkAdmission);

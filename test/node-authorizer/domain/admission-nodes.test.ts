@@ -1,19 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { AdmissionQuestion } from "../../../services/node-authorizer/domain/questions.ts";
-import { admitted } from "./admission-cluster.ts";
-
-interface Row {
-  readonly name: string;
-  readonly question: Partial<AdmissionQuestion>;
-  readonly code: number;
-  readonly says?: string;
-}
-
-function check({ question, code, says = "" }: Row): void {
-  const verdict = admitted(question);
-  expect(verdict).toEqual(expect.objectContaining({ code }));
-  expect(verdict.message.toLowerCase()).toContain(says.toLowerCase());
-}
+import { type AdmissionRow, admitted, checkAdmission } from "./admission-cluster.ts";
 
 function create(object: object): Partial<AdmissionQuestion> {
   return { operation: "CREATE", resource: "nodes", name: "node1", object };
@@ -31,7 +18,7 @@ const taint = { key: "a", effect: "NoSchedule" };
 const reference = { apiVersion: "v1", kind: "Pod", name: "p", uid: "u" };
 const source = { configMap: { name: "m", namespace: "ns" } };
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "itself", question: create({}), code: 200 },
   { name: "another", question: { ...create({}), name: "node2" }, code: 403 },
   { name: "without a name", question: { ...create({}), name: "" }, code: 403 },
@@ -47,9 +34,9 @@ test.each<Row>([
   },
   { name: "with labels that are no map", question: create({ metadata: { labels: ["a"] } }), code: 403 },
   { name: "without an object", question: { operation: "CREATE", resource: "nodes", name: "node1" }, code: 403 },
-])("creating a node, $name: $code", check);
+])("creating a node, $name: $code", checkAdmission);
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "nothing", question: update({}, {}), code: 200 },
   { name: "another node", question: { ...update({}, {}), name: "node2" }, code: 403 },
   { name: "another node's status", question: { ...update({}, {}, "status"), name: "node2" }, code: 403 },
@@ -140,12 +127,12 @@ test.each<Row>([
     says: "k8s.io/toString",
   },
   { name: "what has no old node", question: { ...update({}, {}), oldObject: undefined }, code: 403 },
-])("updating a node, $name: $code", check);
+])("updating a node, $name: $code", checkAdmission);
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "itself", question: { operation: "DELETE", resource: "nodes", name: "node1" }, code: 200 },
   { name: "another", question: { operation: "DELETE", resource: "nodes", name: "node2" }, code: 403 },
-])("deleting a node, $name: $code", check);
+])("deleting a node, $name: $code", checkAdmission);
 
 test.each([
   ...[
@@ -186,7 +173,7 @@ test.each([
     "node.k8s.io/x",
   ].map((key) => ({ key, code: 403 })),
 ])("label $key: $code", ({ key, code }) => {
-  check({ name: "", question: create(labelled({ [key]: "x" })), code, says: code === 403 ? key : "" });
+  checkAdmission({ name: "", question: create(labelled({ [key]: "x" })), code, says: code === 403 ? key : "" });
 });
 
 function claimStatus(oldObject: object, object: object): Partial<AdmissionQuestion> {
@@ -253,7 +240,7 @@ test("allocated resources are not the node's without RecoverVolumeExpansionFailu
   expect(admitted(claimStatus(CLAIM, next), { RecoverVolumeExpansionFailure: false }).code).toBe(403);
 });
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "CREATE", question: { ...claimStatus(CLAIM, CLAIM), operation: "CREATE" }, code: 403 },
   { name: "DELETE", question: { ...claimStatus(CLAIM, CLAIM), operation: "DELETE" }, code: 403 },
   { name: "UPDATE of the claim", question: { ...claimStatus(CLAIM, CLAIM), subresource: "" }, code: 403 },
@@ -263,4 +250,4 @@ test.each<Row>([
     code: 403,
   },
   { name: "no old claim", question: { ...claimStatus(CLAIM, CLAIM), oldObject: undefined }, code: 403 },
-])("other writes to claims, $name: $code", check);
+])("other writes to claims, $name: $code", checkAdmission);

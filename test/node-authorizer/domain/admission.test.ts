@@ -1,29 +1,12 @@
-import { expect, test } from "@jest/globals";
-import type { FeatureGates } from "../../../services/node-authorizer/domain/feature-gates.ts";
+import { test } from "@jest/globals";
 import type { AdmissionQuestion } from "../../../services/node-authorizer/domain/questions.ts";
 import { nodeUser } from "../../builders/node-questions.ts";
-import { admitted } from "./admission-cluster.ts";
-
-interface Row {
-  readonly name: string;
-  readonly question: Partial<AdmissionQuestion>;
-  readonly code: number;
-  /** Part of the message, in any case. */
-  readonly says?: string;
-  readonly gates?: Partial<FeatureGates>;
-}
-
-function check({ question, code, says = "", gates = {} }: Row): void {
-  const verdict = admitted(question, gates);
-  expect(verdict).toEqual(expect.objectContaining({ code }));
-  expect(verdict.message.toLowerCase()).toContain(says.toLowerCase());
-  expect(verdict.reason).toBe({ 403: "Forbidden", 404: "NotFound", 500: "InternalError" }[code] ?? "");
-}
+import { type AdmissionRow, checkAdmission } from "./admission-cluster.ts";
 
 const OPERATIONS = ["CREATE", "UPDATE", "DELETE"] as const;
 const POD = { resource: "pods", namespace: "ns" };
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "no user", question: { ...POD, user: undefined, operation: "UPDATE" }, code: 200 },
   {
     name: "a person",
@@ -48,7 +31,7 @@ test.each<Row>([
     question: { group: "example.com", resource: "pods", operation: "UPDATE" },
     code: 200,
   },
-])("$name: $code", check);
+])("$name: $code", checkAdmission);
 
 const owner = { apiVersion: "v1", kind: "Node", name: "node1", uid: "uid-node1", controller: true };
 
@@ -61,7 +44,7 @@ function mirror(change: { annotations?: object; owners?: unknown; spec?: object 
   return { ...POD, operation: "CREATE", name: "m", object };
 }
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "as it should be", question: mirror(), code: 200 },
   {
     name: "blockOwnerDeletion false",
@@ -122,7 +105,7 @@ test.each<Row>([
   },
   { name: "no object", question: { ...POD, operation: "CREATE" }, code: 403 },
   { name: "an object that is a text", question: { ...POD, operation: "CREATE", object: "pod" }, code: 403 },
-])("creating a mirror pod, $name: $code", check);
+])("creating a mirror pod, $name: $code", checkAdmission);
 
 const withVolume = (source: object) => ({ volumes: [{ name: "v", ...source }] });
 const secretRef = { secretRef: { name: "s" } };
@@ -200,7 +183,7 @@ test.each<{ name: string; spec: object; says: string }>([
     says: "serviceaccounts",
   },
 ])("a mirror pod with $name is refused", ({ spec, says }) => {
-  check({ name: "", question: mirror({ spec }), code: 403, says });
+  checkAdmission({ name: "", question: mirror({ spec }), code: 403, says });
 });
 
 test.each(
@@ -210,11 +193,11 @@ test.each(
     ..."cephfs cinder flexVolume iscsi rbd scaleIO storageos".split(" "),
   ].map((type) => ({ type })),
 )("a mirror pod with a volume of type $type is allowed", ({ type }) => {
-  check({ name: "", question: mirror({ spec: withVolume({ [type]: {} }) }), code: 200 });
+  checkAdmission({ name: "", question: mirror({ spec: withVolume({ [type]: {} }) }), code: 200 });
 });
 
 test("a mirror pod with the downward API projected is allowed", () => {
-  check({
+  checkAdmission({
     name: "",
     question: mirror({ spec: withVolume({ projected: { sources: [{ downwardAPI: {} }] } }) }),
     code: 200,
@@ -237,7 +220,7 @@ const claims = (...statuses: object[]) => ({ status: { resourceClaimStatuses: st
 const extended = (value: unknown) => ({ status: { extendedResourceClaimStatus: value } });
 const mapping = { containerName: "c", resourceName: "r", requestName: "q" };
 
-test.each<Row>([
+test.each<AdmissionRow>([
   { name: "nothing else", question: status({}, { status: { phase: "Running" } }), code: 200 },
   {
     name: "annotations and finalizers",
@@ -304,4 +287,4 @@ test.each<Row>([
     code: 200,
   },
   { name: "no old pod", question: { ...status({}, {}), oldObject: undefined }, code: 403 },
-])("updating a pod's status with $name: $code", check);
+])("updating a pod's status with $name: $code", checkAdmission);

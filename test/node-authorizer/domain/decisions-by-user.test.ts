@@ -1,19 +1,7 @@
 import { expect, test } from "@jest/globals";
-import { DEFAULT_FEATURE_GATES, type FeatureGates } from "../../../services/node-authorizer/domain/feature-gates.ts";
-import { createNodeAuthorizer } from "../../../services/node-authorizer/domain/node-authorizer.ts";
 import type { AccessQuestion } from "../../../services/node-authorizer/domain/questions.ts";
-import { accessQuestion, nodeUser } from "../../builders/node-questions.ts";
-import { decidedCluster } from "./decided-cluster.ts";
-
-/**
- * What each row says: allowed by a path for node1, refused without it. `own` names node1's object, `other` node2's; a
- * row is asked for both, and for what nobody refers to.
- */
-function verdictOf(question: Partial<AccessQuestion>, gates: Partial<FeatureGates> = {}) {
-  const authorizer = createNodeAuthorizer({ featureGates: { ...DEFAULT_FEATURE_GATES, ...gates } });
-  for (const event of decidedCluster()) authorizer.apply(event);
-  return authorizer.authorize(accessQuestion(question));
-}
+import { nodeUser } from "../../builders/node-questions.ts";
+import { verdictOf } from "./decided-cluster.ts";
 
 test.each<{ name: string; user: AccessQuestion["user"]; verdict: string; hasReason: boolean }>([
   { name: "a node", user: nodeUser("node1"), verdict: "allow", hasReason: false },

@@ -1,24 +1,15 @@
 import { expect, test } from "@jest/globals";
-import { DEFAULT_FEATURE_GATES, type FeatureGates } from "../../../services/node-authorizer/domain/feature-gates.ts";
-import { createNodeAuthorizer } from "../../../services/node-authorizer/domain/node-authorizer.ts";
+import type { FeatureGates } from "../../../services/node-authorizer/domain/feature-gates.ts";
 import type { AccessQuestion, FieldRequirement } from "../../../services/node-authorizer/domain/questions.ts";
-import { accessQuestion } from "../../builders/node-questions.ts";
-import { decidedCluster } from "./decided-cluster.ts";
-
-/**
- * What each row says: allowed by a path for node1, refused without it. `own` names node1's object, `other` node2's; a
- * row is asked for both, and for what nobody refers to.
- */
-function verdictOf(question: Partial<AccessQuestion>, gates: Partial<FeatureGates> = {}) {
-  const authorizer = createNodeAuthorizer({ featureGates: { ...DEFAULT_FEATURE_GATES, ...gates } });
-  for (const event of decidedCluster()) authorizer.apply(event);
-  return authorizer.authorize(accessQuestion(question));
-}
+import { verdictOf } from "./decided-cluster.ts";
 
 const PCR = { PodCertificateRequest: true };
 const VERBS = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "impersonate"];
 
-/** Kinds that are decided by a path: which verbs, on which subresource, with which gates. */
+/**
+ * Kinds that are decided by a path: which verbs, on which subresource, with which gates. `own` names node1's object, `other`
+ * node2's; a row is asked for both, and for what nobody refers to.
+ */
 const BY_PATH: readonly {
   readonly group?: string;
   readonly resource: string;
