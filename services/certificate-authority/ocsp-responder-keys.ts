@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto"
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/logging.ts";
 import type { CertificateIntent } from "./domain/certificate.ts";
-import { NO_ALTERNATIVE_NAMES, type Subject } from "./domain/csr-facts.ts";
+import { NO_ALTERNATIVE_NAMES, NO_SUBJECT, type Subject } from "./domain/csr-facts.ts";
 import type { CertificateSigner, Certificates } from "./domain/ports.ts";
 import type { IssuerDirectory } from "./issuer-directory.ts";
 import type { OcspResponderKey } from "./signer/ocsp-codec.ts";
@@ -14,10 +14,7 @@ const DIGITAL_SIGNATURE = 1;
 const SIGNER_NAME = "gatehouse.dev/ocsp";
 const COMMON_NAME = "gatehouse-ocsp";
 
-const SUBJECT: Subject = {
-  ...{ country: [], organization: [], organizationalUnit: [], locality: [], province: [], streetAddress: [] },
-  ...{ postalCode: [], commonName: COMMON_NAME, serialNumber: "" },
-};
+const SUBJECT: Subject = { ...NO_SUBJECT, commonName: COMMON_NAME };
 
 export interface OcspResponderKeysDependencies {
   readonly issuers: { readonly directory: IssuerDirectory };

@@ -4,10 +4,11 @@ import { ConfigurationError } from "./configuration.ts";
 import { ATTESTATION_SIGNER, ATTESTED_GROUP } from "./domain/attestation.ts";
 import { ADMINISTRATORS_GROUP } from "./domain/authorization.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "./domain/certificate.ts";
-import { NO_ALTERNATIVE_NAMES, type Subject, type SubjectAltNames } from "./domain/csr-facts.ts";
+import { NO_ALTERNATIVE_NAMES, NO_SUBJECT, type Subject, type SubjectAltNames } from "./domain/csr-facts.ts";
 import type { ActiveIssuer } from "./domain/issuer.ts";
 import { nameViolation } from "./domain/name-constraints.ts";
 import type { CertificateSigner, Certificates, SigningIssuers } from "./domain/ports.ts";
+import { serverNames } from "./domain/server-names.ts";
 
 const DAY_SECONDS = 86_400;
 const BACKDATE_MILLISECONDS = 300_000;
@@ -85,17 +86,7 @@ export function ownIdentity(deps: OwnIdentityDependencies) {
 }
 
 function subjectOf(commonName: string, organization: readonly string[]): Subject {
-  return {
-    country: [],
-    organization,
-    organizationalUnit: [],
-    locality: [],
-    province: [],
-    streetAddress: [],
-    postalCode: [],
-    commonName,
-    serialNumber: "",
-  };
+  return { ...NO_SUBJECT, organization, commonName };
 }
 
 async function issue(
@@ -189,13 +180,6 @@ function recordOf(
 
 /** What a serving certificate is for: loopback, this host and what the configuration adds. */
 export function servingNames(listenHost: string, configured: readonly string[]): SubjectAltNames {
-  const names = new Set(["localhost", hostname().toLowerCase(), "127.0.0.1", "::1", listenHost, ...configured]);
-  const isAddress = (name: string): boolean => /^[0-9.]+$/.test(name) || name.includes(":");
-  const all = [...names].filter((name) => name !== "" && name !== "0.0.0.0" && name !== "::");
-  return {
-    dnsNames: all.filter((name) => !isAddress(name)),
-    emailAddresses: [],
-    ipAddresses: all.filter(isAddress),
-    uris: [],
-  };
+  const names = ["localhost", hostname().toLowerCase(), "127.0.0.1", "::1", listenHost, ...configured];
+  return serverNames(names.filter((name) => name !== "" && name !== "0.0.0.0" && name !== "::"));
 }

@@ -4,7 +4,8 @@ import { createLogger } from "../shared/logging.ts";
 import { generateKeyPair } from "./custody/key-pair.ts";
 import { makeIssuer } from "./custody/make-issuer.ts";
 import { encodePem } from "./custody/pem.ts";
-import type { Subject, SubjectAltNames } from "./domain/csr-facts.ts";
+import { NO_SUBJECT } from "./domain/csr-facts.ts";
+import { serverNames } from "./domain/server-names.ts";
 import { createSigner } from "./signer/signer.ts";
 
 const BACKDATE_MILLISECONDS = 300_000;
@@ -48,7 +49,7 @@ export async function makeServiceCertificates(
   try {
     const certificates = wishes.map(async ({ commonName, purpose, names }) => {
       const keys = await generateKeyPair("ecdsa-p256");
-      const content = { subject: subjectOf(commonName), sans: sansOf(names), spkiDer: keys.spkiDer };
+      const content = { subject: { ...NO_SUBJECT, commonName }, sans: serverNames(names), spkiDer: keys.spkiDer };
       const intent = { ...content, keyUsage: DIGITAL_SIGNATURE, extendedKeyUsages: [purpose], notBefore, notAfter };
       const { pem } = await room.signer.sign(intent, issuerId);
       return { certificatePem: pem, keyPem: keys.pkcs8Pem() };
@@ -61,20 +62,4 @@ export async function makeServiceCertificates(
 
 function wholeSeconds(milliseconds: number): Date {
   return new Date(Math.floor(milliseconds / 1000) * 1000);
-}
-
-function subjectOf(commonName: string): Subject {
-  const nothing = { country: [], organization: [], organizationalUnit: [], locality: [], province: [] };
-  return { ...nothing, streetAddress: [], postalCode: [], commonName, serialNumber: "" };
-}
-
-function sansOf(names: readonly string[]): SubjectAltNames {
-  const isAddress = (name: string): boolean => /^[0-9.]+$/.test(name) || name.includes(":");
-  const unique = [...new Set(names)];
-  return {
-    dnsNames: unique.filter((name) => !isAddress(name)),
-    emailAddresses: [],
-    ipAddresses: unique.filter(isAddress),
-    uris: [],
-  };
 }

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import type { Clock } from "../../shared/clock.ts";
 import type { CertificateIntent, CertificateRecord, SignedCertificate } from "../domain/certificate.ts";
 import type { ControlPlaneCertificate } from "../domain/control-plane.ts";
-import type { Subject } from "../domain/csr-facts.ts";
+import { NO_SUBJECT, type Subject } from "../domain/csr-facts.ts";
 import { nameViolation } from "../domain/name-constraints.ts";
 import type { CertificateSigner, Certificates } from "../domain/ports.ts";
 import type { ControlPlaneIssuer } from "./authority-files.ts";
@@ -107,15 +107,5 @@ async function recordOf(
 }
 
 function subjectOf({ commonName, organizations }: ControlPlaneCertificate): Subject {
-  return {
-    country: [],
-    organization: organizations,
-    organizationalUnit: [],
-    locality: [],
-    province: [],
-    streetAddress: [],
-    postalCode: [],
-    commonName,
-    serialNumber: "",
-  };
+  return { ...NO_SUBJECT, organization: organizations, commonName };
 }

@@ -16,6 +16,11 @@ export interface Subject {
   readonly serialNumber: string;
 }
 
+export const NO_SUBJECT: Subject = {
+  ...{ country: [], organization: [], organizationalUnit: [], locality: [], province: [] },
+  ...{ streetAddress: [], postalCode: [], commonName: "", serialNumber: "" },
+};
+
 /** Subject alternative names of the four kinds we issue, in the order of the request. Addresses as canonical text. */
 export interface SubjectAltNames {
   readonly dnsNames: readonly string[];

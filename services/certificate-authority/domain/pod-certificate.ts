@@ -1,7 +1,7 @@
 import type { UserInfo } from "../../shared/user-info.ts";
 import type { CsrSpec } from "./certificate-signing-request.ts";
 import type { ConfiguredSigners } from "./configured-signer.ts";
-import { type CsrFacts, NO_ALTERNATIVE_NAMES, type Subject } from "./csr-facts.ts";
+import { type CsrFacts, NO_ALTERNATIVE_NAMES, NO_SUBJECT } from "./csr-facts.ts";
 
 /** Whom a PodCertificateRequest is for, as kube-apiserver (NodeRestriction) vouches for it. */
 export interface PodIdentity {
@@ -25,10 +25,6 @@ const EXTRA = {
   node: "authentication.kubernetes.io/node-name",
   nodeUid: "authentication.kubernetes.io/node-uid",
 } as const;
-const EMPTY_SUBJECT: Subject = {
-  ...{ country: [], organization: [], organizationalUnit: [], locality: [], province: [] },
-  ...{ streetAddress: [], postalCode: [], commonName: "", serialNumber: "" },
-};
 
 /**
  * Between namespace and name of a pod's request in the name of its record. No CertificateSigningRequest's name has one:
@@ -97,13 +93,13 @@ export function recordedFacts(
 ): CsrFacts {
   if (!isPodRecord(recordName)) return facts;
   const names = configured.get(spec.signerName)?.pods;
-  if (names === undefined) return { ...facts, subject: EMPTY_SUBJECT, sans: NO_ALTERNATIVE_NAMES };
+  if (names === undefined) return { ...facts, subject: NO_SUBJECT, sans: NO_ALTERNATIVE_NAMES };
   const pod = podIn(spec);
   const filled = (text: string): string =>
     POD_PLACES.reduce((sofar, place) => sofar.replaceAll(`{${place}}`, () => pod[place]), text);
   return {
     ...facts,
-    subject: { ...EMPTY_SUBJECT, commonName: filled(names.commonName) },
+    subject: { ...NO_SUBJECT, commonName: filled(names.commonName) },
     sans: { ...NO_ALTERNATIVE_NAMES, dnsNames: names.dnsNames.map(filled), uris: names.uris.map(filled) },
   };
 }

@@ -1,5 +1,5 @@
 import { BOUND_NODE_EXTRA } from "../../shared/user-info.ts";
-import { type CsrFacts, NO_ALTERNATIVE_NAMES, type Subject } from "../domain/csr-facts.ts";
+import { type CsrFacts, NO_ALTERNATIVE_NAMES, NO_SUBJECT } from "../domain/csr-facts.ts";
 import { requestOfDocument } from "../domain/request-of-document.ts";
 import { requestedNodeName } from "../domain/requested-node.ts";
 import {
@@ -19,11 +19,6 @@ const CLIENT_KUBELET = "kubernetes.io/kube-apiserver-client-kubelet";
 const SERVING_KUBELET = "kubernetes.io/kubelet-serving";
 const CLIENT = "kubernetes.io/kube-apiserver-client";
 const DAY_MILLISECONDS = 86_400_000;
-
-const NO_SUBJECT: Subject = {
-  ...{ country: [], organization: [], organizationalUnit: [], locality: [], province: [] },
-  ...{ streetAddress: [], postalCode: [], commonName: "", serialNumber: "" },
-};
 
 /**
  * Lays the pieces of a case over what is usual for its signer: a kubelet's first request for a client certificate, made
