@@ -46,7 +46,7 @@ const UNDERSTOOD = new Set<string>([
 export function verifyPath(chain: readonly Buffer[], rules: PathRules): VerifiedPath {
   if (chain.length === 0 || chain.length > MAXIMUM_CERTIFICATES)
     throw denied(`a chain has 1 to ${MAXIMUM_CERTIFICATES} certificates, not ${chain.length}`);
-  const [leaf, ...intermediates] = chain.map(parse);
+  const [leaf, ...intermediates] = chain.map(parseCertificate);
   if (leaf === undefined) throw denied("there is no certificate");
   const leafExtensions = judge(leaf, rules);
   judgeEnd(leafExtensions, rules);
@@ -59,7 +59,27 @@ export function verifyPath(chain: readonly Buffer[], rules: PathRules): Verified
   return { leaf, leafExtensions, certificates: path };
 }
 
-function parse(der: Buffer): X509Certificate {
+/**
+ * Those that may stand above a chain, level by level, as many as it has room for: a directory has more than a chain may have.
+ * Whether they have signed anything is for `verifyPath` to say.
+ */
+export function issuersAmong(
+  known: readonly X509Certificate[],
+  chain: readonly X509Certificate[],
+): readonly X509Certificate[] {
+  const room = MAXIMUM_CERTIFICATES - chain.length;
+  const found = new Set<X509Certificate>();
+  let level = chain;
+  while (level.length > 0 && found.size < room) {
+    const below = level;
+    level = known.filter((candidate) => !found.has(candidate) && below.some((child) => child.checkIssued(candidate)));
+    for (const candidate of level) found.add(candidate);
+  }
+  return [...found].slice(0, room);
+}
+
+/** @throws {AttestationRefusal} unless it is one certificate, and nothing else. */
+export function parseCertificate(der: Buffer): X509Certificate {
   try {
     const certificate = new X509Certificate(der);
     // What follows the certificate would be read by nobody, and be signed by nobody.

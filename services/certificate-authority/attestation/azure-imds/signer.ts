@@ -1,8 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { MAXIMUM_CERTIFICATES } from "../../../shared/attestation/wire.ts";
 import { CertificateAnchors } from "../anchors.ts";
 import { DIGITAL_SIGNATURE } from "../certificate-extensions.ts";
-import { verifyPath } from "../certificate-path.ts";
+import { issuersAmong, verifyPath } from "../certificate-path.ts";
 import type { SignedData } from "../cms/signed-data.ts";
 import { denied } from "../refusal.ts";
 import { alternativeNamesOf } from "../x509-pop/certificate-contents.ts";
@@ -42,7 +41,7 @@ export function createSignerJudge(settings: AzureImdsSettings, fetched: FetchedI
   const configured = settings.intermediates === undefined ? undefined : new CertificateAnchors(settings.intermediates);
 
   function verify(signer: X509Certificate, known: readonly X509Certificate[], now: Date): void {
-    const chain = [signer, ...issuersAmong(known, signer)].map(({ raw }) => raw);
+    const chain = [signer, ...issuersAmong(known, [signer])].map(({ raw }) => raw);
     const { leafExtensions } = verifyPath(chain, { anchors: roots.current, now, keyUsage: DIGITAL_SIGNATURE });
     const names = alternativeNamesOf(leafExtensions).dnsNames.map((name) => name.toLowerCase());
     const isAzure = names.some((name) =>
@@ -59,22 +58,10 @@ export function createSignerJudge(settings: AzureImdsSettings, fetched: FetchedI
       try {
         return verify(signer, known, now);
       } catch (error) {
-        const more = await fetched.above([signer, ...issuersAmong(known, signer)], signal);
+        const more = await fetched.above([signer, ...issuersAmong(known, [signer])], signal);
         if (more.length === 0) throw error;
         return verify(signer, [...known, ...more], now);
       }
     },
   };
-}
-
-/** Those that may stand above the certificate, level by level: a directory has more than a chain may have. */
-function issuersAmong(known: readonly X509Certificate[], certificate: X509Certificate): readonly X509Certificate[] {
-  const found = new Set<X509Certificate>();
-  let level = [certificate];
-  while (level.length > 0 && found.size < MAXIMUM_CERTIFICATES - 1) {
-    const below = level;
-    level = known.filter((candidate) => !found.has(candidate) && below.some((child) => child.checkIssued(candidate)));
-    for (const candidate of level) found.add(candidate);
-  }
-  return [...found].slice(0, MAXIMUM_CERTIFICATES - 1);
 }

@@ -1,9 +1,8 @@
-import { X509Certificate } from "node:crypto";
-import { MAXIMUM_CERTIFICATES } from "../../../shared/attestation/wire.ts";
+import type { X509Certificate } from "node:crypto";
 import { contentOf, DerReader, TAG } from "../../../shared/der/der-reader.ts";
 import { readObjectIdentifier } from "../../../shared/der/der-values.ts";
 import { EXTENSION } from "../certificate-extensions.ts";
-import { type PathRules, verifyPath } from "../certificate-path.ts";
+import { issuersAmong, type PathRules, parseCertificate, verifyPath } from "../certificate-path.ts";
 import { denied } from "../refusal.ts";
 
 /** tcg-kp-EKCertificate. */
@@ -54,32 +53,9 @@ export function verifyEndorsementCertificate(
   return { certificate: leaf, description };
 }
 
-/** Adds from ours what may stand between, as long as there is room for it. */
+/** Adds from ours what may stand between. */
 function withIntermediates(chain: readonly Buffer[], ours: readonly X509Certificate[]): readonly Buffer[] {
-  const room = MAXIMUM_CERTIFICATES - chain.length;
-  if (room <= 0 || ours.length === 0) return chain;
-  return [...chain, ...issuersOf(chain, ours).slice(0, room)];
-}
-
-function issuersOf(chain: readonly Buffer[], ours: readonly X509Certificate[]): readonly Buffer[] {
-  let below = chain.map(readable).filter((certificate) => certificate !== undefined);
-  const found = new Set<X509Certificate>();
-  while (below.length > 0) {
-    const isIssuer = (one: X509Certificate) => !found.has(one) && below.some((subject) => subject.checkIssued(one));
-    const next = ours.filter(isIssuer);
-    for (const issuer of next) found.add(issuer);
-    below = next;
-  }
-  return [...found].map(({ raw }) => raw);
-}
-
-/** What cannot be read is refused where the path is verified. */
-function readable(der: Buffer): X509Certificate | undefined {
-  try {
-    return new X509Certificate(der);
-  } catch {
-    return undefined;
-  }
+  return [...chain, ...issuersAmong(ours, chain.map(parseCertificate)).map(({ raw }) => raw)];
 }
 
 /** The attributes of TPMs in directory names; other names say nothing that is needed. */
