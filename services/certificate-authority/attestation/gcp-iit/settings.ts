@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { plainHttpsUrl, resolveTokenKeysPaths, tokenKeysSchema, tokenShape } from "../identity-tokens.ts";
+import { endpoint } from "../endpoint.ts";
+import { resolveTokenKeysPaths, tokenKeysSchema, tokenShape } from "../identity-tokens.ts";
 
 const DAY_SECONDS = 86_400;
 /** Source: OpenID configuration of https://accounts.google.com. */
@@ -23,7 +24,7 @@ const computeSchema = z
     accessTokenFile: path.optional(),
     /** Labels that the instance must have, with these values: being in the project is not being in the cluster. */
     labels: z.record(z.string().min(1).max(63), z.string().max(63)).default({}),
-    endpoint: plainHttpsUrl.default(COMPUTE_ENDPOINT),
+    endpoint: endpoint.startsWith("https:", "must be https").default(COMPUTE_ENDPOINT),
     /** PEM, read at the start; what the system trusts when absent. */
     certificateAuthorityFile: path.optional(),
     timeoutSeconds: z.number().positive().max(30).default(10),

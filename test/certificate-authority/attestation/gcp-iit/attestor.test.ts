@@ -271,6 +271,11 @@ test.each<{ name: string; changes: object; path: readonly (string | number)[] }>
     changes: { compute: { accessTokenFile: "t", endpoint: "http://127.0.0.1" } },
     path: ["compute", "endpoint"],
   },
+  {
+    name: "an API below a path, which would be left away",
+    changes: { compute: { accessTokenFile: "t", endpoint: "https://proxy.example/google" } },
+    path: ["compute", "endpoint"],
+  },
   { name: "an API without credentials", changes: { compute: {} }, path: ["compute"] },
 ])("settings with $name are refused", ({ changes, path }) => {
   const { error } = schema.safeParse({ attestor: "gcp_iit", projects: ["prod-1"], ...changes });
