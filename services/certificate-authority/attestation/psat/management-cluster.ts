@@ -35,13 +35,12 @@ interface Connection {
 /** The cluster that vouches for pods. Whatever it answers is not passed on: it may hold the token. */
 export class ManagementCluster {
   readonly #kubeconfig: ReloadedFile<Connection>;
-  readonly #open = new Set<HttpsClient>();
+  #client: HttpsClient | undefined;
 
   constructor(kubeconfig: string, timeoutSeconds: number) {
     this.#kubeconfig = new ReloadedFile(kubeconfig, () => {
       const target = readWebhookKubeconfig(kubeconfig, "the management cluster");
-      for (const old of this.#open) old.close();
-      this.#open.clear();
+      this.#client?.close();
       const client = httpsClient({
         caPem: target.caPem,
         certificatePem: target.clientCertificatePem,
@@ -50,7 +49,7 @@ export class ManagementCluster {
         timeoutMilliseconds: timeoutSeconds * 1000,
         maximumBytes: MAXIMUM_ANSWER_BYTES,
       });
-      this.#open.add(client);
+      this.#client = client;
       return { target, client };
     });
   }
@@ -84,7 +83,7 @@ export class ManagementCluster {
   }
 
   close(): void {
-    for (const client of this.#open) client.close();
+    this.#client?.close();
   }
 
   async #find<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T | undefined> {
