@@ -8,8 +8,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTpm2Attestor } from "../services/certificate-authority/attestation/tpm2/attestor.ts";
-import { systemClock } from "../services/shared/clock.ts";
-import { createLogger } from "../services/shared/logging.ts";
 import { ENDORSEMENT_TEMPLATES } from "../services/shared/tpm/templates.ts";
 import { CHAIN_NOW } from "../test/builders/certificate-chain.ts";
 import { softEndorsementKey, softExchange, softMachine, VENDOR } from "../test/builders/soft-tpm.ts";
@@ -24,22 +22,14 @@ async function main(): Promise<void> {
   try {
     const ekRoots = join(directory, "roots.pem");
     writeFileSync(ekRoots, VENDOR.pem);
-    const tools = {
-      audience: "https://node-ca.example/v1/attest",
-      clock: systemClock,
-      logger: createLogger({ level: "error", format: "text" }),
-    };
-    const attestor = createTpm2Attestor(
-      {
-        attestor: "tpm2",
-        ekRoots,
-        allowUncertifiedEk: false,
-        ekTemplates: ENDORSEMENT_TEMPLATES.map(({ name }) => name),
-        pcrs: { sha256: [0, 1, 2, 3, 4, 5, 6, 7] },
-        eventLog: "none",
-      },
-      tools,
-    );
+    const attestor = createTpm2Attestor({
+      attestor: "tpm2",
+      ekRoots,
+      allowUncertifiedEk: false,
+      ekTemplates: ENDORSEMENT_TEMPLATES.map(({ name }) => name),
+      pcrs: { sha256: [0, 1, 2, 3, 4, 5, 6, 7] },
+      eventLog: "none",
+    });
     for (const template of TEMPLATES) {
       const machine = softMachine({ ek: softEndorsementKey(template) });
       const { hello, proof, secret, bind } = softExchange(machine);

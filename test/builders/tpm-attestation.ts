@@ -8,8 +8,6 @@ import { type Tpm2Settings, tpm2Shape } from "../../services/certificate-authori
 import { answerTpmChallenge, type IdentityOptions, readTpmIdentity } from "../../services/node-agent/tpm/identity.ts";
 import type { TpmTransport } from "../../services/node-agent/tpm/tpm-transport.ts";
 import { tpm2Params } from "../../services/shared/attestation/proofs.ts";
-import { recordingLogger } from "../fakes/recording-logger.ts";
-import { SettableClock } from "../fakes/settable-clock.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** Settings as a profile has them, defaults included. */
@@ -18,12 +16,7 @@ function tpm2Settings(settings: Partial<z.input<z.ZodObject<typeof tpm2Shape>>>)
 }
 
 export function tpm2Attestor(settings: Partial<z.input<z.ZodObject<typeof tpm2Shape>>>): Attestor {
-  const tools = {
-    audience: "https://ca.example/v1/attest",
-    clock: new SettableClock(),
-    logger: recordingLogger().logger,
-  };
-  return createTpm2Attestor(tpm2Settings(settings), tools);
+  return createTpm2Attestor(tpm2Settings(settings));
 }
 
 /** A file of anchors in a directory of its own. */

@@ -38,7 +38,7 @@ export function createAttestor(profile: ProfileSettings, deps: AttestorDependenc
     case "psat":
       return createPsatAttestor(profile, deps);
     case "tpm2":
-      return createTpm2Attestor(profile, deps);
+      return createTpm2Attestor(profile);
     default:
       return profile satisfies never;
   }

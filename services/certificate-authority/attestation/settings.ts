@@ -138,7 +138,7 @@ function resolveProfilePaths(profile: ProfileSettings, resolve: (path: string) =
     case "sshpop":
       return resolveSshpopPaths(profile, resolve);
     case "tpm2":
-      return { ...profile, ...resolveTpm2Paths(profile, resolve) };
+      return resolveTpm2Paths(profile, resolve);
     case "oidc":
       return resolveOidcPaths(profile, resolve);
     case "gcp_iit":

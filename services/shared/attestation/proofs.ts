@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PCR_BANKS, PCR_COUNT, PCR_NUMBER } from "../tpm/pcr-selection.ts";
 import { MAXIMUM_CERTIFICATES, octets } from "./wire.ts";
 
 /** Schemas of `hello`, `params` and `proof`, a kind of attestor each. What is not named here carries an empty object. */
@@ -35,7 +36,7 @@ export const tpm2Params = z.object({
   /** TPM2B_ENCRYPTED_SECRET. */
   encryptedSecret: octets(1024),
   /** Bank to the PCRs that the quote is to be over, ascending. */
-  pcrs: z.partialRecord(z.enum(["sha256", "sha384"]), z.array(z.int().min(0).max(23))),
+  pcrs: z.partialRecord(z.enum(PCR_BANKS), z.array(z.int().min(0).lt(PCR_COUNT))),
   /** Whether the firmware's event log is asked for. */
   eventLog: z.boolean(),
 });
@@ -47,10 +48,7 @@ export const tpm2Proof = z.strictObject({
   /** TPMT_SIGNATURE. */
   signature: octets(1024),
   /** Bank to PCR number to its value. */
-  pcrs: z.partialRecord(
-    z.enum(["sha256", "sha384"]),
-    z.record(z.string().regex(/^([0-9]|1[0-9]|2[0-3])$/), octets(64)),
-  ),
+  pcrs: z.partialRecord(z.enum(PCR_BANKS), z.record(z.string().regex(PCR_NUMBER), octets(64))),
   /** TCG_PCR_EVENT2 log as the kernel gives it. */
   eventLog: octets(512 * 1024).optional(),
 });

@@ -11,11 +11,8 @@ const MAXIMUM_BANKS = 16;
 const MAXIMUM_BITMAP_OCTETS = 4;
 
 interface AttestHeader {
-  readonly qualifiedSigner: Buffer;
   /** What the caller asked to have signed with it. */
   readonly extraData: Buffer;
-  /** Milliseconds that the TPM has been on since it was cleared. */
-  readonly clock: bigint;
   /** Resets since the TPM was cleared. */
   readonly resetCount: number;
   readonly restartCount: number;
@@ -57,20 +54,13 @@ function readHeader(reader: TpmReader, expectedType: number): AttestHeader {
   const type = reader.readUint16("type");
   if (type !== expectedType)
     throw new TpmError(`type: 0x${type.toString(16)} is not 0x${expectedType.toString(16)}, which was asked for`);
-  const qualifiedSigner = reader.readSized(MAXIMUM_NAME_OCTETS, "qualifiedSigner");
+  reader.readSized(MAXIMUM_NAME_OCTETS, "qualifiedSigner");
   const extraData = reader.readSized(MAXIMUM_EXTRA_OCTETS, "extraData");
-  const clock = reader.readUint64("clock");
+  reader.readUint64("clock");
   const resetCount = reader.readUint32("resetCount");
   const restartCount = reader.readUint32("restartCount");
   if (reader.readUint8("safe") > 1) throw new TpmError("safe: not a boolean");
-  return {
-    qualifiedSigner,
-    extraData,
-    clock,
-    resetCount,
-    restartCount,
-    firmwareVersion: reader.readUint64("firmwareVersion"),
-  };
+  return { extraData, resetCount, restartCount, firmwareVersion: reader.readUint64("firmwareVersion") };
 }
 
 function readSelection(reader: TpmReader): Buffer {

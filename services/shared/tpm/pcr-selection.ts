@@ -11,7 +11,10 @@ export type PcrSelection = Readonly<Partial<Record<PcrBank, readonly number[]>>>
 /** Bank to number to value. */
 export type PcrValues = ReadonlyMap<PcrBank, ReadonlyMap<number, Buffer>>;
 
-const PCR_COUNT = 24;
+/** PCRs of a bank. */
+export const PCR_COUNT = 24;
+/** The number of one, as a key of JSON. */
+export const PCR_NUMBER = /^([0-9]|1[0-9]|2[0-3])$/;
 
 /** Bank and number of each PCR, banks in the order of `PCR_BANKS`, numbers ascending, each once. */
 export function selectedPcrs(selection: PcrSelection): readonly { readonly bank: PcrBank; readonly number: number }[] {

@@ -10,7 +10,7 @@ import { isSignedBy } from "../../../shared/tpm/signature.ts";
 import { templateOf } from "../../../shared/tpm/templates.ts";
 import { ATTESTATION_KEY_PIN } from "../../domain/attestation.ts";
 import { CertificateAnchors, ReloadedFile } from "../anchors.ts";
-import type { Attestor, AttestorTools, ChallengeAddition, ChallengeInput, Evidence, ProofInput } from "../attestor.ts";
+import type { Attestor, ChallengeAddition, ChallengeInput, Evidence, ProofInput } from "../attestor.ts";
 import { denied } from "../refusal.ts";
 import { type AttestationKey, judgeAttestationKey } from "./attestation-key.ts";
 import { type TpmDescription, verifyEndorsementCertificate } from "./endorsement-certificate.ts";
@@ -44,7 +44,7 @@ interface EndorsementKey {
  * endorsement key, since a TPM has one of each template: where machines are not enrolled, `ekTemplates` allows one. Twins of
  * a copied virtual TPM show in `reset_count` alone.
  */
-export function createTpm2Attestor(settings: Tpm2Settings, _tools: AttestorTools): Attestor {
+export function createTpm2Attestor(settings: Tpm2Settings): Attestor {
   const { ekRoots, ekIntermediates, pcrPolicy, pcrs, eventLog } = settings;
   const trust: Trust = {
     roots: ekRoots === undefined ? undefined : new CertificateAnchors(ekRoots),

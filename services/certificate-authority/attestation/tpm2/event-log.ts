@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { ALGORITHM } from "../../../shared/tpm/algorithms.ts";
-import { PCR_BANKS, type PcrBank, type PcrValues } from "../../../shared/tpm/pcr-selection.ts";
+import { PCR_BANKS, PCR_COUNT, type PcrBank, type PcrValues } from "../../../shared/tpm/pcr-selection.ts";
 import { TpmError } from "../../../shared/tpm/tpm-reader.ts";
 
 /** One thing that the firmware measured: which digests went into which PCR. What it says about them is not verified by anything. */
@@ -21,7 +21,6 @@ const STARTUP_LOCALITY = "StartupLocality\0";
 const SHA1_OCTETS = 20;
 const MAXIMUM_ALGORITHMS = 16;
 const MAXIMUM_DIGEST_OCTETS = 64;
-const PCR_COUNT = 24;
 const MAXIMUM_LOCALITY = 4;
 const BANK_BY_ALGORITHM = new Map<number, PcrBank>(PCR_BANKS.map((bank) => [ALGORITHM[bank], bank]));
 

@@ -1,6 +1,12 @@
 import { z } from "zod";
 import { HASH_OCTETS } from "../../../shared/tpm/algorithms.ts";
-import { PCR_BANKS, type PcrSelection, type PcrValues, selectedPcrs } from "../../../shared/tpm/pcr-selection.ts";
+import {
+  PCR_BANKS,
+  PCR_NUMBER,
+  type PcrSelection,
+  type PcrValues,
+  selectedPcrs,
+} from "../../../shared/tpm/pcr-selection.ts";
 import { denied } from "../refusal.ts";
 import { type EventLog, initialValue, replay } from "./event-log.ts";
 
@@ -9,7 +15,7 @@ const LAST_DIGEST_OF_BANK = 4096;
 /** PCR number to the digests that are allowed, in hex. */
 const allowed = (octets: number) =>
   z.record(
-    z.string().regex(/^([0-9]|1[0-9]|2[0-3])$/, "a PCR is a number from 0 to 23"),
+    z.string().regex(PCR_NUMBER, "a PCR is a number from 0 to 23"),
     z
       .array(z.string().regex(new RegExp(`^[0-9a-fA-F]{${octets * 2}}$`), `a digest has ${octets} octets, in hex`))
       .min(1)

@@ -1,12 +1,10 @@
 import { z } from "zod";
-import { PCR_BANKS } from "../../../shared/tpm/pcr-selection.ts";
+import { PCR_BANKS, PCR_COUNT } from "../../../shared/tpm/pcr-selection.ts";
 import { ENDORSEMENT_TEMPLATES } from "../../../shared/tpm/templates.ts";
-
-const LAST_PCR = 23;
 
 const path = z.string().min(1);
 const pcrs = z
-  .array(z.int().min(0).max(LAST_PCR))
+  .array(z.int().min(0).lt(PCR_COUNT))
   .min(1)
   .refine((numbers) => new Set(numbers).size === numbers.length, "a PCR is listed twice");
 
@@ -50,13 +48,13 @@ export function tpm2SettingsProblem({
   return ["ekRoots", "name the CAs of TPM vendors, or allow machines that are enrolled by allowUncertifiedEk: true"];
 }
 
-/** @param resolve - makes a path absolute. */
-export function resolveTpm2Paths(settings: Tpm2Settings, resolve: (path: string) => string): Tpm2Settings {
+/** @param resolve - makes a path of the configuration file absolute. */
+export function resolveTpm2Paths<T extends Tpm2Settings>(settings: T, resolve: (path: string) => string): T {
   const { ekRoots, ekIntermediates, pcrPolicy } = settings;
   return {
     ...settings,
-    ...(ekRoots === undefined ? {} : { ekRoots: resolve(ekRoots) }),
-    ...(ekIntermediates === undefined ? {} : { ekIntermediates: resolve(ekIntermediates) }),
-    ...(pcrPolicy === undefined ? {} : { pcrPolicy: resolve(pcrPolicy) }),
+    ...(ekRoots !== undefined && { ekRoots: resolve(ekRoots) }),
+    ...(ekIntermediates !== undefined && { ekIntermediates: resolve(ekIntermediates) }),
+    ...(pcrPolicy !== undefined && { pcrPolicy: resolve(pcrPolicy) }),
   };
 }
