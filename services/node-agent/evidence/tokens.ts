@@ -66,7 +66,7 @@ export function tokenCommandEvidence({ kind, program }: TokenCommandSource): Evi
   };
 }
 
-/** What it says on its other output is not repeated: it may hold what it logs in with. */
+/** What it says is not repeated, nor kept as a cause: it may hold what it logs in with, or the token. */
 async function outputOf(program: string, audience: string, signal: AbortSignal): Promise<string> {
   const limits = { timeout: COMMAND_MILLISECONDS, maxBuffer: LARGEST_OUTPUT_BYTES, signal };
   try {
@@ -75,7 +75,7 @@ async function outputOf(program: string, audience: string, signal: AbortSignal):
     signal.throwIfAborted();
     const { code, killed } = cause as { readonly code?: unknown; readonly killed?: boolean };
     const how = killed ? `took longer than ${COMMAND_MILLISECONDS / 1000} s` : `ended with ${String(code)}`;
-    throw new AgentError("unusable", `${program}, which is to print a token, ${how}`, { cause });
+    throw new AgentError("unusable", `${program}, which is to print a token, ${how}`);
   }
 }
 
