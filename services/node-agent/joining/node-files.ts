@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
+import { oneLine } from "../certificates/check-answer.ts";
 import { type Credential, readCredential } from "../certificates/credential-files.ts";
 import { type KubeletKubeconfig, readKubeletKubeconfig } from "./kubelet-kubeconfig.ts";
 import { nodeNameIn, nodeSubject } from "./node-request.ts";
@@ -56,7 +57,7 @@ async function validCredential(path: string, nodeName: string | undefined, now: 
   const { subject, validToDate } = credential.parts.certificate;
   const isExpected = nodeName === undefined ? nodeNameIn(subject) !== undefined : subject === nodeSubject(nodeName);
   if (!isExpected) {
-    const whose = subject.replaceAll("\n", ", ");
+    const whose = oneLine(subject);
     const hint = "Is --node-name right? To give this host another name, use --replace.";
     throw new AgentError("unusable", `${path} is the certificate of ${whose}, not of node ${nodeName ?? ""}`, { hint });
   }
