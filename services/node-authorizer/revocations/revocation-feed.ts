@@ -60,6 +60,8 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
   const set: RevocationSet = { fingerprints, nodeNames };
   let revision = 0;
   let isKnown = false;
+  /** Whether the last answer had nothing more to tell. */
+  let isWhole = false;
   let confirmedAt: Date | undefined;
   let problem: string | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -84,9 +86,9 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
 
   /** @returns whether to ask again at once, for there may be more, or it was not asked to wait for it. */
   async function ask(): Promise<boolean> {
-    // The first answer is wanted at once: nobody is answered before it.
-    const isFirst = confirmedAt === undefined;
-    const wait = isFirst ? "0" : String(waitSeconds);
+    // Until the list is whole, answers are wanted at once: nobody is answered before, nor is what is known confirmed.
+    const isWaiting = isWhole;
+    const wait = isWaiting ? String(waitSeconds) : "0";
     const { metadata, items } = feedSchema.parse(await get(FEED_PATH, { after: String(revision), waitSeconds: wait }));
     const newest = Number(metadata.resourceVersion);
     if (newest < revision) {
@@ -96,6 +98,7 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
         "the authority knows fewer revocations than it has told; all are read again",
       );
       revision = 0;
+      isWhole = false;
       return true;
     }
     for (const item of items) take(item);
@@ -103,11 +106,11 @@ export function revocationFeed(options: RevocationFeedOptions): RevocationSource
     const isNew = !isKnown || hasMoved;
     revision = newest;
     // The authority tells a page at a time: before the last one nothing is known of who is not in the list.
-    const isWhole = items.length === 0;
+    isWhole = items.length === 0;
     isKnown ||= isWhole;
     if (isWhole) confirmedAt = clock.now();
     if (isKnown && isNew) await writeState();
-    return hasMoved || (isFirst && isWhole);
+    return hasMoved || (!isWaiting && isWhole);
   }
 
   function take({ type, fingerprint: revoked, nodeName: node }: z.infer<typeof feedSchema>["items"][number]): void {

@@ -117,6 +117,26 @@ test("once the list is known, what comes next is waited for at once", async () =
   expect(authority.asked[1]).toEqual({ after: "0", waitSeconds: "1" });
 });
 
+test("revocations that come one after the other do not make what is known look old", async () => {
+  const authority = fakeAuthority();
+  let newest = 0;
+  // Whoever waits hears of the next one; whoever asks for what there is gets what is not known yet.
+  const get = async (_: string, query: Readonly<Record<string, string>>): Promise<unknown> => {
+    const after = Number(query["after"]);
+    if (query["waitSeconds"] !== "0") {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      newest = after + 1;
+    }
+    const items = after < newest ? [{ type: "revoked", fingerprint: ONE }] : [];
+    return { metadata: { resourceVersion: String(newest) }, items };
+  };
+  const { source, clock } = open({ ...authority, get });
+  await source.start();
+  await until(() => newest > 2);
+  clock.set("2027-01-01T00:00:00Z");
+  await until(() => source.confirmedAt()?.getTime() === Date.parse("2027-01-01T00:00:00Z"));
+});
+
 test("while the authority is away, a restart knows what was known, and its age is told", async () => {
   const authority = fakeAuthority();
   authority.entries.push({ type: "revoked", fingerprint: ONE });
