@@ -1,10 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { CertificateAnchors } from "../anchors.ts";
+import { alternativeNamesOf } from "../certificate-contents.ts";
 import { DIGITAL_SIGNATURE } from "../certificate-extensions.ts";
 import { issuersAmong, verifyPath } from "../certificate-path.ts";
 import type { SignedData } from "../cms/signed-data.ts";
 import { denied } from "../refusal.ts";
-import { alternativeNamesOf } from "../x509-pop/certificate-contents.ts";
 import type { FetchedIntermediates } from "./fetched-intermediates.ts";
 import type { AzureImdsSettings } from "./settings.ts";
 

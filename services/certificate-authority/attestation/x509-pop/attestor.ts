@@ -6,10 +6,6 @@ import { formatIpAddress, parseIpAddress } from "../../domain/ip-address.ts";
 import { isDnsSubdomain } from "../../domain/name-rules.ts";
 import { CertificateAnchors } from "../anchors.ts";
 import type { Attestor, Evidence, ProofInput } from "../attestor.ts";
-import { DIGITAL_SIGNATURE, EXTENSION, readExtensions } from "../certificate-extensions.ts";
-import { type VerifiedPath, verifyPath } from "../certificate-path.ts";
-import { noHello } from "../no-hello.ts";
-import { denied } from "../refusal.ts";
 import {
   type AlternativeNames,
   ANY_POLICY,
@@ -18,7 +14,11 @@ import {
   outlineOf,
   policiesOf,
   subjectSerialNumber,
-} from "./certificate-contents.ts";
+} from "../certificate-contents.ts";
+import { DIGITAL_SIGNATURE, EXTENSION, readExtensions } from "../certificate-extensions.ts";
+import { type VerifiedPath, verifyPath } from "../certificate-path.ts";
+import { noHello } from "../no-hello.ts";
+import { denied } from "../refusal.ts";
 import { RevocationLists } from "./revocation-lists.ts";
 import type { X509popSettings } from "./settings.ts";
 

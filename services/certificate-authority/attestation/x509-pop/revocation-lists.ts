@@ -9,10 +9,10 @@ import {
   readTime,
 } from "../../../shared/der/der-values.ts";
 import { ReloadedFile } from "../anchors.ts";
+import { outlineOf } from "../certificate-contents.ts";
 import { readExtensions } from "../certificate-extensions.ts";
 import { denied } from "../refusal.ts";
 import { readSignatureAlgorithm, type SignatureAlgorithm } from "../signature-algorithm.ts";
-import { outlineOf } from "./certificate-contents.ts";
 
 const BLOCK = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
 const BEGIN = /-----BEGIN [^-]*-----/g;

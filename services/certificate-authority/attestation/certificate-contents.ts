@@ -1,8 +1,8 @@
 import type { X509Certificate } from "node:crypto";
-import { contentOf, type DerElement, DerError, DerReader, encodingOf, TAG } from "../../../shared/der/der-reader.ts";
-import { readInteger, readObjectIdentifier } from "../../../shared/der/der-values.ts";
-import { formatIpAddress } from "../../domain/ip-address.ts";
-import { type CertificateExtensions, EXTENSION } from "../certificate-extensions.ts";
+import { contentOf, type DerElement, DerError, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
+import { readInteger, readObjectIdentifier } from "../../shared/der/der-values.ts";
+import { formatIpAddress } from "../domain/ip-address.ts";
+import { type CertificateExtensions, EXTENSION } from "./certificate-extensions.ts";
 
 /** Object identifiers as the hex of their DER content: `serialNumber` of X.520, `id-on-hardwareModuleName`, `anyPolicy`. */
 const SERIAL_NUMBER = "550405";
