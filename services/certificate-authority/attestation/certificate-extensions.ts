@@ -1,5 +1,5 @@
 import type { X509Certificate } from "node:crypto";
-import { contentOf, DerReader, TAG } from "../../shared/der/der-reader.ts";
+import { contentOf, DerError, DerReader, TAG } from "../../shared/der/der-reader.ts";
 import {
   readNamedBits,
   readObjectIdentifier,
@@ -79,7 +79,7 @@ function extensionsOf(der: Buffer): ReadonlyMap<string, CertificateExtension> {
     const isCritical = readOptionalBoolean(extension, "extension") ?? false;
     const value = contentOf(extension.read(TAG.octetString, "extension"));
     extension.expectEnd("extension");
-    if (found.has(type)) throw new Error(`the extension ${type} comes twice`);
+    if (found.has(type)) throw new DerError(`the extension ${type} comes twice`);
     found.set(type, { isCritical, value });
   }
   return found;
