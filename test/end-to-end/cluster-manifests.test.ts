@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
-import { ControlledCluster } from "./support/controlled-cluster.ts";
+import { CONTROLLER, ControlledCluster } from "./support/controlled-cluster.ts";
 import { type Kubectl, kubectlWith } from "./support/kubectl.ts";
 import { findKubernetesProgram } from "./support/kubernetes-programs.ts";
 import { findControlPlane } from "./support/real-apiserver.ts";
@@ -143,11 +143,11 @@ describeIfFound("the manifests and a real kube-apiserver", () => {
       const call = ["auth", "can-i", "update", "certificatesigningrequests", "--subresource=approval"];
       return kubectl.run([...call, `--as=${user}`]).stdout.trim();
     };
-    const account = "system:serviceaccount:gatehouse-system:gatehouse-controller";
-    expect([account, "gatehouse-controller"].map(mayApprove)).toEqual(["yes", "no"]);
+    const users = [CONTROLLER, "gatehouse-controller"];
+    expect(users.map(mayApprove)).toEqual(["yes", "no"]);
     kubectl.must(["apply", "-k", join(BASE, "static-pod")]);
     // The same objects, whose bindings now name the user alone.
-    expect([account, "gatehouse-controller"].map(mayApprove)).toEqual(["no", "yes"]);
+    expect(users.map(mayApprove)).toEqual(["no", "yes"]);
   });
 });
 

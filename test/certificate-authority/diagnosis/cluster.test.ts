@@ -10,13 +10,12 @@ import { runChecks } from "../../../services/shared/diagnosis/run-checks.ts";
 import { openssl } from "../../builders/openssl.ts";
 import { temporaryConfiguration } from "../../builders/temporary-configuration.ts";
 import { temporaryDirectory } from "../../builders/temporary-directory.ts";
-import { grantedCalls } from "../../end-to-end/support/controlled-cluster.ts";
+import { CONTROLLER, grantedCalls } from "../../end-to-end/support/controlled-cluster.ts";
 import { FakeExaminedCluster } from "../../fakes/examined-cluster.ts";
 import { SettableClock } from "../../fakes/settable-clock.ts";
 import { lines } from "./examine.ts";
 
 const NOW = new Date("2026-11-21T12:00:00Z");
-const CONTROLLER = "system:serviceaccount:gatehouse-system:gatehouse-controller";
 const CLIENT_KUBELET = "kubernetes.io/kube-apiserver-client-kubelet";
 const REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 const LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/gatehouse";
