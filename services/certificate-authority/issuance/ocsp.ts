@@ -60,10 +60,7 @@ export function createOcspResponder(deps: OcspDependencies): OcspResponder {
     return { kind: "revoked", at: revocation?.at ?? found.issuedAt, reason: revocation?.reason ?? "unspecified" };
   }
 
-  async function signed(
-    question: OcspQuestion,
-    issuerId: string,
-  ): Promise<OcspReply & { readonly mayBeKept: boolean }> {
+  async function signed(question: OcspQuestion, issuerId: string): Promise<OcspReply> {
     const now = clock.now();
     const thisUpdate = new Date(Math.floor(now.getTime() / 1000) * 1000);
     const nextUpdate = new Date(thisUpdate.getTime() + deps.validitySeconds * 1000);
@@ -74,7 +71,7 @@ export function createOcspResponder(deps: OcspDependencies): OcspResponder {
     const der = await codec.sign(issuerId, answer);
     // What is unknown now may be signed in a moment.
     const mayBeKept = question.nonce === undefined && answers.every(({ status }) => status.kind !== "unknown");
-    return { der, thisUpdate, keptUntil: mayBeKept ? nextUpdate : undefined, mayBeKept };
+    return { der, thisUpdate, keptUntil: mayBeKept ? nextUpdate : undefined };
   }
 
   function isFresh({ reply, head }: Kept): boolean {
@@ -95,8 +92,8 @@ export function createOcspResponder(deps: OcspDependencies): OcspResponder {
     if (question === undefined) return failed("malformedRequest");
     const issuerId = question.certificates.find((id) => id.issuerId !== undefined)?.issuerId;
     if (issuerId === undefined) return failed("unauthorized");
-    const { mayBeKept, ...reply } = await signed(question, issuerId);
-    if (mayBeKept) kept.set(key, { reply, head });
+    const reply = await signed(question, issuerId);
+    if (reply.keptUntil !== undefined) kept.set(key, { reply, head });
     return reply;
   }
 

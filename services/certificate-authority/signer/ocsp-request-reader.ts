@@ -1,5 +1,6 @@
 import { contentOf, DerError, DerReader, encodingOf, TAG } from "../../shared/der/der-reader.ts";
 import { readObjectIdentifier, readPositiveInteger, readSmallInteger } from "../../shared/der/der-values.ts";
+import { readExtension } from "./extension-reader.ts";
 import { OID } from "./object-identifiers.ts";
 
 /** A question about one certificate has some 80 octets. */
@@ -88,12 +89,7 @@ function readExtensions(outer: DerReader): Buffer | undefined {
   let nonce: Buffer | undefined;
   for (let count = 0; !list.isAtEnd(); count += 1) {
     if (count === MAX_EXTENSIONS) throw new DerError(`more than ${MAX_EXTENSIONS} extensions`);
-    const extension = list.enter(TAG.sequence, "extension");
-    const type = readObjectIdentifier(extension, "extension");
-    const critical = extension.readOptional(TAG.boolean, "critical");
-    const value = contentOf(extension.read(TAG.octetString, "extension"));
-    extension.expectEnd("extension");
-    const isCritical = critical !== undefined && contentOf(critical)[0] !== 0;
+    const { type, isCritical, value } = readExtension(list);
     if (type !== OID.ocspNonce) {
       if (isCritical) throw new DerError("extension: critical, and not known here");
       continue;
