@@ -1,5 +1,5 @@
+import { isDnsSubdomain } from "../../shared/dns-names.ts";
 import { formatIpAddress, parseIpAddress } from "./ip-address.ts";
-import { isDnsSubdomain } from "./name-rules.ts";
 
 /** Where an API server is reached. */
 export interface ApiEndpoint {

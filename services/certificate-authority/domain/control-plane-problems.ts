@@ -1,6 +1,6 @@
+import { isDnsSubdomain } from "../../shared/dns-names.ts";
 import type { ControlPlaneSettings } from "./control-plane.ts";
 import { firstServiceAddress, isAddress, isPort, isServerName, readEndpoint } from "./control-plane-endpoints.ts";
-import { isDnsSubdomain } from "./name-rules.ts";
 
 const MAXIMUM_EXTRA_NAMES = 100;
 /** RFC 5280, appendix A.1: ub-common-name-length, of which `system:node:` takes twelve. */

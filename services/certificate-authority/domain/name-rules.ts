@@ -1,10 +1,9 @@
-const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+import { isDnsSubdomain } from "../../shared/dns-names.ts";
+
 const QUALIFIED_PART = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 
 const MAX_LABEL = 63;
-export const MAX_SUBDOMAIN = 253;
 
 /**
  * Why `name` cannot be one segment of a URL path, or undefined when it can: upper case and `_` are fine.
@@ -17,16 +16,6 @@ export function pathSegmentProblem(name: string, isPrefix: boolean): string | un
   if (name.includes("/")) return "may not contain '/'";
   if (name.includes("%")) return "may not contain '%'";
   return undefined;
-}
-
-/** An RFC 1123 label of at most 63 characters. */
-export function isDnsLabel(text: string): boolean {
-  return text.length <= MAX_LABEL && LABEL.test(text);
-}
-
-/** RFC 1123 labels joined by dots, at most 253 characters in all; single labels are not limited to 63. */
-export function isDnsSubdomain(text: string): boolean {
-  return text.length <= MAX_SUBDOMAIN && SUBDOMAIN.test(text);
 }
 
 /**

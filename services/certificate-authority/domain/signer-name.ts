@@ -1,5 +1,5 @@
+import { isDnsLabel, isDnsSubdomain, MAX_SUBDOMAIN } from "../../shared/dns-names.ts";
 import { type FieldError, invalidField, requiredField, tooLongField } from "./field-error.ts";
-import { isDnsLabel, isDnsSubdomain, MAX_SUBDOMAIN } from "./name-rules.ts";
 
 export const LEGACY_UNKNOWN_SIGNER = "kubernetes.io/legacy-unknown";
 

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { isDnsSubdomain } from "../../domain/name-rules.ts";
+import { isDnsSubdomain } from "../../../shared/dns-names.ts";
 import type { Attestor, AttestorTools, Evidence } from "../attestor.ts";
 import { IdentityTokens } from "../identity-tokens.ts";
 import { denied } from "../refusal.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { SSHPOP_NAMESPACE, sshpopProof } from "../../../shared/attestation/proofs.ts";
 import { octetsOf } from "../../../shared/attestation/wire.ts";
+import { isDnsSubdomain } from "../../../shared/dns-names.ts";
 import { formatIpAddress, parseIpAddress } from "../../domain/ip-address.ts";
-import { isDnsSubdomain } from "../../domain/name-rules.ts";
 import { ReloadedFile } from "../anchors.ts";
 import type { Attestor, Evidence, ProofInput } from "../attestor.ts";
 import { noHello } from "../no-hello.ts";

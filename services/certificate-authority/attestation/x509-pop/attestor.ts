@@ -2,8 +2,8 @@ import { createHash, type X509Certificate } from "node:crypto";
 import { isPossessed } from "../../../shared/attestation/possession.ts";
 import { x509popProof } from "../../../shared/attestation/proofs.ts";
 import { octetsOf } from "../../../shared/attestation/wire.ts";
+import { isDnsSubdomain } from "../../../shared/dns-names.ts";
 import { formatIpAddress, parseIpAddress } from "../../domain/ip-address.ts";
-import { isDnsSubdomain } from "../../domain/name-rules.ts";
 import { CertificateAnchors } from "../anchors.ts";
 import type { Attestor, Evidence, ProofInput } from "../attestor.ts";
 import {

@@ -1,5 +1,6 @@
+import { isDnsSubdomain } from "../../../shared/dns-names.ts";
 import { type FieldError, forbiddenField, invalidField, requiredField, unsupportedField } from "../field-error.ts";
-import { isDnsSubdomain, isLabelValue, isQualifiedName, pathSegmentProblem } from "../name-rules.ts";
+import { isLabelValue, isQualifiedName, pathSegmentProblem } from "../name-rules.ts";
 import {
   type ClusterRoleBindingContent,
   type ClusterRoleContent,
