@@ -10,6 +10,7 @@ import { issuerAdministration } from "../../../../services/certificate-authority
 import { LiveIssuers } from "../../../../services/certificate-authority/live-issuers.ts";
 import type { TrustBundlePublisher } from "../../../../services/certificate-authority/rotation/issuers/publication.ts";
 import { openTestLedger } from "../../../builders/ledger.ts";
+import { openssl } from "../../../builders/openssl.ts";
 import { certificateRecord } from "../../../builders/records.ts";
 import { temporaryDirectory } from "../../../builders/temporary-directory.ts";
 import { recordingLogger } from "../../../fakes/recording-logger.ts";
@@ -76,5 +77,24 @@ export async function rotationBench() {
       if (found === undefined) throw new Error(`no issuer of ${name} is ${slot}`);
       return found.id;
     },
+  };
+}
+
+/** A CA of somebody else's. @returns what signs a request for a CA, and answers with the chain. */
+export function elsewhere(bench: Pick<Bench, "directory" | "clock">): (requestPem: string) => string {
+  const at = (name: string): string => join(bench.directory, name);
+  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", at("root.key")];
+  openssl("req", "-x509", ...newKey, "-subj", "/CN=elsewhere", "-days", "900", "-out", at("root.crt"));
+  writeFileSync(
+    at("ext"),
+    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n",
+  );
+  return (requestPem) => {
+    writeFileSync(at("request.csr"), requestPem);
+    const ca = ["-CA", at("root.crt"), "-CAkey", at("root.key"), "-CAcreateserial", "-days", "800"];
+    const signed = openssl("x509", "-req", "-in", at("request.csr"), ...ca, "-extfile", at("ext"));
+    // It begins now, to the second.
+    bench.clock.set(new Date(Date.now() + 1000));
+    return signed + openssl("x509", "-in", at("root.crt"));
   };
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { buildIssuer } from "../../../builders/issuer.ts";
 import { openssl } from "../../../builders/openssl.ts";
 import { user } from "../../../builders/users.ts";
-import { type Bench, DAY_SECONDS, rotationBench } from "./fixture.ts";
+import { type Bench, DAY_SECONDS, elsewhere, rotationBench } from "./fixture.ts";
 
 const SERVING = "kubernetes.io/kubelet-serving";
 const PLAIN = { bridge: false, chainPem: undefined };
@@ -365,21 +365,7 @@ describe("whose rotation is not ours alone", () => {
   });
 
   test("a CA that is signed elsewhere: the first call asks for a certificate, the second brings it", async () => {
-    const at = (name: string): string => join(bench.directory, name);
-    const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", at("root.key")];
-    openssl("req", "-x509", ...newKey, "-subj", "/CN=elsewhere", "-days", "900", "-out", at("root.crt"));
-    writeFileSync(
-      at("ext"),
-      "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n",
-    );
-    const sign = (requestPem: string): string => {
-      writeFileSync(at("request.csr"), requestPem);
-      const ca = ["-CA", at("root.crt"), "-CAkey", at("root.key"), "-CAcreateserial", "-days", "800"];
-      const signed = openssl("x509", "-req", "-in", at("request.csr"), ...ca, "-extfile", at("ext"));
-      // It begins now, to the second.
-      bench.clock.set(new Date(Date.now() + 1000));
-      return signed + openssl("x509", "-in", at("root.crt"));
-    };
+    const sign = elsewhere(bench);
     const settings = { issuers: [{ name: "corporate", commonName: "corporate", externallySigned: true }] };
     const { rotation, live } = await bench.open(settings);
     await expect(rotation.prepare("corporate", PLAIN, "alice")).rejects.toMatchObject({ reason: "Conflict" });

@@ -1,11 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { openTokens, type Tokens } from "../../../../services/certificate-authority/custody/pkcs11/tokens.ts";
-import { openssl } from "../../../builders/openssl.ts";
 import { NEEDS_SOFT_HSM, SOFT_HSM_MODULE, SoftHsm } from "../../../builders/soft-hsm.ts";
-import { type Bench, rotationBench } from "./fixture.ts";
+import { type Bench, elsewhere, rotationBench } from "./fixture.ts";
 
 const describeWithTokens = SOFT_HSM_MODULE === undefined ? describe.skip : describe;
 const PLAIN = { bridge: false, chainPem: undefined };
@@ -79,20 +76,7 @@ describeWithTokens(`issuers with their keys in tokens (${NEEDS_SOFT_HSM})`, () =
   });
 
   test("signed elsewhere: the request is for a new key in the token", async () => {
-    const at = (name: string): string => join(bench.directory, name);
-    const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", at("root.key")];
-    openssl("req", "-x509", ...newKey, "-subj", "/CN=elsewhere", "-days", "900", "-out", at("root.crt"));
-    writeFileSync(
-      at("ext"),
-      "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n",
-    );
-    const sign = (requestPem: string): string => {
-      writeFileSync(at("request.csr"), requestPem);
-      const ca = ["-CA", at("root.crt"), "-CAkey", at("root.key"), "-CAcreateserial", "-days", "800"];
-      const signed = openssl("x509", "-req", "-in", at("request.csr"), ...ca, "-extfile", at("ext"));
-      bench.clock.set(new Date(Date.now() + 1000));
-      return signed + openssl("x509", "-in", at("root.crt"));
-    };
+    const sign = elsewhere(bench);
     const corporate = { name: "corporate", commonName: "corporate", externallySigned: true, token: "hsm" };
     const { rotation, administration } = await open([corporate], {});
     await administration.install(
