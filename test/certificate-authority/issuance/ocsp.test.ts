@@ -14,6 +14,7 @@ import { createOcspCodec } from "../../../services/certificate-authority/signer/
 import { readOcspRequest } from "../../../services/certificate-authority/signer/ocsp-request-reader.ts";
 import { createSigner, type Signer } from "../../../services/certificate-authority/signer/signer.ts";
 import { DerError } from "../../../services/shared/der/der-reader.ts";
+import { element, oid, sequence, TAG } from "../../builders/der.ts";
 import { appOf } from "../../builders/edge.ts";
 import { buildIntent } from "../../builders/intent.ts";
 import { type BuiltIssuer, buildIssuer } from "../../builders/issuer.ts";
@@ -195,11 +196,25 @@ test("a certificate of somebody else's issuer is no business of ours", async () 
   expect(Buffer.from(der).toString("hex")).toBe("30030a0106");
 });
 
+/** A question with an extension 1.2.3; `critical` is a BOOLEAN in hex, or nothing. */
+function withExtension(critical: string): Buffer {
+  const hash = element(TAG.octetString, Buffer.alloc(20));
+  const id = sequence(sequence(oid("1.3.14.3.2.26")), hash, hash, element(TAG.integer, Buffer.from([1])));
+  const extension = sequence(oid("1.2.3"), Buffer.from(critical, "hex"), element(TAG.octetString));
+  return sequence(sequence(sequence(sequence(id)), element(0xa2, sequence(extension))));
+}
+
+test("an extension that is not critical is passed over", () => {
+  expect(readOcspRequest(withExtension("")).certificates).toHaveLength(1);
+});
+
 test.each([
   { name: "nothing", octets: Buffer.alloc(0) },
   { name: "text", octets: Buffer.from("GET / HTTP/1.1") },
   { name: "17 KB", octets: Buffer.alloc(17 * 1024, 0x30) },
   { name: "an empty list", octets: Buffer.from("300430023000", "hex") },
+  { name: "what has a critical extension that nobody knows", octets: withExtension("0101ff") },
+  { name: "what has neither true nor false for critical", octets: withExtension("010101") },
 ])("$name is a malformed request", async ({ octets }) => {
   expect(Buffer.from((await responder.answer(octets)).der).toString("hex")).toBe("30030a0101");
 });
