@@ -35,7 +35,7 @@ describeIfFound("with a real kube-apiserver", () => {
   beforeAll(async () => {
     if (programs === undefined) throw new Error("no control plane");
     cluster = await ControlledCluster.start(directory, programs);
-    await cluster.startController({ approval: { guards: { firstJoin: "allow" } } });
+    await cluster.startController();
     await runtime.start();
   });
   afterAll(async () => {

@@ -8,9 +8,9 @@ import { type GatehouseProcess, startGatehouse } from "./gatehouse-process.ts";
 /** What the authority calls its attestation API; it is not where it listens. */
 export const AUDIENCE = "https://node-ca.example/v1/attest";
 
-/** An authority that takes evidence. A machine that is installed anew is let in by what it proves, not by a person. */
+/** An authority that takes evidence. Every guard is as it is by default: a machine has its name again by what it proves. */
 export function startAuthority(profiles: readonly object[], more: object = {}): Promise<GatehouseProcess> {
-  const approval = { guards: { firstJoin: "allow" }, hooks: [{ manual: {} }, { "node-attestation": {} }] };
+  const approval = { hooks: [{ manual: {} }, { "node-attestation": {} }] };
   return startGatehouse({
     configuration: configurationWith({ approval, attestation: { audience: AUDIENCE, profiles, ...more } }),
   });
