@@ -43,7 +43,8 @@ export function toCelValue(value: unknown, depth = 0): unknown {
 
 function toCelObject(value: object, depth: number): unknown {
   if (value instanceof Date) return validDate(value);
-  if (Array.isArray(value)) return value.map((item: unknown) => toCelValue(item ?? null, depth + 1));
+  // The library knows lists by their constructor, and map() would take over that of an array made in another realm.
+  if (Array.isArray(value)) return Array.from(value, (item: unknown) => toCelValue(item ?? null, depth + 1));
   const made = new Map<unknown, unknown>();
   for (const [key, item] of value instanceof Map ? value : Object.entries(value)) {
     if (item !== undefined) made.set(key, toCelValue(item, depth + 1));

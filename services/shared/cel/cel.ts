@@ -6,7 +6,7 @@ import { asWritten } from "./cel-functions.ts";
 import { CEL_LIMITS } from "./cel-limits.ts";
 import { CostMeter } from "./cel-meter.ts";
 import type { CelPattern } from "./cel-patterns.ts";
-import { CelReadyValue, isReadyValue } from "./cel-ready-value.ts";
+import { CelReadyValue } from "./cel-ready-value.ts";
 import { type CelNode, prepareTree, RefusedSyntax } from "./cel-tree.ts";
 import { type CelInput, toCelValue } from "./cel-values.ts";
 
@@ -89,7 +89,7 @@ function bind(bindings: CelBindings, meter: CostMeter): Record<string, unknown> 
   const bound: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(bindings)) {
     if (value === undefined) continue;
-    if (isReadyValue(value)) {
+    if (value instanceof CelReadyValue) {
       bound[name] = value.inside;
       continue;
     }

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "@jest/globals";
 import { type CelOptions, compileCel } from "../../../services/shared/cel/cel.ts";
 import type { CelResult } from "../../../services/shared/cel/cel-answers.ts";
@@ -313,6 +314,15 @@ describe("what has no answer", () => {
   ])("a value that is %s", (_name, value: CelInput, detail) => {
     const program = compile("claims == claims", "bool", { variables: { claims: "dyn" } });
     expect(failureOf(() => program.evaluate({ claims: value })).detail).toBe(detail);
+  });
+
+  test("lists that were made in another realm are lists", () => {
+    const texts = runInNewContext('["a", "b"]') as readonly string[];
+    expect(
+      compile("texts[1] == 'b' && claims[0][0] == 1", "bool", {
+        variables: { texts: "list<string>", claims: "list<dyn>" },
+      }).evaluate({ texts, claims: runInNewContext("[[1]]") as readonly CelInput[] }),
+    ).toBe(true);
   });
 
   test("names of JavaScript's own are no fields", () => {
