@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
+import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
-import { KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { readKubeconfig } from "../../shared/kubernetes/kubeconfig.ts";
 import { linesOf, textOf } from "./answer-body.ts";
 import { createPacer } from "./pacer.ts";
@@ -32,6 +33,8 @@ export class ClusterError extends Error {
     this.reason = reason;
   }
 }
+
+type ClientNode = typeof import("@kubernetes/client-node");
 
 export type ClusterMethod = "GET" | "POST" | "PUT" | "DELETE";
 
@@ -192,7 +195,9 @@ function createCredentials(kubeconfigFile: string | undefined, { maximumConnecti
 }
 
 function load(kubeconfigFile: string | undefined): KubeConfig {
-  const config = new KubeConfig();
+  // Only here: its thousand modules are nearly half of what a server loads, and most servers have no cluster.
+  const library = createRequire(import.meta.url)("@kubernetes/client-node") as ClientNode;
+  const config = new library.KubeConfig();
   const where = kubeconfigFile === undefined ? "the pod's service account" : `the kubeconfig ${kubeconfigFile}`;
   try {
     if (kubeconfigFile === undefined) config.loadFromCluster();

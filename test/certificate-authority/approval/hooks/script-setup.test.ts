@@ -121,7 +121,7 @@ test("when the process that starts programs is killed, its programs go, who wait
   const directory = temporaryDirectory();
   const { ask } = hookFor([
     shell(
-      `[ -e ${directory}/second ] && exit 116\necho $$ > ${directory}/program\necho $PPID > ${directory}/helper\nexec sleep 1000`,
+      `[ -e ${directory}/second ] && exit 116\ncat > ${directory}/told\necho $$ > ${directory}/program\necho $PPID > ${directory}/helper\nexec sleep 1000`,
     ),
   ]);
   const refused = expect(ask()).rejects.toThrow("the process that starts the program has ended");

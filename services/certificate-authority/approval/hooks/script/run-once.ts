@@ -15,8 +15,11 @@ export interface Run {
   stop(): void;
 }
 
+/** Called with a program's process before it is told the request. */
+export type Begun = (pid: number) => void;
+
 /** Runs a program for one request: writes `input` to its standard input and reads what it says until it ends. */
-export function runOnce(program: Program, input: string): Run {
+export function runOnce(program: Program, input: string, begun: Begun): Run {
   let child: ProgramProcess;
   try {
     child = startProgram(program);
@@ -46,6 +49,7 @@ export function runOnce(program: Program, input: string): Run {
       child.once("close", settle);
     });
   });
+  if (child.pid !== undefined) begun(child.pid);
   child.stdin.end(input);
   return { pid: child.pid, end, stop: () => endGroup(child) };
 }

@@ -1,4 +1,4 @@
-import { type Run, runOnce } from "./run-once.ts";
+import { type Begun, type Run, runOnce } from "./run-once.ts";
 import type { FromRunner, Program, ToRunner } from "./runner-messages.ts";
 import { signalGroup } from "./signal-group.ts";
 import { createStandingPrograms } from "./standing-programs.ts";
@@ -10,21 +10,21 @@ import { createStandingPrograms } from "./standing-programs.ts";
  * server, no program survives it.
  */
 const runs = new Map<number, Run>();
-let starter: { run(input: string): Run; kill(): void } | undefined;
+let starter: { run(input: string, begun: Begun): Run; kill(): void } | undefined;
 
 function starterOf(program: Program): typeof starter {
   if (program.mode === "server") return createStandingPrograms(program);
   const kill = (): void => {
     for (const { pid } of runs.values()) signalGroup(pid, "SIGKILL");
   };
-  return { run: (input) => runOnce(program, input), kill };
+  return { run: (input, begun) => runOnce(program, input, begun), kill };
 }
 
 function begin(id: number, input: string): void {
   if (starter === undefined) return;
-  const run = starter.run(input);
+  // The server knows of every program that was told anything. When we are killed before, it reads of no request at all.
+  const run = starter.run(input, (pid) => tell({ kind: "begun", id, pid }));
   runs.set(id, run);
-  if (run.pid !== undefined) tell({ kind: "begun", id, pid: run.pid });
   void run.end.then((end) => {
     runs.delete(id);
     tell({ kind: "ended", id, end });

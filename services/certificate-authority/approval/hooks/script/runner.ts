@@ -56,7 +56,8 @@ export function createRunner(program: Program, file = RUNNER_FILE): Runner {
       helper = undefined;
       abandon();
     };
-    started.once("exit", forget);
+    // What it said before its end is still to be heard.
+    started.once("exit", () => (started.connected ? started.once("disconnect", forget) : forget()));
     started.once("error", forget);
     started.unref();
     send(started, { kind: "program", program });

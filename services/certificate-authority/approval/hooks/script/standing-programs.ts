@@ -1,6 +1,6 @@
 import { collectComplaint, decodeStrictly } from "./collected-output.ts";
 import { endGroup, type ProgramProcess, startProgram } from "./process-group.ts";
-import { notStarted, type Run } from "./run-once.ts";
+import { type Begun, notStarted, type Run } from "./run-once.ts";
 import type { Program, RunEnd } from "./runner-messages.ts";
 import { signalGroup } from "./signal-group.ts";
 
@@ -16,7 +16,7 @@ interface Standing {
 
 export interface StandingPrograms {
   /** Asks a process that has nothing to do, or a new one. */
-  run(input: string): Run;
+  run(input: string, begun: Begun): Run;
   kill(): void;
 }
 
@@ -104,7 +104,7 @@ export function createStandingPrograms(program: Program): StandingPrograms {
   }
 
   return {
-    run(input) {
+    run(input, begun) {
       let standing: Standing;
       try {
         standing = idle.pop() ?? start();
@@ -114,8 +114,10 @@ export function createStandingPrograms(program: Program): StandingPrograms {
       const end = new Promise<RunEnd>((settle) => {
         standing.answer = { chunks: [], size: 0, settle };
       });
+      const { pid } = standing.child;
+      if (pid !== undefined) begun(pid);
       standing.child.stdin.write(input);
-      return { pid: standing.child.pid, end, stop: () => stop(standing) };
+      return { pid, end, stop: () => stop(standing) };
     },
     kill() {
       for (const { child } of all) signalGroup(child.pid, "SIGKILL");
