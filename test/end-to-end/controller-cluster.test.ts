@@ -1,6 +1,4 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import {
@@ -11,7 +9,8 @@ import { buildCsr, type CsrArguments } from "../builders/csr.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { REQUESTS_PATH, RefusedError } from "./support/certificate-requests-client.ts";
-import { CONTROLLER, ControlledCluster, grantedCalls } from "./support/controlled-cluster.ts";
+import { ControlledCluster, grantedCalls } from "./support/controlled-cluster.ts";
+import { auditArguments, controllerCalls } from "./support/controller-calls.ts";
 import type { GatehouseProcess } from "./support/gatehouse-process.ts";
 import { findKubectls, kubectlWith } from "./support/kubectl.ts";
 import { KubeletClient, type NodeCertificate } from "./support/kubelet-client.ts";
@@ -42,20 +41,14 @@ const certificateOf = ({ status }: CertificateSigningRequest): X509Certificate =
 
 describeIfFound("gatehouse controller and a real kube-apiserver", () => {
   const directory = temporaryDirectory();
-  const auditLog = join(directory, "audit.log");
   let cluster: ControlledCluster;
   let controller: GatehouseProcess;
   let administrator: Administrator;
 
   beforeAll(async () => {
     if (programs === undefined) throw new Error("no control plane");
-    const policy = join(directory, "audit-policy.yaml");
-    writeFileSync(
-      policy,
-      JSON.stringify({ apiVersion: "audit.k8s.io/v1", kind: "Policy", rules: [{ level: "Metadata" }] }),
-    );
     cluster = await ControlledCluster.start(directory, programs, [
-      ...[`--audit-policy-file=${policy}`, `--audit-log-path=${auditLog}`, "--audit-log-mode=blocking"],
+      ...auditArguments(directory),
       ...["--feature-gates=ClusterTrustBundle=true", "--runtime-config=certificates.k8s.io/v1beta1=true"],
     ]);
     const sources = [{ nodeObject: { kubeconfigFile: cluster.controllerKubeconfig } }];
@@ -243,7 +236,7 @@ describeIfFound("gatehouse controller and a real kube-apiserver", () => {
 
   test("every call is one that the manifests allow, and everything that they allow is used", async () => {
     await administrator.removeRequest("jane");
-    const calls = callsInAuditLog(readFileSync(auditLog, "utf8"));
+    const calls = controllerCalls(directory);
     expect(calls.refused).toEqual([]);
     expect(grantedCalls().filter((granted) => !calls.allowed.has(granted) && !WITHOUT_A_CALL.has(granted))).toEqual([]);
   });
@@ -253,18 +246,3 @@ describeIfFound("gatehouse controller and a real kube-apiserver", () => {
 const WITHOUT_A_CALL: ReadonlySet<string> = new Set([
   ...["update configmaps", "update clustertrustbundles", "get certificatesigningrequests"],
 ]);
-
-function callsInAuditLog(text: string) {
-  const allowed = new Set<string>();
-  const refused = new Set<string>();
-  for (const line of text.split("\n").slice(0, -1)) {
-    const { verb, user, objectRef = {}, annotations = {}, stage } = JSON.parse(line);
-    if (user.username !== CONTROLLER) continue;
-    const { resource, subresource } = objectRef;
-    const call = `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`;
-    const isRefused = annotations["authorization.k8s.io/decision"] === "forbid";
-    if (isRefused) refused.add(call);
-    else if (stage !== "RequestReceived") allowed.add(call);
-  }
-  return { allowed, refused: [...refused] };
-}

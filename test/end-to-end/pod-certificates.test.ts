@@ -1,13 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { type BuiltCsr, buildCsr, type CsrArguments } from "../builders/csr.ts";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 import { Administrator } from "./support/administrator.ts";
 import { makeClient } from "./support/client-certificates.ts";
-import { CONTROLLER, ControlledCluster, grantedCalls } from "./support/controlled-cluster.ts";
+import { ControlledCluster, grantedCalls } from "./support/controlled-cluster.ts";
+import { auditArguments, controllerCalls } from "./support/controller-calls.ts";
 import type { GatehouseProcess } from "./support/gatehouse-process.ts";
 import { HttpsClient } from "./support/https-client.ts";
 import { findControlPlane } from "./support/real-apiserver.ts";
@@ -83,7 +82,6 @@ interface PodRequest {
 
 describeIfFound("PodCertificateRequests of a real kube-apiserver", () => {
   const directory = temporaryDirectory();
-  const auditLog = join(directory, "audit.log");
   const uids = new Map<string, string>();
   let cluster: ControlledCluster;
   let controller: GatehouseProcess;
@@ -92,11 +90,8 @@ describeIfFound("PodCertificateRequests of a real kube-apiserver", () => {
 
   beforeAll(async () => {
     if (programs === undefined) throw new Error("no control plane");
-    const policy = join(directory, "audit-policy.yaml");
-    const kinds = { apiVersion: "audit.k8s.io/v1", kind: "Policy" };
-    writeFileSync(policy, JSON.stringify({ ...kinds, rules: [{ level: "Metadata" }] }));
     cluster = await ControlledCluster.start(directory, programs, [
-      ...[`--audit-policy-file=${policy}`, `--audit-log-path=${auditLog}`, "--audit-log-mode=blocking"],
+      ...auditArguments(directory),
       ...["--feature-gates=PodCertificateRequest=true", "--runtime-config=certificates.k8s.io/v1beta1=true"],
     ]);
     await cluster.grant(COMPONENT);
@@ -193,10 +188,12 @@ describeIfFound("PodCertificateRequests of a real kube-apiserver", () => {
 
   test("what nobody approves waits, and a person can approve it", async () => {
     const { name } = await request("stranger");
+    let decided: Awaited<ReturnType<Administrator["decisions"]>>["items"] = [];
     for (const limit = Date.now() + WAIT_LIMIT_MILLISECONDS; Date.now() < limit; await pause(50)) {
-      const { items } = await administrator.decisions(recordOf(name)).catch(() => ({ items: [] }));
-      if (items.length > 0) break;
+      decided = (await administrator.decisions(recordOf(name)).catch(() => ({ items: [] }))).items;
+      if (decided.length > 0) break;
     }
+    expect(decided).toMatchObject([{ outcome: "pending" }]);
     expect((await cluster.send<PodRequest>("GET", `${REQUESTS}/${name}`)).status).toEqual({});
     await administrator.approve(recordOf(name));
     const { conditions } = await ended(name);
@@ -257,15 +254,7 @@ describeIfFound("PodCertificateRequests of a real kube-apiserver", () => {
   });
 
   test("every call is one that the manifests allow, and everything that the component allows is used", () => {
-    const allowed = new Set<string>();
-    const refused: string[] = [];
-    for (const line of readFileSync(auditLog, "utf8").split("\n").slice(0, -1)) {
-      const { verb, user, objectRef = {}, annotations = {} } = JSON.parse(line);
-      if (user.username !== CONTROLLER) continue;
-      const call = [verb, [objectRef.resource, objectRef.subresource].filter(Boolean).join("/")].join(" ");
-      if (annotations["authorization.k8s.io/decision"] === "forbid") refused.push(call);
-      else allowed.add(call);
-    }
+    const { allowed, refused } = controllerCalls(directory);
     expect(refused).toEqual([]);
     // They are read one by one after a conflict.
     const unused = grantedCalls([COMPONENT]).filter((call) => !allowed.has(call));
