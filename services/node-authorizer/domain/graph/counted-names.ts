@@ -1,10 +1,11 @@
 import { cell, grown } from "./columns.ts";
-import { IntTable, NONE } from "./int-table.ts";
-import { nameHash } from "./name-hash.ts";
+import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
+import { FingerprintTable } from "./fingerprint-table.ts";
+import { NONE } from "./int-table.ts";
 
 /** Names as small integers. A name is there from its first use to its last; then its integer is used again. */
 export class CountedNames {
-  readonly #byHash = new IntTable();
+  readonly #table = new FingerprintTable();
   readonly #names: string[] = [];
   readonly #free: number[] = [];
   #uses = new Int32Array(64);
@@ -12,18 +13,18 @@ export class CountedNames {
   #latest = NONE;
 
   get size(): number {
-    return this.#byHash.size;
+    return this.#table.size;
   }
 
   get bytes(): number {
-    return this.#byHash.bytes + this.#uses.byteLength;
+    return this.#table.bytes + this.#uses.byteLength;
   }
 
   /** @param start - where in `text` the name begins; it need not be cut out. */
   find(text: string, start = 0): number {
     // One after the other, most ask for the same.
     if (this.#latest !== NONE && start === 0 && text === this.nameOf(this.#latest)) return this.#latest;
-    const found = this.#findBy(nameHash(text, start), text, start);
+    const found = this.#table.find(printOf(text, start));
     this.#latest = found;
     return found;
   }
@@ -50,7 +51,7 @@ export class CountedNames {
     const uses = cell(this.#uses, id) - 1;
     this.#uses[id] = uses;
     if (uses > 0) return;
-    this.#byHash.remove(nameHash(this.nameOf(id)), id);
+    this.#table.remove(printOf(this.nameOf(id)));
     this.#names[id] = "";
     this.#latest = NONE;
     this.#free.push(id);
@@ -60,17 +61,11 @@ export class CountedNames {
     const id = this.#free.pop() ?? this.#names.length;
     this.#uses = grown(this.#uses, id + 1);
     this.#names[id] = name;
-    this.#byHash.insert(nameHash(name), id);
+    this.#table.insert(printOf(name), id);
     return id;
   }
+}
 
-  #findBy(hash: number, text: string, start: number): number {
-    const table = this.#byHash;
-    for (let place = table.first(hash); place !== NONE; place = table.next(hash, place)) {
-      const id = table.valueAt(place);
-      const name = this.nameOf(id);
-      if (text.length === start + name.length && text.endsWith(name)) return id;
-    }
-    return NONE;
-  }
+function printOf(text: string, start = 0): Fingerprint {
+  return fingerprintOf(0, "", text, start);
 }

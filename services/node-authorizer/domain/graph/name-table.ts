@@ -1,22 +1,24 @@
 import { cell, grown } from "./columns.ts";
 import { CountedNames } from "./counted-names.ts";
-import { IntTable, NONE } from "./int-table.ts";
-import { nameHash } from "./name-hash.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { FingerprintTable } from "./fingerprint-table.ts";
+import { NONE } from "./int-table.ts";
 
 /**
  * Gives (kind, namespace, name) a small integer, and takes it back: integers are used again, so that columns of typed
  * arrays can be kept beside the table.
  */
 export class NameTable {
-  readonly #byHash = new IntTable();
+  readonly #table = new FingerprintTable();
   readonly #kindCount: number;
   readonly #sizes: number[];
   readonly #namespaces = new CountedNames();
   readonly #names: string[] = [];
   readonly #free: number[] = [];
-  /** Namespace and kind in one integer, so that comparing takes one look; NONE for an integer that no name has. */
+  /** Namespace and kind in one integer; NONE for an integer that no name has. */
   #groups = new Int32Array(64);
-  #hashes = new Int32Array(64);
+  /** Fingerprints, two words each: made again for every name that goes, they would take a tenth of all writing. */
+  #fingerprints = new Int32Array(128);
 
   /** @param kinds - how many kinds there are; they are numbered from 0. */
   constructor(kinds = 1) {
@@ -25,7 +27,7 @@ export class NameTable {
   }
 
   get bytes(): number {
-    return this.#byHash.bytes + this.#namespaces.bytes + this.#groups.byteLength + this.#hashes.byteLength;
+    return this.#table.bytes + this.#namespaces.bytes + this.#groups.byteLength + this.#fingerprints.byteLength;
   }
 
   /** How many names of a kind there are. */
@@ -39,27 +41,30 @@ export class NameTable {
   }
 
   find(kind: number, namespace: string, name: string): number {
-    const known = this.#namespaces.find(namespace);
-    if (known === NONE) return NONE;
-    const group = this.#groupOf(known, kind);
-    return this.#findIn(group, name, nameHash(name, 0, group));
+    return this.#table.find(fingerprintOf(kind, namespace, name));
   }
 
   /** The integer of a name, which is there from now on. */
   findOrAdd(kind: number, namespace: string, name: string): number {
-    const known = this.#namespaces.find(namespace);
-    if (known === NONE) return this.#add(kind, this.#groupOf(this.#namespaces.acquire(namespace), kind), name);
-    const group = this.#groupOf(known, kind);
-    const hash = nameHash(name, 0, group);
-    const id = this.#findIn(group, name, hash);
-    if (id !== NONE) return id;
-    this.#namespaces.acquireAgain(known);
-    return this.#add(kind, group, name, hash);
+    const fingerprint = fingerprintOf(kind, namespace, name);
+    const known = this.#table.find(fingerprint);
+    if (known !== NONE) return known;
+    const id = this.#free.pop() ?? this.#names.length;
+    // Before the namespace: it is looked for by a fingerprint of its own.
+    this.#table.insert(fingerprint, id);
+    this.#fingerprints = grown(this.#fingerprints, 2 * id + 2);
+    this.#fingerprints[2 * id] = cell(fingerprint, 0);
+    this.#fingerprints[2 * id + 1] = cell(fingerprint, 1);
+    this.#groups = grown(this.#groups, id + 1);
+    this.#groups[id] = this.#namespaces.acquire(namespace) * this.#kindCount + kind;
+    this.#names[id] = name;
+    this.#sizes[kind] = this.sizeOf(kind) + 1;
+    return id;
   }
 
   remove(id: number): void {
     const kind = this.kindOf(id);
-    this.#byHash.remove(cell(this.#hashes, id), id);
+    this.#table.remove(this.#fingerprints, 2 * id);
     this.#namespaces.release(this.#namespaceNumberOf(id));
     this.#sizes[kind] = this.sizeOf(kind) - 1;
     this.#names[id] = "";
@@ -84,32 +89,7 @@ export class NameTable {
     for (let id = 0; id < this.end; id += 1) if (cell(this.#groups, id) !== NONE && this.kindOf(id) === kind) yield id;
   }
 
-  #add(kind: number, group: number, name: string, hash = nameHash(name, 0, group)): number {
-    const id = this.#free.pop() ?? this.#names.length;
-    this.#groups = grown(this.#groups, id + 1);
-    this.#hashes = grown(this.#hashes, id + 1);
-    this.#groups[id] = group;
-    this.#hashes[id] = hash;
-    this.#names[id] = name;
-    this.#byHash.insert(hash, id);
-    this.#sizes[kind] = this.sizeOf(kind) + 1;
-    return id;
-  }
-
-  #groupOf(namespace: number, kind: number): number {
-    return namespace * this.#kindCount + kind;
-  }
-
   #namespaceNumberOf(id: number): number {
     return Math.floor(cell(this.#groups, id) / this.#kindCount);
-  }
-
-  #findIn(group: number, name: string, hash: number): number {
-    const table = this.#byHash;
-    for (let place = table.first(hash); place !== NONE; place = table.next(hash, place)) {
-      const id = table.valueAt(place);
-      if (cell(this.#groups, id) === group && this.nameOf(id) === name) return id;
-    }
-    return NONE;
   }
 }

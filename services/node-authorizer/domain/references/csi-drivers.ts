@@ -5,7 +5,7 @@ import type { PersistentVolume, PodVolume } from "../cluster-objects.ts";
  *
  * Source: kubernetes staging/src/k8s.io/csi-translation-lib/plugins.
  */
-const MIGRATED = [
+const MIGRATED: ReadonlyMap<string, string> = new Map([
   ["awsElasticBlockStore", "ebs.csi.aws.com"],
   ["gcePersistentDisk", "pd.csi.storage.gke.io"],
   ["cinder", "cinder.csi.openstack.org"],
@@ -13,14 +13,17 @@ const MIGRATED = [
   ["azureFile", "file.csi.azure.com"],
   ["vsphereVolume", "csi.vsphere.vmware.com"],
   ["portworxVolume", "pxd.portworx.com"],
-] as const;
+]);
 
 /** The driver that mounts the volume; empty when it is none of CSI's. */
 export function csiDriverOf(volume: PodVolume | NonNullable<PersistentVolume["spec"]>): string {
   const { csi } = volume;
   if (typeof csi === "object" && csi !== null) return typeof csi.driver === "string" ? csi.driver : "";
-  for (const [field, driver] of MIGRATED) {
-    const source = volume[field];
+  // A volume has one type, and few fields beside it.
+  for (const field in volume) {
+    const driver = MIGRATED.get(field);
+    if (driver === undefined) continue;
+    const source = (volume as Readonly<Record<string, unknown>>)[field];
     if (typeof source === "object" && source !== null) return driver;
   }
   return "";

@@ -36,7 +36,8 @@ export class TokenAudiences {
   acquire(pod: Pod): number {
     const sources = sourcesOf(pod);
     if (sources.length === 0) return NO_AUDIENCES;
-    const key = JSON.stringify(sources.map(keyOf));
+    let key = "";
+    for (const source of sources) key += keyOf(source);
     const known = this.#byKey.get(key);
     const shape = known === undefined ? undefined : this.#shapes[known];
     if (known !== undefined && shape !== undefined) {
@@ -64,12 +65,13 @@ export class TokenAudiences {
   }
 }
 
+/** With lengths, so that the keys of a list tell where each ends. */
 function keyOf(source: AudienceSource): string {
   switch (source.kind) {
     case "audience":
-      return `a${source.audience}`;
+      return `a${source.audience.length}:${source.audience}`;
     case "driver":
-      return `d${source.driver}`;
+      return `d${source.driver.length}:${source.driver}`;
     case "claim":
       return `c${source.index}`;
   }

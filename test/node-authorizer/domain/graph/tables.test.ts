@@ -1,11 +1,11 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { fingerprintOf } from "../../../../services/node-authorizer/domain/graph/fingerprint.ts";
+import { FingerprintTable } from "../../../../services/node-authorizer/domain/graph/fingerprint-table.ts";
 import { IntLists } from "../../../../services/node-authorizer/domain/graph/int-lists.ts";
 import { IntTable, NONE } from "../../../../services/node-authorizer/domain/graph/int-table.ts";
-import { nameHash } from "../../../../services/node-authorizer/domain/graph/name-hash.ts";
 import { NameTable } from "../../../../services/node-authorizer/domain/graph/name-table.ts";
 import { NodeCounts } from "../../../../services/node-authorizer/domain/graph/node-counts.ts";
-import { Nodes } from "../../../../services/node-authorizer/domain/graph/nodes.ts";
 import { ReferenceSet } from "../../../../services/node-authorizer/domain/graph/reference-set.ts";
 import { Uids } from "../../../../services/node-authorizer/domain/graph/uids.ts";
 
@@ -81,50 +81,59 @@ function byValue(left: number, right: number): number {
   return left - right;
 }
 
-test("names of one hash are told apart", () => {
-  const [first, second] = ofOneHash();
-  const table = new NameTable();
-  const nodes = new Nodes();
-  const [id, other] = [table.findOrAdd(0, "", first), table.findOrAdd(0, "", second)];
-  const [node, otherNode] = [nodes.acquire(first), nodes.acquire(second)];
-  expect([table.find(0, "", first), table.find(0, "", second)]).toEqual([id, other]);
-  expect([nodes.find(first), nodes.findByUser(`system:node:${second}`)]).toEqual([node, otherNode]);
-  table.remove(id);
-  nodes.release(node);
-  expect([table.find(0, "", first), table.find(0, "", second)]).toEqual([NONE, other]);
-  expect([nodes.find(first), nodes.findByUser(`system:node:${second}`)]).toEqual([NONE, otherNode]);
+test("fingerprints keep their values beside others that would have their place", () => {
+  // Few places, and neighbours: long runs, of which something goes in the middle.
+  const print = fc.record({ first: fc.integer({ min: -3, max: 3 }), second: fc.nat(3) });
+  const step = fc.record({ print, value: fc.nat(9), isAddition: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 500, size: "max" }), (steps) => {
+      const table = new FingerprintTable();
+      const expected = new Map<string, number>();
+      for (const { print: each, value, isAddition } of steps) {
+        const words = Int32Array.of(each.first, each.second);
+        const known = expected.get(words.join());
+        expect(table.find(words)).toBe(known ?? NONE);
+        if (isAddition && known === undefined) {
+          table.insert(words, value);
+          expected.set(words.join(), value);
+        } else if (!isAddition && known !== undefined) {
+          table.remove(Int32Array.of(0, ...words), 1);
+          expected.delete(words.join());
+        }
+      }
+      for (const [key, value] of expected) expect(table.find(Int32Array.from(key.split(","), Number))).toBe(value);
+      expect(table.size).toBe(expected.size);
+    }),
+  );
 });
 
-test("names that are made to have one hash have many, whatever the secret", () => {
+test("names that are made to have one fingerprint have many, whatever the key", () => {
   // Where a hash multiplies after each pair of characters, the second pair undoes what the first one changed, with any seed.
   const parts = ["aaaa", "a\u8061a\u8060"];
   const names = Array.from({ length: 4_096 }, (_, number) =>
     Array.from({ length: 12 }, (__, bit) => parts[(number >> bit) & 1]).join(""),
   );
-  // Two of them may be the same by chance; that six are takes more tries than there will be.
-  expect(new Set(names.map((name) => nameHash(name))).size).toBeGreaterThan(4_090);
-  // Tables place names by their first bits.
-  expect(new Set(names.map((name) => nameHash(name) >>> 20)).size).toBeGreaterThan(2_000);
-});
-
-test("a hash is of what is there: where a name begins, how long it is, and of which group", () => {
-  const names = ["", "\0", "\0\0", "\0\0\0", "a", "a\0", "ab", "ba", "abc", "abcd", "cdab"];
-  const hashes = names.flatMap((name) => [0, 1, 2].map((group) => nameHash(name, 0, group)));
-  expect(new Set(hashes).size).toBe(hashes.length);
-  for (const name of names) expect(nameHash(`prefix:${name}`, 7, 1)).toBe(nameHash(name, 0, 1));
-});
-
-/** By the birthday paradox, some 80,000 names will do. Without a namespace and of kind 0, a name hashes as it does alone. */
-function ofOneHash(): readonly [string, string] {
-  const known = new Map<number, string>();
-  for (let number = 0; ; number += 1) {
-    const name = `name${number}`;
-    const hash = nameHash(name);
-    const other = known.get(hash);
-    if (other !== undefined) return [other, name];
-    known.set(hash, name);
+  for (const word of [0, 1]) {
+    const words = names.map((name) => fingerprintOf(0, "", name)[word] ?? 0);
+    // Two of them may be the same by chance; that six are takes more tries than there will be.
+    expect(new Set(words).size).toBeGreaterThan(4_090);
+    // Tables place names by their last bits.
+    expect(new Set(words.map((each) => each & 0xfff)).size).toBeGreaterThan(2_000);
   }
-}
+});
+
+test("a fingerprint is of what is there: which kind, where namespace and name begin and end", () => {
+  const names = ["", "\0", "\0\0", "\0\0\0", "a", "a\0", "ab", "ba", "abc", "abcd", "cdab", "a".repeat(256)];
+  const all = names.flatMap((namespace) =>
+    names.flatMap((name) => [0, 1, 2].map((kind) => fingerprintOf(kind, namespace, name).join())),
+  );
+  expect(new Set(all).size).toBe(all.length);
+  for (const word of [0, 1])
+    expect(new Set(all.map((each) => each.split(",")[word])).size).toBeGreaterThan(all.length - 3);
+  for (const name of names) {
+    expect(fingerprintOf(1, "ns", `prefix:${name}`, 7).join()).toBe(fingerprintOf(1, "ns", name).join());
+  }
+});
 
 test("counts of nodes are those of a map, while they grow and shrink", () => {
   const change = fc.record({ node: fc.nat(200), isAddition: fc.boolean() });
