@@ -29,22 +29,28 @@ const signerName = fc.constantFrom(
   "kubernetes.io/kubelet-serving",
   "example.com/other",
 );
-const commonName = fc.oneof(
-  text,
-  text.map((name) => `system:node:${name}`),
-  fc.constant("system:node:worker-1"),
+const commonName = often(
+  "system:node:worker-1",
+  fc.oneof(
+    text,
+    text.map((name) => `system:node:${name}`),
+  ),
 );
-const key: fc.Arbitrary<ReviewDocument["key"]> = fc.record({
-  algorithm: fc.constantFrom("RSA", "ECDSA", "Ed25519"),
-  bits: fc.integer({ min: 0, max: 16_384 }),
-  curve: fc.constantFrom("P-256", "P-384", ""),
-  spkiSha256: fc.constantFrom("ab".repeat(32), "cd".repeat(32)),
-});
+const spkiSha256 = fc.constantFrom("ab".repeat(32), "cd".repeat(32));
+const key: fc.Arbitrary<ReviewDocument["key"]> = often(
+  { algorithm: "ECDSA", bits: 256, curve: "P-256", spkiSha256: "ab".repeat(32) },
+  fc.record({
+    algorithm: fc.constantFrom("RSA", "ECDSA", "Ed25519"),
+    bits: fc.integer({ min: 0, max: 16_384 }),
+    curve: fc.constantFrom("P-256", "P-384", ""),
+    spkiSha256,
+  }),
+);
 const previous = fc.array(
   fc.record({
     ...{ serial: text, fingerprint: text, state: fc.constantFrom("valid", "expired", "revoked" as const) },
     ...{ notBefore: instant, notAfter: instant, issuedAt: instant, requester: text, sans },
-    spkiSha256: fc.constantFrom("ab".repeat(32), "cd".repeat(32)),
+    spkiSha256,
   }),
   { maxLength: 3 },
 );
