@@ -1,5 +1,5 @@
 import { cell, grown } from "./columns.ts";
-import { type Fingerprint, fingerprintOf } from "./fingerprint.ts";
+import { fingerprintOf, oneFingerprint } from "./fingerprint.ts";
 import { FingerprintTable } from "./fingerprint-table.ts";
 import { NONE } from "./int-table.ts";
 
@@ -11,6 +11,11 @@ export class CountedNames {
   #uses = new Int32Array(64);
   /** What was found last. */
   #latest = NONE;
+  readonly #fingerprintOf: typeof fingerprintOf;
+
+  constructor(fingerprint = fingerprintOf) {
+    this.#fingerprintOf = fingerprint;
+  }
 
   get size(): number {
     return this.#table.size;
@@ -24,7 +29,7 @@ export class CountedNames {
   find(text: string, start = 0): number {
     // One after the other, most ask for the same.
     if (this.#latest !== NONE && start === 0 && text === this.nameOf(this.#latest)) return this.#latest;
-    const found = this.#table.find(printOf(text, start));
+    const found = this.#table.find(this.#fingerprintOf(0, "", text, start));
     this.#latest = found;
     return found;
   }
@@ -33,17 +38,13 @@ export class CountedNames {
     return this.#names[id] ?? "";
   }
 
-  /** One more use of a name. */
+  /** One more use of a name. @throws {Error} when another one with the same fingerprint is there. */
   acquire(name: string): number {
     const known = this.find(name);
+    if (known !== NONE && this.nameOf(known) !== name) throw oneFingerprint();
     const id = known === NONE ? this.#add(name) : known;
-    this.acquireAgain(id);
-    return id;
-  }
-
-  /** One more use of a name that is there. */
-  acquireAgain(id: number): void {
     this.#uses[id] = cell(this.#uses, id) + 1;
+    return id;
   }
 
   /** One use less. */
@@ -51,7 +52,7 @@ export class CountedNames {
     const uses = cell(this.#uses, id) - 1;
     this.#uses[id] = uses;
     if (uses > 0) return;
-    this.#table.remove(printOf(this.nameOf(id)));
+    this.#table.remove(this.#fingerprintOf(0, "", this.nameOf(id)));
     this.#names[id] = "";
     this.#latest = NONE;
     this.#free.push(id);
@@ -61,11 +62,7 @@ export class CountedNames {
     const id = this.#free.pop() ?? this.#names.length;
     this.#uses = grown(this.#uses, id + 1);
     this.#names[id] = name;
-    this.#table.insert(printOf(name), id);
+    this.#table.insert(this.#fingerprintOf(0, "", name), id);
     return id;
   }
-}
-
-function printOf(text: string, start = 0): Fingerprint {
-  return fingerprintOf(0, "", text, start);
 }

@@ -17,9 +17,10 @@ export type Fingerprint = Int32Array;
 const fingerprint: Fingerprint = new Int32Array(2);
 
 /**
- * The fingerprint of a kind, a namespace and a name. Different names have different ones as far as anybody will see: among a
- * million, two share theirs with a chance of 1 in 37 million, and nobody can choose names that do, since the key is random and
- * no fingerprint is ever told.
+ * The fingerprint of a kind, a namespace and a name. Among a million names two share theirs with a chance of 1 in 37 million:
+ * tables compare the names that come in, and refuse such a pair. Names that are only asked for are not compared; one that nobody
+ * refers to has the fingerprint of one of a million with a chance of 1 in 10^13. Nobody can choose names that do: the key is random,
+ * and no fingerprint is ever told.
  *
  * HalfSipHash-1-3 of 64 bits: of a hash that only begins with a secret, names are known that collide whatever the secret is, and
  * a volume may name a secret by any text.
@@ -43,6 +44,11 @@ export function fingerprintOf(kind: number, namespace: string, name: string, sta
   absorb(0, FINISHING, 0, FINISHING.length);
   fingerprint[1] = cell(state, 1) ^ cell(state, 3);
   return fingerprint;
+}
+
+/** Why a name cannot come in. */
+export function oneFingerprint(): Error {
+  return new Error("two names have one fingerprint; start again, so that another key is chosen");
 }
 
 /** What a pod refers to is all in its namespace: the same one is begun with only once. */

@@ -1,6 +1,6 @@
 import { cell, grown } from "./columns.ts";
 import { CountedNames } from "./counted-names.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { fingerprintOf, oneFingerprint } from "./fingerprint.ts";
 import { FingerprintTable } from "./fingerprint-table.ts";
 import { NONE } from "./int-table.ts";
 
@@ -20,9 +20,12 @@ export class NameTable {
   /** Fingerprints, two words each: made again for every name that goes, they would take a tenth of all writing. */
   #fingerprints = new Int32Array(128);
 
+  readonly #fingerprintOf: typeof fingerprintOf;
+
   /** @param kinds - how many kinds there are; they are numbered from 0. */
-  constructor(kinds = 1) {
+  constructor(kinds = 1, fingerprint = fingerprintOf) {
     this.#kindCount = kinds;
+    this.#fingerprintOf = fingerprint;
     this.#sizes = new Array<number>(kinds).fill(0);
   }
 
@@ -41,14 +44,23 @@ export class NameTable {
   }
 
   find(kind: number, namespace: string, name: string): number {
-    return this.#table.find(fingerprintOf(kind, namespace, name));
+    return this.#table.find(this.#fingerprintOf(kind, namespace, name));
   }
 
-  /** The integer of a name, which is there from now on. */
+  /**
+   * The integer of a name, which is there from now on.
+   *
+   * @throws {Error} when another name with the same fingerprint is there.
+   */
   findOrAdd(kind: number, namespace: string, name: string): number {
-    const fingerprint = fingerprintOf(kind, namespace, name);
+    const fingerprint = this.#fingerprintOf(kind, namespace, name);
     const known = this.#table.find(fingerprint);
-    if (known !== NONE) return known;
+    if (known !== NONE) {
+      const isSame =
+        this.nameOf(known) === name && this.namespaceOf(known) === namespace && this.kindOf(known) === kind;
+      if (!isSame) throw oneFingerprint();
+      return known;
+    }
     const id = this.#free.pop() ?? this.#names.length;
     // Before the namespace: it is looked for by a fingerprint of its own.
     this.#table.insert(fingerprint, id);

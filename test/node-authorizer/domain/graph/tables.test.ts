@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { CountedNames } from "../../../../services/node-authorizer/domain/graph/counted-names.ts";
 import { fingerprintOf } from "../../../../services/node-authorizer/domain/graph/fingerprint.ts";
 import { FingerprintTable } from "../../../../services/node-authorizer/domain/graph/fingerprint-table.ts";
 import { IntLists } from "../../../../services/node-authorizer/domain/graph/int-lists.ts";
@@ -105,6 +106,21 @@ test("fingerprints keep their values beside others that would have their place",
       expect(table.size).toBe(expected.size);
     }),
   );
+});
+
+test("names of one fingerprint do not both come in", () => {
+  const table = new NameTable(2, () => Int32Array.of(1, 2));
+  const names = new CountedNames(() => Int32Array.of(1, 2));
+  const [id, other] = [table.findOrAdd(0, "shop", "database"), names.acquire("worker-1")];
+  for (const [kind, namespace, name] of [
+    [1, "shop", "database"],
+    [0, "blog", "database"],
+    [0, "shop", "mail"],
+  ] as const) {
+    expect(() => table.findOrAdd(kind, namespace, name)).toThrow("two names have one fingerprint");
+  }
+  expect(() => names.acquire("worker-2")).toThrow("two names have one fingerprint");
+  expect([table.findOrAdd(0, "shop", "database"), names.acquire("worker-1")]).toEqual([id, other]);
 });
 
 test("names that are made to have one fingerprint have many, whatever the key", () => {
