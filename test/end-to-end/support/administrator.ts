@@ -108,13 +108,18 @@ export class Administrator {
 
   /** All certificates on record, newest first. */
   async certificates(query: Readonly<Record<string, string>> = {}): Promise<readonly CertificateOnRecord[]> {
-    const found: CertificateOnRecord[] = [];
+    return this.#all<CertificateOnRecord>("/v1/certificates", query);
+  }
+
+  /** All pages of a list. */
+  async #all<Item>(path: string, query: Readonly<Record<string, string>>): Promise<readonly Item[]> {
+    const found: Item[] = [];
     let next: string | undefined = "";
     while (next !== undefined) {
       const parameters = new URLSearchParams({ ...query, limit: "1000", ...(next !== "" && { continue: next }) });
-      const page: { metadata: { continue?: string }; items: CertificateOnRecord[] } = await this.#json(
+      const page: { metadata: { continue?: string }; items: readonly Item[] } = await this.#json(
         "GET",
-        `/v1/certificates?${parameters}`,
+        `${path}?${parameters}`,
       );
       found.push(...page.items);
       next = page.metadata.continue;
@@ -143,8 +148,7 @@ export class Administrator {
 
   /** What the hash chain says; at most a thousand entries. */
   async auditEntries(query: Readonly<Record<string, string>>): Promise<readonly { readonly name: string }[]> {
-    const parameters = new URLSearchParams({ ...query, limit: "1000" });
-    return (await this.#json<{ items: readonly { readonly name: string }[] }>("GET", `/v1/audit?${parameters}`)).items;
+    return this.#all("/v1/audit", query);
   }
 
   async metrics(): Promise<string> {
