@@ -124,6 +124,7 @@ export class KindWatch<Kind extends WatchedKind> {
   async #listAt(path: string): Promise<void> {
     const objects: WatchedObjects[Kind][] = [];
     let next = "";
+    let version = "";
     do {
       const page = (await this.#deps.api.get(
         path,
@@ -132,9 +133,12 @@ export class KindWatch<Kind extends WatchedKind> {
       )) as ListPage;
       for (const item of page.items ?? []) objects.push(trimmed(this.#kind, item as WatchedObjects[Kind]));
       next = page.metadata?.continue ?? "";
-      if (next === "") this.#version = page.metadata?.resourceVersion ?? "";
+      version = page.metadata?.resourceVersion ?? "";
     } while (next !== "" && !this.#stop.signal.aborted);
-    if (!this.#stop.signal.aborted) this.#replace(objects);
+    if (this.#stop.signal.aborted) return;
+    this.#replace(objects);
+    // Not before: a list that could not be taken is to be read again, not watched from.
+    this.#version = version;
   }
 
   #replace(objects: readonly WatchedObjects[Kind][]): void {

@@ -207,6 +207,18 @@ test("an event that cannot be taken is told and counted, and the stream goes on"
   expect(lines.filter(({ msg }) => msg === "could not take an event")).toHaveLength(1);
 });
 
+test("a list that cannot be taken after a gap is read again, and nothing is watched from it", async () => {
+  const { pods, lists, podStreams, readable, kindOf } = await setUp();
+  await until(() => podStreams().length === 1);
+  pods.push({ metadata: {} });
+  podStreams()[0]?.end(new ApiServerError(410, "too old"));
+  await until(() => lists.length === 3);
+  expect([podStreams().length, kindOf("Pod")?.lists]).toEqual([1, 1]);
+  pods.splice(0, 1, pod("a", "one"));
+  await until(() => podStreams().length === 2);
+  expect([readable(), kindOf("Pod")?.lists]).toEqual([["one"], 2]);
+});
+
 test("what was heard last is told, so that a silent watch is seen", async () => {
   const { podStreams, clock, kindOf } = await setUp();
   await until(() => podStreams().length === 1);
