@@ -68,6 +68,21 @@ test.each([
   expect(stderr).toMatch(message);
 });
 
+test("of a long inventory it is said how much was taken, and where what is wrong is counted from", async () => {
+  const machines = Array.from({ length: 501 }, (_, number) => ({
+    ...{ attestor: "join_token", machineId: `machine-${number}`, nodeName: `long-${number}` },
+    ...{ dnsNames: [], ipAddresses: [] },
+  }));
+  const broken = machines.with(500, { ...machines[500], nodeName: "no name" } as (typeof machines)[number]);
+  const { code, stderr } = await server.command(["machine", "import", file("long.yaml", JSON.stringify(broken))]);
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^500 of 501 machines\nmachines 501 to 501 were not taken:\n/),
+  ]);
+  const mended = await server.command(["machine", "import", file("long.yaml", JSON.stringify(machines))]);
+  expect([mended.code, mended.stderr]).toEqual([0, "500 of 501 machines\n501 of 501 machines\n"]);
+});
+
 test("an inventory that is not there is named", async () => {
   const { stderr } = await server.command(["machine", "import", join(directory, "none.yaml")]);
   expect(stderr).toContain("cannot read");

@@ -69,7 +69,12 @@ async function carryOut(machines: readonly object[], options: Options, terminal:
     const items: Machine[] = [];
     let page: List<Machine> | undefined;
     for (let first = 0; first < machines.length; first += BATCH) {
-      page = await enroll(client, machines.slice(first, first + BATCH));
+      page = await enroll(client, machines.slice(first, first + BATCH)).catch((error: unknown) => {
+        // What the error counts is counted from there; to import those before again changes nothing.
+        if (machines.length > BATCH)
+          stderr.write(`machines ${first + 1} to ${Math.min(first + BATCH, machines.length)} were not taken:\n`);
+        throw error;
+      });
       items.push(...page.items);
       if (machines.length > BATCH) stderr.write(`${items.length} of ${machines.length} machines\n`);
     }
