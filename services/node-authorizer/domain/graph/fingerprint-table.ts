@@ -28,11 +28,15 @@ export class FingerprintTable {
     return this.#valueAt(this.#search(cell(fingerprint, 0), cell(fingerprint, 1)));
   }
 
-  /** One that is not there. */
-  insert(fingerprint: Fingerprint, value: number): void {
+  /**
+   * One that is not there.
+   *
+   * @param at - where in `words` its fingerprint begins.
+   */
+  insert(words: Int32Array, value: number, at = 0): void {
     this.#size += 1;
     if (4 * this.#size > 3 * this.#capacity) this.#resize(2 * this.#capacity);
-    this.#put(cell(fingerprint, 0), cell(fingerprint, 1), value);
+    this.#put(cell(words, at), cell(words, at + 1), value);
   }
 
   /**

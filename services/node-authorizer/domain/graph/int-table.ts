@@ -8,8 +8,8 @@ const SMALLEST = 8;
 const SPREAD = 0x9e3779b1;
 
 /**
- * Integers that are not negative, by keys that are any integers of 32 bits: open-addressed pairs in one typed array. A key may
- * be there several times. A place is valid until the next change.
+ * Integers that are not negative, by keys that are any integers of 32 bits, each there once: open-addressed pairs in one typed
+ * array. A place is valid until the next change.
  */
 export class IntTable {
   #pairs = new Int32Array(2 * SMALLEST).fill(NONE);
@@ -24,14 +24,13 @@ export class IntTable {
     return this.#pairs.byteLength;
   }
 
-  /** The first place of a key, or NONE. */
-  first(key: number): number {
-    return this.#search(key, this.#home(key));
-  }
-
-  /** The place of the same key that comes after `place`, or NONE. */
-  next(key: number, place: number): number {
-    return this.#search(key, (place + 1) & (this.#capacity - 1));
+  /** The place of a key, or NONE. At most three of four places are taken, so the search ends. */
+  find(key: number): number {
+    const mask = this.#capacity - 1;
+    for (let place = this.#home(key); this.valueAt(place) !== NONE; place = (place + 1) & mask) {
+      if (this.#keyAt(place) === key) return place;
+    }
+    return NONE;
   }
 
   valueAt(place: number): number {
@@ -42,18 +41,11 @@ export class IntTable {
     this.#pairs[2 * place + 1] = value;
   }
 
-  /** Beside others of the same key. */
+  /** A key that is not there. */
   insert(key: number, value: number): void {
     this.#size += 1;
     if (4 * this.#size > 3 * this.#capacity) this.#resize(2 * this.#capacity);
     this.#put(key, value);
-  }
-
-  /** Takes out one that is there. */
-  remove(key: number, value: number): void {
-    let place = this.first(key);
-    while (this.valueAt(place) !== value) place = this.next(key, place);
-    this.removeAt(place);
   }
 
   /** Closes the gap: what a search would no longer find past it moves into it. */
@@ -85,15 +77,6 @@ export class IntTable {
 
   #keyAt(place: number): number {
     return cell(this.#pairs, 2 * place);
-  }
-
-  /** At most three of four places are taken, so it ends. */
-  #search(key: number, start: number): number {
-    const mask = this.#capacity - 1;
-    for (let place = start; this.valueAt(place) !== NONE; place = (place + 1) & mask) {
-      if (this.#keyAt(place) === key) return place;
-    }
-    return NONE;
   }
 
   #put(key: number, value: number): void {

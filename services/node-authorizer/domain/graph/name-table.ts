@@ -12,20 +12,20 @@ export class NameTable {
   readonly #table = new FingerprintTable();
   readonly #kindCount: number;
   readonly #sizes: number[];
-  readonly #namespaces = new CountedNames();
+  readonly #namespaces: CountedNames;
   readonly #names: string[] = [];
   readonly #free: number[] = [];
   /** Namespace and kind in one integer; NONE for an integer that no name has. */
   #groups = new Int32Array(64);
   /** Fingerprints, two words each: made again for every name that goes, they would take a tenth of all writing. */
   #fingerprints = new Int32Array(128);
-
   readonly #fingerprintOf: typeof fingerprintOf;
 
   /** @param kinds - how many kinds there are; they are numbered from 0. */
   constructor(kinds = 1, fingerprint = fingerprintOf) {
     this.#kindCount = kinds;
     this.#fingerprintOf = fingerprint;
+    this.#namespaces = new CountedNames(fingerprint);
     this.#sizes = new Array<number>(kinds).fill(0);
   }
 
@@ -50,7 +50,7 @@ export class NameTable {
   /**
    * The integer of a name, which is there from now on.
    *
-   * @throws {Error} when another name with the same fingerprint is there.
+   * @throws {Error} when another name with the same fingerprint is there, or another namespace; then nothing has changed.
    */
   findOrAdd(kind: number, namespace: string, name: string): number {
     const fingerprint = this.#fingerprintOf(kind, namespace, name);
@@ -61,14 +61,16 @@ export class NameTable {
       if (!isSame) throw oneFingerprint();
       return known;
     }
-    const id = this.#free.pop() ?? this.#names.length;
-    // Before the namespace: it is looked for by a fingerprint of its own.
-    this.#table.insert(fingerprint, id);
+    const id = this.#free.at(-1) ?? this.#names.length;
+    // Before the namespace: it is looked for by a fingerprint of its own, and may be refused.
     this.#fingerprints = grown(this.#fingerprints, 2 * id + 2);
     this.#fingerprints[2 * id] = cell(fingerprint, 0);
     this.#fingerprints[2 * id + 1] = cell(fingerprint, 1);
+    const group = this.#namespaces.acquire(namespace) * this.#kindCount + kind;
+    this.#free.pop();
+    this.#table.insert(this.#fingerprints, id, 2 * id);
     this.#groups = grown(this.#groups, id + 1);
-    this.#groups[id] = this.#namespaces.acquire(namespace) * this.#kindCount + kind;
+    this.#groups[id] = group;
     this.#names[id] = name;
     this.#sizes[kind] = this.sizeOf(kind) + 1;
     return id;

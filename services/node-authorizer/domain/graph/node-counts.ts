@@ -17,14 +17,14 @@ export class NodeCounts {
   }
 
   get(node: number): number {
-    const place = this.#counts.first(node);
+    const place = this.#counts.find(node);
     return place === NONE ? 0 : this.#counts.valueAt(place);
   }
 
   /** Changes a node's count by `change`; a node whose count becomes 0 is gone. @returns the new count. */
   add(node: number, change: number): number {
     const counts = this.#counts;
-    const place = counts.first(node);
+    const place = counts.find(node);
     if (place === NONE) {
       counts.insert(node, change);
       return change;
