@@ -14,6 +14,8 @@ export class WatchStream {
   readonly #onClose: (() => void)[] = [];
   #isClosed = false;
   #isTooSlow = false;
+  /** The headers went with the first event. */
+  #hasWritten = false;
 
   constructor(response: ServerResponse, contentType: string, maxBufferBytes: number) {
     this.#response = response;
@@ -40,23 +42,24 @@ export class WatchStream {
     else this.#onClose.push(callback);
   }
 
-  /** Sends the headers, together with what is sent in the same turn. */
+  /** Sends the headers, in one piece with what is sent in the same turn. */
   start(): void {
     if (this.#isClosed) return;
     const response = this.#response;
+    const { socket } = response;
     response.writeHead(200, { "content-type": this.#contentType });
-    response.cork();
+    // Not the response: it would let its first chunk go before the others.
+    socket?.cork();
     process.nextTick(() => {
-      if (response.writableEnded || response.destroyed) return;
-      response.uncork();
-      response.flushHeaders();
+      if (!this.#hasWritten && !response.writableEnded && !response.destroyed) response.flushHeaders();
+      socket?.uncork();
     });
   }
 
   /** Sends one event; cuts the stream when too much of it is still waiting. */
   send(event: Uint8Array): void {
     if (this.#isClosed) return;
-    this.#response.write(event);
+    this.#write(event);
     if (this.#response.writableLength <= this.#maxBufferBytes) return;
     this.#isTooSlow = true;
     this.#response.destroy();
@@ -68,12 +71,17 @@ export class WatchStream {
     let pending = 0;
     for (const event of events) {
       if (this.#isClosed) return;
-      this.#response.write(event);
+      this.#write(event);
       pending += event.length;
       if (pending < STEP_BYTES) continue;
       pending = 0;
       if (this.#response.writableNeedDrain) await this.#drained();
     }
+  }
+
+  #write(event: Uint8Array): void {
+    this.#hasWritten = true;
+    this.#response.write(event);
   }
 
   async #drained(): Promise<void> {
