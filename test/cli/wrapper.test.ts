@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
 import { temporaryDirectory } from "../builders/temporary-directory.ts";
 
 const WRAPPER = fileURLToPath(new URL("../../scripts/gatehouse", import.meta.url));
+const OPENSSL = fileURLToPath(new URL("../../config/openssl", import.meta.url));
 
 /**
  * A checkout with the real wrapper, whose preparation and program only tell that they ran. `machine` is the Node on
@@ -13,9 +14,10 @@ const WRAPPER = fileURLToPath(new URL("../../scripts/gatehouse", import.meta.url
  */
 function checkout({ machine, carried }: { machine: "real" | "old" | "missing"; carried: boolean }) {
   const root = join(temporaryDirectory(), "a checkout");
-  for (const folder of ["scripts", "dist/cli", "node_modules/.bin", "path"])
+  for (const folder of ["scripts", "dist/cli", "node_modules/.bin", "path", "config"])
     mkdirSync(join(root, folder), { recursive: true });
   copyFileSync(WRAPPER, join(root, "scripts", "gatehouse"));
+  cpSync(OPENSSL, join(root, "config", "openssl"), { recursive: true });
   writeFileSync(join(root, "scripts", "prepare.mjs"), 'process.stdout.write("prepared\\n");\n');
   const program =
     "console.log(JSON.stringify({ args: process.argv.slice(2), carried: process.env.CARRIED ?? null }));\n";
@@ -36,7 +38,7 @@ function checkout({ machine, carried }: { machine: "real" | "old" | "missing"; c
 function runWrapper(
   root: string,
   args: readonly string[],
-  { wrapper = join(root, "scripts/gatehouse"), cwd = "/" } = {},
+  { wrapper = join(root, "scripts/gatehouse"), cwd = "/", variables = {} } = {},
 ) {
   const tools = ["dirname", "readlink"].map((name) =>
     spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim(),
@@ -45,7 +47,7 @@ function runWrapper(
     const link = join(root, "path", tool.split("/").at(-1) ?? "");
     symlinkSync(tool, link);
   }
-  const environment = { PATH: join(root, "path") };
+  const environment = { PATH: join(root, "path"), ...variables };
   const { status, stdout, stderr } = spawnSync("/bin/sh", [wrapper, ...args], {
     cwd,
     env: environment,
@@ -93,6 +95,17 @@ test("the wrapper works through symbolic links, absolute and relative, from any 
   symlinkSync("../absolute", join(elsewhere, "bin/gatehouse"));
   const outcome = runWrapper(root, ["version"], { wrapper: "bin/gatehouse", cwd: elsewhere });
   expect(outcome).toEqual({ status: 0, stdout: told(["version"], null), stderr: "prepared\n" });
+});
+
+test.each([
+  { variables: {}, uses: "config/openssl/no-session-tickets.cnf" },
+  { variables: { OPENSSL_CONF: "own.cnf" }, uses: "own.cnf" },
+])("with the variables $variables OpenSSL is configured by $uses", ({ variables, uses }) => {
+  const root = checkout({ machine: "real", carried: false });
+  copyFileSync(join(OPENSSL, "no-session-tickets.cnf"), join(root, "own.cnf"));
+  writeFileSync(join(root, "dist/cli/gatehouse.js"), "console.log(process.execArgv.at(-1));\n");
+  const { stdout } = runWrapper(root, [], { cwd: root, variables });
+  expect(stdout.trim().replace(`${root}/`, "")).toBe(`--openssl-config=${uses}`);
 });
 
 test("a preparation that fails stops the wrapper with its exit code", () => {

@@ -1,6 +1,9 @@
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { buildCsr } from "../builders/csr.ts";
 import { openssl } from "../builders/openssl.ts";
@@ -111,6 +114,22 @@ describe.each([...GENERATED, ...IMPORTED])("$name", ({ issuer, commonName, signa
     const [serving] = await administrator.certificates({ signer: "gatehouse.dev/serving" });
     save("own", await administrator.certificatePem(serving?.serial ?? ""));
   }
+
+  test("its listener sends no session tickets", async () => {
+    const { hostname, port } = new URL(gatehouse.url);
+    const socket = connect({ host: hostname, port: Number(port), ca: readFileSync(gatehouse.caFile) });
+    let tickets = 0;
+    socket.on("session", () => (tickets += 1));
+    await once(socket, "secureConnect");
+    const protocol = socket.getProtocol();
+    socket.end("GET /version HTTP/1.1\r\nHost: gatehouse\r\nConnection: close\r\n\r\n");
+    const answer = await text(socket);
+    expect({ protocol, tickets, answer }).toEqual({
+      protocol: "TLSv1.3",
+      tickets: 0,
+      answer: expect.stringMatching(/^HTTP\/1.1 200 /),
+    });
+  });
 
   test.each([
     {

@@ -7,6 +7,10 @@ import { createInterface } from "node:readline";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const ENTRY = join(ROOT, "dist", "cli", "gatehouse.js");
+const NODE_OPTIONS = [
+  "--enable-source-maps",
+  `--openssl-config=${join(ROOT, "config/openssl/no-session-tickets.cnf")}`,
+];
 const READY = /^gatehouse ready (https:\/\/\S+)$/;
 const START_LIMIT_MILLISECONDS = 30_000;
 
@@ -47,7 +51,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   const { startLimitMilliseconds = START_LIMIT_MILLISECONDS } = options;
   if (!existsSync(ENTRY)) throw new Error(`${ENTRY} is missing; npm test builds it, or run: npm run build`);
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), "gatehouse-e2e-"));
-  const child = spawn(process.execPath, [ENTRY, ...argumentsOf(options, dataDirectory)], {
+  const child = spawn(process.execPath, [...NODE_OPTIONS, ENTRY, ...argumentsOf(options, dataDirectory)], {
     cwd: dataDirectory,
     env: { ...process.env, NODE_OPTIONS: "", ...options.environment },
     stdio: ["ignore", "pipe", "pipe"],
