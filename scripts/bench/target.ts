@@ -8,6 +8,11 @@ type Work = Pick<LoadJob, "pattern" | "url" | "caPem" | "concurrency" | "checkEv
 /** How long, or how much; `concurrency` in place of the target's own. */
 export type Extent = Pick<LoadJob, "seconds" | "count"> & Partial<Pick<LoadJob, "concurrency">>;
 
+/** Which of the prepared requests a server has seen: it gets none of them twice, whatever asks it. */
+export interface Numbering {
+  next: number;
+}
+
 /** One turn of one server. */
 export interface Turn extends LoadResult {
   /** User and system time of the server for each piece of work. */
@@ -19,16 +24,19 @@ export class Target {
   readonly label: string;
   readonly process: ServerProcess;
   readonly #work: Work;
+  readonly #numbering: Numbering;
   readonly turns: Turn[] = [];
   /** Work done in all turns, warm-up included: what its records must account for. */
   completed = 0;
   failed = 0;
   readonly errors: string[] = [];
 
-  constructor(label: string, process: ServerProcess, work: Work) {
+  /** @param numbering - shared by the targets of one server. */
+  constructor(label: string, process: ServerProcess, work: Work, numbering: Numbering = { next: 0 }) {
     this.label = label;
     this.process = process;
     this.#work = work;
+    this.#numbering = numbering;
   }
 
   /** A turn that counts. */
@@ -41,7 +49,8 @@ export class Target {
   /** A turn that does not count: code is compiled and pages are touched in it. */
   async warmUp(bench: Bench, extent: Extent = bench.warmUp): Promise<Turn> {
     const before = this.process.cpuMicroseconds();
-    const result = await bench.load.run({ ...this.#work, firstRequest: this.completed + this.failed, ...extent });
+    const result = await bench.load.run({ ...this.#work, firstRequest: this.#numbering.next, ...extent });
+    this.#numbering.next += result.completed + result.failed;
     const serverMicroseconds = (this.process.cpuMicroseconds() - before) / result.completed;
     this.completed += result.completed;
     this.failed += result.failed;

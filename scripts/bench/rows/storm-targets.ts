@@ -7,9 +7,9 @@ import { Target } from "../target.ts";
 export const STORM_CONCURRENCY = 64;
 export const CHECK_EVERY = 100;
 
-export function joinTarget(label: string, { process, token, caPem }: Gatehouse, url: string): Target {
+export function joinTarget(label: string, { process, token, caPem, numbering }: Gatehouse, url: string): Target {
   const work = { pattern: "join", url, token, caPem, concurrency: STORM_CONCURRENCY, checkEvery: CHECK_EVERY } as const;
-  return new Target(label, process, work);
+  return new Target(label, process, work, numbering);
 }
 
 export function floorTarget(label: string, process: ServerProcess, { authority }: Bench): Target {

@@ -1,10 +1,12 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Numbering } from "../target.ts";
 import { freePort } from "./free-port.ts";
 import { ServerProcess } from "./server-process.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const ENTRY = join(ROOT, "dist", "cli", "gatehouse.js");
+const OPENSSL_CONFIGURATION = join(ROOT, "config", "openssl", "no-session-tickets.cnf");
 const AUTO_APPROVAL = join(ROOT, "config", "rbac", "auto-approve-bootstrap.yaml");
 
 export interface GatehouseSettings {
@@ -32,19 +34,21 @@ export interface Gatehouse {
   readonly token: string;
   readonly caPem: string;
   readonly dataDirectory: string;
+  readonly numbering: Numbering;
 }
 
 /** Starts the built server as anybody would run it, with the example rule for unattended joins. */
 export async function startGatehouse(settings: GatehouseSettings): Promise<Gatehouse> {
   const { directory, core, nodeArguments = [] } = settings;
   const dataDirectory = mkdtempSync(join(directory, "gatehouse-"));
-  const configuration = join(dataDirectory, "gatehouse.yaml");
+  // Elsewhere than the data, as in /etc: the server watches the directory of its configuration.
+  const configuration = join(mkdtempSync(join(directory, "configuration-")), "gatehouse.yaml");
   const bootstrapPort = await freePort();
   writeFileSync(configuration, configurationText(settings, dataDirectory, bootstrapPort));
   const process_ = await ServerProcess.start({
     command: process.execPath,
     args: [
-      ...nodeArguments,
+      ...["--enable-source-maps", `--openssl-config=${OPENSSL_CONFIGURATION}`, ...nodeArguments],
       ...[ENTRY, "serve", "--data-dir", dataDirectory, "--listen", "127.0.0.1:0", "--config", configuration],
     ],
     ready: /^gatehouse ready (https:\S+)$/m,
@@ -57,6 +61,7 @@ export async function startGatehouse(settings: GatehouseSettings): Promise<Gateh
     token: tokenIn(join(dataDirectory, "bootstrap.kubeconfig")),
     caPem: readFileSync(join(dataDirectory, "ca.crt"), "utf8"),
     dataDirectory,
+    numbering: { next: 0 },
   };
 }
 
