@@ -51,7 +51,7 @@ interface Pending {
  * Turns of the event loop that a batch collects for. An idle loop turns in microseconds, a busy one in milliseconds: who
  * is alone does not wait, and in a storm a commit's fixed cost is shared by several times as many.
  */
-const COLLECTING_TURNS = 4;
+const COLLECTING_TURNS = 12;
 
 /**
  * Batches clock themselves: the operations of a few turns of the event loop go out together when the writer is idle, and

@@ -22,7 +22,7 @@ export interface BatchQueue<Job, Result> {
  * Turns of the event loop that a batch collects for. An idle loop turns in microseconds; a busy one turns once for every
  * connection or two, and small batches cost their thread up to twice as much for each job.
  */
-const COLLECTING_TURNS = 4;
+const COLLECTING_TURNS = 12;
 
 interface Waiting<Job, Result> {
   readonly job: Job;

@@ -85,8 +85,12 @@ export function createIssuingCore(
   const issuer = loadIssuerCertificate(certificateDer, pointers);
   const builder = createCertificateBuilder(issuer);
 
-  function keyOf(spkiDer: Uint8Array): KeyObject {
-    return keys.get(hash("sha256", spkiDer)) ?? importPublicKey(spkiDer);
+  /** Forgets it: a request is signed once, and keys that are kept longer than that are what the collector works on. */
+  function takeKey(spkiDer: Uint8Array): KeyObject {
+    const name = hash("sha256", spkiDer);
+    const key = keys.get(name);
+    keys.delete(name);
+    return key ?? importPublicKey(spkiDer);
   }
 
   function build(intent: CertificateIntent): Draft {
@@ -108,7 +112,7 @@ export function createIssuingCore(
 
   function reread(leaf: Leaf): RereadLeaf {
     const found = new X509Certificate(leaf.der);
-    const key = keyOf(leaf.intent.spkiDer);
+    const key = takeKey(leaf.intent.spkiDer);
     expectNone(findDifferences(found, leaf.intent, key, issuer));
     return { leaf, found, advice: adviseOn(leaf.intent, key.asymmetricKeyType) };
   }
