@@ -7,7 +7,7 @@ import { type Client, type Crowd, crowdFor, fingerprintOf } from "./patterns.ts"
 import { RequestPool } from "./request-pool.ts";
 
 /** More than any server is asked for in a run, so that every join is a new node's, as in a storm. */
-const PREPARED_REQUESTS = 20_000;
+const PREPARED_REQUESTS = 26_000;
 const ERRORS_KEPT = 3;
 
 // Node's own key functions throw and catch an error inside for each key that is not a KeyObject; its stack trace would

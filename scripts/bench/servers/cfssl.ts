@@ -15,8 +15,10 @@ export interface CfsslTuning {
 export const CFSSL_TUNINGS: readonly CfsslTuning[] = [
   { processors: 1, concurrency: 2 },
   { processors: 1, concurrency: 32 },
+  { processors: 1, concurrency: 128 },
   { processors: 2, concurrency: 2 },
   { processors: 2, concurrency: 32 },
+  { processors: 2, concurrency: 128 },
 ];
 
 export interface CfsslSettings {
