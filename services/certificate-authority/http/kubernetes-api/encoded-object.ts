@@ -4,47 +4,47 @@ import { encodeProtobuf, messageIn } from "../../../shared/kubernetes/protobuf.t
 import type { ApiObject } from "../../domain/api-object.ts";
 
 interface Encodings {
-  json?: Buffer;
-  protobuf?: Buffer;
-  message?: Uint8Array;
+  readonly json: Buffer;
+  readonly protobuf: Buffer;
+  readonly message: Uint8Array;
 }
+
+/**
+ * Who reads an encoding. What many read, lists and watches of everything, is kept: objects are immutable, so each is
+ * encoded once for all of them. What goes to one reader, as all of a join does, is not: in a storm it would be a sixth of
+ * the memory and never be read again.
+ */
+export type Readers = "one" | "many";
 
 /** How `jsonLineOf` begins, but for the kind and the version themselves. */
 const TYPE_CHARACTERS = '{"kind":"","apiVersion":"",'.length;
 const ITEM_START = Buffer.from("{");
 
-/** Objects are immutable, so each is encoded once however many lists and watches carry it. */
-const encodings = new WeakMap<ApiObject, Encodings>();
+const encodings = new WeakMap<ApiObject, Partial<Encodings>>();
 
 /** The object as kube-apiserver writes it, a line of its own. */
-export function jsonLineOf(object: ApiObject): Buffer {
-  const known = encodingsOf(object);
-  known.json ??= Buffer.from(`${JSON.stringify(presentable(object))}\n`);
-  return known.json;
+export function jsonLineOf(object: ApiObject, readers: Readers): Buffer {
+  return encoded(object, "json", readers, () => Buffer.from(`${JSON.stringify(presentable(object))}\n`));
 }
 
 /** The same without the line's end, as lists and events carry it. */
-export function jsonOf(object: ApiObject): Buffer {
-  return jsonLineOf(object).subarray(0, -1);
+export function jsonOf(object: ApiObject, readers: Readers): Buffer {
+  return jsonLineOf(object, readers).subarray(0, -1);
 }
 
 /** The same as the items of a list have it: what they are is said once for all of them. */
 export function jsonItemOf(object: ApiObject): readonly [Buffer, Buffer] {
-  return [ITEM_START, jsonOf(object).subarray(TYPE_CHARACTERS + object.kind.length + object.apiVersion.length)];
+  return [ITEM_START, jsonOf(object, "many").subarray(TYPE_CHARACTERS + object.kind.length + object.apiVersion.length)];
 }
 
 /** A protobuf body. */
-export function protobufOf(object: ApiObject): Buffer {
-  const known = encodingsOf(object);
-  known.protobuf ??= encodeProtobuf(object as ApiObject & TypedObject);
-  return known.protobuf;
+export function protobufOf(object: ApiObject, readers: Readers): Buffer {
+  return encoded(object, "protobuf", readers, () => encodeProtobuf(object as ApiObject & TypedObject));
 }
 
 /** The protobuf message without envelope, as list items carry it. */
 export function messageOf(object: ApiObject): Uint8Array {
-  const known = encodingsOf(object);
-  known.message ??= messageIn(protobufOf(object));
-  return known.message;
+  return encoded(object, "message", "many", () => messageIn(protobufOf(object, "many")));
 }
 
 /** The object in the shape of its JSON. */
@@ -63,11 +63,16 @@ export function presentableMeta(metadata: ObjectMeta): object {
   return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
 }
 
-function encodingsOf(object: ApiObject): Encodings {
-  let known = encodings.get(object);
-  if (known === undefined) {
-    known = {};
-    encodings.set(object, known);
-  }
-  return known;
+function encoded<F extends keyof Encodings>(
+  object: ApiObject,
+  form: F,
+  readers: Readers,
+  encode: () => Encodings[F],
+): Encodings[F] {
+  const known = encodings.get(object);
+  const kept = known?.[form];
+  if (kept !== undefined) return kept;
+  const made = encode();
+  if (readers === "many") encodings.set(object, { ...encodings.get(object), [form]: made });
+  return made;
 }

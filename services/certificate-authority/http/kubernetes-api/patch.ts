@@ -88,7 +88,7 @@ function mergePatch<T extends ApiObject, Draft extends MetaDraft>(
 }
 
 function documentOf(current: ApiObject): JsonObject {
-  return JSON.parse(jsonOf(current).toString("utf8")) as JsonObject;
+  return JSON.parse(jsonOf(current, "one").toString("utf8")) as JsonObject;
 }
 
 /** A patched object that cannot be read is the patch's fault, and so is one that claims to be another. */

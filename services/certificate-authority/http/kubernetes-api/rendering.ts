@@ -41,8 +41,8 @@ export function sendObject<T extends ApiObject>(
 
 function renderOne<T extends ApiObject>(type: TableForm<T>, object: T, rendering: Rendering, now: Date): Buffer {
   const { format, conversion, pretty } = rendering;
-  if (conversion === "none" && format === "protobuf") return protobufOf(object);
-  if (conversion === "none" && format === "json" && !pretty) return jsonLineOf(object);
+  if (conversion === "none" && format === "protobuf") return protobufOf(object, "one");
+  if (conversion === "none" && format === "json" && !pretty) return jsonLineOf(object, "one");
   return renderObject(convert(type, object, rendering, now, true), rendering);
 }
 

@@ -4,7 +4,7 @@ import { encodeProtobuf } from "../../../shared/kubernetes/protobuf.ts";
 import { type WatchEventType, watchFrame } from "../../../shared/kubernetes/watch-frames.ts";
 import type { Status } from "../../../shared/status-error.ts";
 import type { ApiObject } from "../../domain/api-object.ts";
-import { jsonOf, protobufOf } from "./encoded-object.ts";
+import { jsonOf, protobufOf, type Readers } from "./encoded-object.ts";
 import { convert, type ListForm, type Rendering } from "./rendering.ts";
 import type { ReadableType } from "./resource-api.ts";
 
@@ -28,10 +28,12 @@ export interface WatchEvents<T extends ApiObject> {
 /** What of a type events need. */
 type EventForm<T extends ApiObject> = ListForm<T> & Pick<ReadableType<T>, "blank">;
 
+/** @param readers - of the same events: those of a watch of everything are read by every such watch. */
 export function watchEvents<T extends ApiObject>(
   type: EventForm<T>,
   rendering: Rendering,
   clock: Clock,
+  readers: Readers,
 ): WatchEvents<T> {
   const frame = rendering.format === "protobuf" ? watchFrame : jsonLine;
   // A stream carries its objects unformatted whatever was asked: one event a line.
@@ -43,7 +45,7 @@ export function watchEvents<T extends ApiObject>(
     return encode(object);
   };
   const direct = rendering.format === "protobuf" ? protobufOf : jsonOf;
-  const body = rendering.conversion === "none" ? direct : converted;
+  const body = rendering.conversion === "none" ? (object: T) => direct(object, readers) : converted;
   const wholeBookmark = (object: TypedObject): Buffer => frame("BOOKMARK", encode(object));
   return {
     event: (change, object) => frame(change, body(object)),

@@ -52,7 +52,8 @@ export async function watchObjects<T extends ApiObject>(call: Call, api: Reading
   call.request.resume();
   const contentType = MEDIA_TYPES[output.format] + (output.format === "protobuf" ? ";stream=watch" : "");
   const stream = api.watches.open(call.response, contentType);
-  const events = watchEvents(api.type, { ...output, includeObject }, api.clock);
+  const readers = selection.name === undefined ? "many" : "one";
+  const events = watchEvents(api.type, { ...output, includeObject }, api.clock, readers);
   const seconds = options.timeoutSeconds ?? MIN_DEFAULT_TIMEOUT_SECONDS * (1 + Math.random());
   const watch: Watch<T> = { api, stream, events, selection, options, seconds, delivered: 0, settled: undefined };
   stream.onClose(() => {

@@ -12,7 +12,7 @@ const ENDS = { "k8s.io/initial-events-end": "true" };
 function eventsIn(format: "json" | "protobuf") {
   const rendering = { format, pretty: false, conversion: "none", conversionVersion: "v1", includeObject: "Metadata" };
   const { type } = csrApi({} as CsrApiDependencies);
-  return watchEvents(type, rendering as Parameters<typeof watchEvents>[1], new SettableClock());
+  return watchEvents(type, rendering as Parameters<typeof watchEvents>[1], new SettableClock(), "many");
 }
 
 function read(format: "json" | "protobuf", octets: Buffer): unknown {
