@@ -9,7 +9,7 @@ const DONE: OperationOutcome = { kind: "done", answer: undefined };
 
 /** As long as a batch collects, and one more. */
 async function collected(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  for (let turn = 0; turn < 20; turn += 1) await nextTurn();
 }
 
 function openQueue() {
