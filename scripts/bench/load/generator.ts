@@ -8,6 +8,8 @@ import { RequestPool } from "./request-pool.ts";
 
 /** More than any server is asked for in a run, so that every join is a new node's, as in a storm. */
 const PREPARED_REQUESTS = 26_000;
+/** More than any server answers. */
+const MOST_PER_SECOND = 4_000;
 const ERRORS_KEPT = 3;
 
 // Node's own key functions throw and catch an error inside for each key that is not a KeyObject; its stack trace would
@@ -21,7 +23,8 @@ function send(message: MessageFromGenerator): void {
 }
 
 async function run(job: LoadJob): Promise<LoadResult> {
-  pool.prepare(Math.min(PREPARED_REQUESTS, job.firstRequest + (job.count ?? PREPARED_REQUESTS)));
+  const most = job.count ?? Math.ceil((job.seconds ?? 0) * MOST_PER_SECOND);
+  pool.prepare(Math.min(PREPARED_REQUESTS, job.firstRequest + most));
   pool.prepare(job.count ?? 0);
   const crowd = await crowdFor(job);
   try {
