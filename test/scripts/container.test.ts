@@ -60,6 +60,15 @@ test.each(contextSources)("what is copied into the image is in the checkout and 
   expect(admitted).toContain(`!${source}`);
 });
 
+test("what OpenSSL is told is in the image, and where npm start looks for it; Node says nothing about a file that is not", () => {
+  const file = "config/openssl/no-session-tickets.cnf";
+  expect(existsSync(join(ROOT, file))).toBe(true);
+  expect(copied).toContain("config/openssl config/openssl");
+  expect(textsOf("ENV", 1)).toContain(`OPENSSL_CONF=/opt/gatehouse/${file}`);
+  const { scripts } = JSON.parse(read("package.json"));
+  expect(scripts.start).toContain(` --openssl-config=\${OPENSSL_CONF:-${file}} `);
+});
+
 test("nothing comes into the build context that is not copied", () => {
   const admitted = read(".dockerignore").trim().split("\n").slice(1);
   expect(admitted.toSorted()).toEqual(contextSources.map((source) => `!${source}`).toSorted());

@@ -93,7 +93,7 @@ export function dispatchAhead(
  * An HTTPS server with limits on slow clients. Only `http/1.1` is offered: an HTTP/2 request would crash Express 5, and
  * kubelets and kubectl fall back by themselves. No session tickets: Go clients do not resume, and a ticket costs the
  * server a re-encoding of the client's certificate. The option here ends those of TLS 1.2 and makes those of TLS 1.3
- * small; that none are sent takes config/openssl.
+ * small; that none are sent takes `config/openssl`.
  */
 export function createHttpsServer(options: ServerOptions, listener: RequestListener): Server {
   const server = createServer(

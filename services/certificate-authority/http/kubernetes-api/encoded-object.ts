@@ -73,6 +73,7 @@ function encoded<F extends keyof Encodings>(
   const kept = known?.[form];
   if (kept !== undefined) return kept;
   const made = encode();
+  // Looked up again: to make one form may have made another.
   if (readers === "many") encodings.set(object, { ...encodings.get(object), [form]: made });
   return made;
 }
