@@ -35,10 +35,10 @@ const MEASURE: Readonly<Record<Part, (bench: Bench) => Promise<PartResult>>> = {
 };
 
 /**
- * V8 compiles the hot code of a server for some 12,000 joins; before that its helper threads show in every figure. The
+ * V8 compiles the hot code of a server for some 20,000 joins; before that its helper threads show in every figure. The
  * seconds are for servers that would take a minute for so many.
  */
-const FULL = { rounds: 3, turnSeconds: 2, warmUp: { count: 12_000, seconds: 12 } } as const;
+const FULL = { rounds: 3, turnSeconds: 2, warmUp: { count: 20_000, seconds: 20 } } as const;
 const QUICK = { rounds: 3, turnSeconds: 0.8, warmUp: { count: 1_000, seconds: 1 } } as const;
 
 async function main(): Promise<number> {
@@ -67,7 +67,15 @@ async function run(options: BenchOptions, directory: string): Promise<number> {
   const load = await LoadClient.start();
   say(keepGeneratorApart(tools, load));
   const pace = options.quick ? QUICK : FULL;
-  const bench: Bench = { options, load, authority: makeTestAuthority(directory), tools, directory, ...pace, say };
+  const bench: Bench = {
+    options,
+    load,
+    authority: makeTestAuthority(directory),
+    tools,
+    directory,
+    ...pace,
+    say,
+  };
   const results = new Map<Part, PartResult>();
   try {
     for (const part of PARTS.filter((name) => options.parts.has(name))) {

@@ -42,7 +42,7 @@ export interface LoadJob {
 export interface LoadResult {
   /** Pieces of work done, those that were finished after the time was up included. */
   readonly completed: number;
-  /** Of these, how many a second: over the whole work when a count was given, else within the time. */
+  /** Of these, how many a second: over the whole work when a count was given, else as `SteadyWindow` counts within the time. */
   readonly perSecond: number;
   readonly failed: number;
   /** The first few messages. */

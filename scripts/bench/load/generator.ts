@@ -5,9 +5,10 @@ import { certificateChecker } from "./check-certificate.ts";
 import type { LoadJob, LoadResult, MessageFromGenerator, MessageToGenerator } from "./contract.ts";
 import { type Client, type Crowd, crowdFor, fingerprintOf } from "./patterns.ts";
 import { RequestPool } from "./request-pool.ts";
+import { SteadyWindow } from "./steady-window.ts";
 
 /** More than any server is asked for in a run, so that every join is a new node's, as in a storm. */
-const PREPARED_REQUESTS = 26_000;
+const PREPARED_REQUESTS = 40_000;
 /** More than any server answers. */
 const MOST_PER_SECOND = 4_000;
 const ERRORS_KEPT = 3;
@@ -45,7 +46,7 @@ class Run {
   #begun = 0;
   #failed = 0;
   #checked = 0;
-  #inTime = 0;
+  readonly #window: SteadyWindow;
   #stopped = false;
   #deadline = Number.POSITIVE_INFINITY;
 
@@ -53,6 +54,7 @@ class Run {
     this.#job = job;
     this.#crowd = crowd;
     this.#check = certificateChecker(job.caPem);
+    this.#window = new SteadyWindow(job.concurrency);
   }
 
   async done(): Promise<LoadResult> {
@@ -68,7 +70,7 @@ class Run {
     return {
       completed: this.#milliseconds.length,
       perSecond:
-        seconds === undefined || count !== undefined ? this.#milliseconds.length / wallSeconds : this.#inTime / seconds,
+        (count === undefined ? this.#window.perSecond() : undefined) ?? this.#milliseconds.length / wallSeconds,
       ...{ failed: this.#failed, errors: this.#errors, wallSeconds, cpuMicroseconds: cpu.user + cpu.system },
       p50Milliseconds: percentile(this.#milliseconds, 50),
       p99Milliseconds: percentile(this.#milliseconds, 99),
@@ -100,7 +102,7 @@ class Run {
     const pem = await client.work(request);
     const ended = performance.now();
     this.#milliseconds.push(ended - started);
-    if (ended <= this.#deadline) this.#inTime += 1;
+    if (ended <= this.#deadline) this.#window.note(ended);
     if (checkEvery > 0 && number % checkEvery === 0 && pem !== "") {
       this.#check(pem, request);
       this.#checked += 1;
