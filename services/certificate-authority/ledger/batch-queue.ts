@@ -1,3 +1,4 @@
+import { createCollector } from "../../shared/collector.ts";
 import type { Logger } from "../../shared/logging.ts";
 import { StatusError } from "../../shared/status-error.ts";
 import type { AnswerTo, Operation, OperationOutcome } from "./operations.ts";
@@ -48,12 +49,6 @@ interface Pending {
 }
 
 /**
- * Turns of the event loop that a batch collects for. An idle loop turns in microseconds, a busy one in milliseconds: who
- * is alone does not wait, and in a storm a commit's fixed cost is shared by several times as many.
- */
-const COLLECTING_TURNS = 12;
-
-/**
  * Batches clock themselves: the operations of a few turns of the event loop go out together when the writer is idle, and
  * collect while it is at work.
  */
@@ -61,27 +56,19 @@ export function createBatchQueue({ limits, send, onBatch, logger }: BatchQueueDe
   const queue: Pending[] = [];
   let queuedBytes = 0;
   let inFlight: readonly Pending[] = [];
-  let isScheduled = false;
+  const collector = createCollector(() => queue.length >= limits.maximumBatch, sendBatch);
   let refusal: (() => StatusError) | undefined;
   let onDrained: (() => void) | undefined;
 
   function schedule(): void {
-    if (isScheduled || inFlight.length > 0) return;
-    isScheduled = true;
-    setImmediate(collect, COLLECTING_TURNS);
+    if (inFlight.length === 0) collector.start();
   }
 
-  function collect(turns: number): void {
-    if (turns > 1 && queue.length < limits.maximumBatch) setImmediate(collect, turns - 1);
-    else sendBatch();
-  }
-
-  function sendBatch(): void {
-    isScheduled = false;
-    if (queue.length === 0) return;
+  function sendBatch(): number {
     inFlight = queue.splice(0, limits.maximumBatch);
     for (const { bytes } of inFlight) queuedBytes -= bytes;
-    send(inFlight.map(({ operation }) => operation));
+    if (inFlight.length > 0) send(inFlight.map(({ operation }) => operation));
+    return inFlight.length;
   }
 
   function enqueue(pending: Pending): void {

@@ -1,3 +1,4 @@
+import { createCollector } from "../../shared/collector.ts";
 import { StatusError } from "../../shared/status-error.ts";
 
 export interface BatchQueueOptions<Job, Result> {
@@ -18,12 +19,6 @@ export interface BatchQueue<Job, Result> {
   drain(): Promise<void>;
 }
 
-/**
- * Turns of the event loop that a batch collects for. An idle loop turns in microseconds; a busy one turns once for every
- * connection or two, and small batches cost their thread up to twice as much for each job.
- */
-const COLLECTING_TURNS = 12;
-
 interface Waiting<Job, Result> {
   readonly job: Job;
   readonly resolve: (result: Result) => void;
@@ -38,7 +33,7 @@ export function createBatchQueue<Job, Result>(options: BatchQueueOptions<Job, Re
   const waiting: Waiting<Job, Result>[] = [];
   const drained: (() => void)[] = [];
   let inFlight = 0;
-  let isScheduled = false;
+  const collector = createCollector(() => waiting.length >= options.maxBatch, dispatch);
 
   function submit(job: Job): Promise<Result> {
     if (waiting.length >= options.maxWaiting) {
@@ -52,22 +47,13 @@ export function createBatchQueue<Job, Result>(options: BatchQueueOptions<Job, Re
   }
 
   function schedule(): void {
-    if (isScheduled || inFlight >= options.lanes) return;
-    isScheduled = true;
-    setImmediate(collect, COLLECTING_TURNS);
+    if (inFlight < options.lanes) collector.start();
   }
 
-  function collect(turns: number): void {
-    if (turns > 1 && waiting.length < options.maxBatch) {
-      setImmediate(collect, turns - 1);
-      return;
-    }
-    isScheduled = false;
-    dispatch();
-  }
-
-  function dispatch(): void {
+  function dispatch(): number {
+    const before = waiting.length;
     while (waiting.length > 0 && inFlight < options.lanes) void send();
+    return before - waiting.length;
   }
 
   async function send(): Promise<void> {

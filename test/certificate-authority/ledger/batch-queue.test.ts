@@ -47,15 +47,18 @@ test("one batch is in flight; what comes meanwhile collects, up to the largest b
   expect(sent.map(({ length }) => length)).toEqual([1, 2, 1]);
 });
 
-test("what comes in the turns after the first operation goes out with it", async () => {
-  const { sent, submit } = openQueue();
-  void submit("a");
-  await nextTurn();
-  await nextTurn();
-  expect(sent).toEqual([]);
-  void submit("b");
+test("what comes in the turns after the first operation goes out with it, once some have come together", async () => {
+  const { queue, sent, submit } = openQueue();
+  for (const name of ["a", "b"]) void submit(name);
   await collected();
+  queue.receive([DONE, DONE]);
+  void submit("c");
+  await nextTurn();
+  await nextTurn();
   expect(sent.map(({ length }) => length)).toEqual([2]);
+  void submit("d");
+  await collected();
+  expect(sent.map(({ length }) => length)).toEqual([2, 2]);
 });
 
 test("a full batch goes out in the next turn", async () => {

@@ -44,15 +44,21 @@ test("a job goes at once while a lane is idle; the rest collect and go together"
   expect(await Promise.all(rest)).toEqual(["r2", "r3"]);
 });
 
-test("the jobs of a few turns go together", async () => {
-  const { queue, sent } = queueOf({});
-  for (const job of [1, 2, 3]) {
+test("the jobs of a few turns go together, once some have come together", async () => {
+  const { queue, batches, sent } = queueOf({});
+  for (const job of [1, 2]) void queue.submit(job);
+  await settled();
+  batches[0]?.answer();
+  for (const job of [3, 4, 5]) {
     void queue.submit(job);
     await turn();
   }
-  expect(sent()).toEqual([]);
+  expect(sent()).toEqual([[1, 2]]);
   await settled();
-  expect(sent()).toEqual([[1, 2, 3]]);
+  expect(sent()).toEqual([
+    [1, 2],
+    [3, 4, 5],
+  ]);
 });
 
 test("a whole batch waits for nobody", async () => {
