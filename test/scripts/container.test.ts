@@ -66,7 +66,7 @@ test("what OpenSSL is told is in the image, and where npm start looks for it; No
   expect(copied).toContain("config/openssl config/openssl");
   expect(textsOf("ENV", 1)).toContain(`OPENSSL_CONF=/opt/gatehouse/${file}`);
   const { scripts } = JSON.parse(read("package.json"));
-  expect(scripts.start).toContain(` --openssl-config=\${OPENSSL_CONF:-${file}} `);
+  expect(scripts.start).toContain(` "--openssl-config=\${OPENSSL_CONF:-${file}}" `);
 });
 
 test("nothing comes into the build context that is not copied", () => {
