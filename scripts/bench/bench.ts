@@ -67,15 +67,7 @@ async function run(options: BenchOptions, directory: string): Promise<number> {
   const load = await LoadClient.start();
   say(keepGeneratorApart(tools, load));
   const pace = options.quick ? QUICK : FULL;
-  const bench: Bench = {
-    options,
-    load,
-    authority: makeTestAuthority(directory),
-    tools,
-    directory,
-    ...pace,
-    say,
-  };
+  const bench: Bench = { options, load, authority: makeTestAuthority(directory), tools, directory, ...pace, say };
   const results = new Map<Part, PartResult>();
   try {
     for (const part of PARTS.filter((name) => options.parts.has(name))) {

@@ -46,7 +46,6 @@ class Run {
   #begun = 0;
   #failed = 0;
   #checked = 0;
-  readonly #window: SteadyWindow;
   #stopped = false;
   #deadline = Number.POSITIVE_INFINITY;
 
@@ -54,7 +53,6 @@ class Run {
     this.#job = job;
     this.#crowd = crowd;
     this.#check = certificateChecker(job.caPem);
-    this.#window = new SteadyWindow(job.concurrency);
   }
 
   async done(): Promise<LoadResult> {
@@ -62,15 +60,18 @@ class Run {
     const clients = await Promise.all(Array.from({ length: concurrency }, () => this.#crowd.client()));
     const cpuBefore = process.cpuUsage();
     const started = performance.now();
+    const window = new SteadyWindow(concurrency, started);
     if (seconds !== undefined) this.#deadline = started + seconds * 1000;
-    await Promise.all(clients.map((client) => this.#keepBusy(client)));
+    await Promise.all(clients.map((client) => this.#keepBusy(client, window)));
     const wallSeconds = (performance.now() - started) / 1000;
     const cpu = process.cpuUsage(cpuBefore);
     for (const client of clients) client.close();
     return {
       completed: this.#milliseconds.length,
       perSecond:
-        (count === undefined ? this.#window.perSecond() : undefined) ?? this.#milliseconds.length / wallSeconds,
+        seconds === undefined || count !== undefined
+          ? this.#milliseconds.length / wallSeconds
+          : window.perSecond(this.#deadline),
       ...{ failed: this.#failed, errors: this.#errors, wallSeconds, cpuMicroseconds: cpu.user + cpu.system },
       p50Milliseconds: percentile(this.#milliseconds, 50),
       p99Milliseconds: percentile(this.#milliseconds, 99),
@@ -78,12 +79,12 @@ class Run {
     };
   }
 
-  async #keepBusy(client: Client): Promise<void> {
+  async #keepBusy(client: Client, window: SteadyWindow): Promise<void> {
     const { count = Number.POSITIVE_INFINITY } = this.#job;
     while (!this.#stopped && this.#begun < count && performance.now() < this.#deadline) {
       const number = this.#begun++;
       try {
-        await this.#one(client, number);
+        await this.#one(client, number, window);
       } catch (error) {
         this.#failed += 1;
         if (this.#errors.length < ERRORS_KEPT)
@@ -95,14 +96,14 @@ class Run {
     }
   }
 
-  async #one(client: Client, number: number): Promise<void> {
+  async #one(client: Client, number: number, window: SteadyWindow): Promise<void> {
     const { firstRequest, checkEvery, collectFingerprints } = this.#job;
     const request = pool.at(firstRequest + number);
     const started = performance.now();
     const pem = await client.work(request);
     const ended = performance.now();
     this.#milliseconds.push(ended - started);
-    if (ended <= this.#deadline) this.#window.note(ended);
+    if (ended <= this.#deadline) window.note(ended);
     if (checkEvery > 0 && number % checkEvery === 0 && pem !== "") {
       this.#check(pem, request);
       this.#checked += 1;
